@@ -1,0 +1,67 @@
+# One target a figure or table: make figure3h, make figure3h SCALE=cpu. `make help` lists what there is.
+#
+#   PYTHON=…   use this interpreter's environment instead of .venv
+#   SCALE=…    smoke (seconds), quick (minutes, the default), cpu (what is committed), paper
+#   CORES=…    jobs at a time (all cores)
+#   PROFILE=…  a folder of workflow/profiles (local)
+
+SCALE ?= quick
+CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+PROFILE ?= local
+FIGURES := figure3b figure3c figure3d figure3e figure3f figure3g figure3h figureS3
+
+VENV := .venv/bin/python
+RUN := $(or $(PYTHON),$(VENV))
+INSTALLED := build/installed-$(subst /,-,$(RUN))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup vendor vendor-check vendor-clean repatch datasets figures $(FIGURES) test test-all lint bench
+
+help:  ## list the targets
+	@grep -hE '^[a-z$$()A-Z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/; s/\$$\(FIGURES\)/FIGURE/' | expand -t 16
+	@echo; echo "FIGURE is one of: $(FIGURES)"
+
+setup: $(INSTALLED) vendor  ## install everything into .venv, or into PYTHON=…
+
+$(VENV):
+	python3.11 -m venv .venv
+
+$(INSTALLED): pyproject.toml constraints.txt | $(if $(PYTHON),,$(VENV))
+	$(RUN) -m pip install --quiet --constraint constraints.txt torch
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@mkdir -p build && touch $@
+
+vendor: $(INSTALLED)  ## fetch the pinned upstream codes and patch them
+	@$(RUN) -m hybrid.vendor build
+
+vendor-check: setup  ## do the vendored trees hold what the pins and patches say?
+	@$(RUN) -m hybrid.vendor check
+
+vendor-clean: $(INSTALLED)  ## remove the vendored trees
+	@$(RUN) -m hybrid.vendor clean
+
+repatch: $(INSTALLED)  ## fold edits of a vendored tree into its last patch
+	@$(RUN) -m hybrid.vendor repatch
+
+datasets: setup  ## build every dataset
+	@$(RUN) -m hybrid dataset
+
+$(FIGURES): setup  ## reproduce a figure with its data, training and tables
+	@$(RUN) -m hybrid reproduce $@ --scale $(SCALE) --cores $(CORES) --profile $(PROFILE)
+
+figures: setup  ## reproduce all figures
+	@$(RUN) -m hybrid reproduce $(FIGURES) --scale $(SCALE) --cores $(CORES) --profile $(PROFILE)
+
+test: setup  ## run the tests (under ten minutes)
+	$(RUN) -m pytest -m "not slow"
+
+test-all: setup  ## run the slow tests too
+	$(RUN) -m pytest
+
+lint: setup  ## check style and types
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+bench: setup  ## measure against unpatched upstream; writes results/benchmarks.json
+	$(RUN) -m benchmarks

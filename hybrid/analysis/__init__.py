@@ -1,0 +1,1 @@
+"""What networks can and cannot know about structures, asked of the networks themselves."""

@@ -1,0 +1,104 @@
+"""Trained models on disk, in upstream CGCNN's checkpoint format with what we need beside it.
+
+Upstream's own checkpoints, those of the patched training script and ours are all read by `load`; upstream's
+prediction script reads ours.
+"""
+
+import argparse
+import pickle
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from hybrid.atomic import atomic_file
+from hybrid.data.folder import ATOM_INIT, read_atom_features
+from hybrid.errors import InputError
+from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.models.cgcnn import CGCNN, atom_feature_table
+from hybrid.readout import TargetScale
+from hybrid.settings import GraphSettings, ModelSettings
+
+MODEL_FILE = "model.ckpt"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A network with what it takes to go from graphs to the target's unit."""
+
+    network: CGCNN
+    graph: GraphSettings
+    scale: TargetScale
+
+    @torch.inference_mode()
+    def predict(
+        self, graphs: CrystalGraphs, device: torch.device, batch_size: int = 256, progress: bool = False
+    ) -> np.ndarray:
+        """Predictions (n_crystals,) in the target's unit; a classifier's probability of class 1."""
+        network = self.network.to(device).eval()
+        graphs = graphs.to(device)
+        outputs: list[Tensor] = []
+        batches = torch.arange(len(graphs), device=device).split(batch_size)
+        for indices in tqdm(batches, desc="predicting", unit="batch", disable=not progress):
+            outputs.append(network(graphs.batch(indices)))
+        output = torch.cat(outputs)
+        if network.classification:
+            return output[:, 1].exp().cpu().numpy()
+        return self.scale.restore(output[:, 0].double()).cpu().numpy()
+
+    def save(self, path: Path, model: ModelSettings, **provenance: Any) -> None:
+        """Writes the model atomically; `provenance` holds plain values such as the epoch."""
+        args = {**model.model_dump(exclude={"name"}), "task": "regression", "graph": self.graph.model_dump()}
+        checkpoint = {
+            "state_dict": {name: tensor.cpu() for name, tensor in self.network.state_dict().items()},
+            "normalizer": {"mean": torch.tensor(self.scale.mean), "std": torch.tensor(self.scale.std)},
+            "args": args,
+            "atom_features": self.network.atom_features.cpu(),
+            **provenance,
+        }
+        with atomic_file(path) as temporary:
+            torch.save(checkpoint, temporary)
+
+
+def load(path: Path) -> TrainedModel:
+    """Reads a run folder, our checkpoint, or upstream CGCNN's.
+
+    Raises:
+        InputError: there is no such file, or it is no CGCNN checkpoint.
+    """
+    file = path / MODEL_FILE if path.is_dir() else path
+    if not file.exists():
+        raise InputError(f"{file}: no such model")
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace, *_numpy_scalars()]):
+            checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+        weights, args = checkpoint["state_dict"], checkpoint["args"]
+        args = vars(args) if isinstance(args, argparse.Namespace) else args
+        normaliser = checkpoint["normalizer"]
+    except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, EOFError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise InputError(f"{file}: is not a CGCNN checkpoint ({reason})") from error
+    model = ModelSettings(
+        pooling=args.get("pooling", "mean"), **{key: args[key] for key in ("atom_fea_len", "n_conv", "h_fea_len", "n_h")}
+    )
+    graph = GraphSettings(**args.get("graph", {}))
+    table = checkpoint.get("atom_features")
+    network = CGCNN(
+        atom_feature_table(read_atom_features(ATOM_INIT)) if table is None else table,
+        graph,
+        model,
+        classification=args.get("task") == "classification",
+    )
+    network.load_state_dict(weights)
+    scale = TargetScale(float(normaliser["mean"]), float(normaliser["std"]))
+    return TrainedModel(network, graph, scale)
+
+
+def _numpy_scalars() -> Iterator[Any]:
+    """What numpy scalars unpickle with: upstream's checkpoints keep the best error as one."""
+    yield from (np.dtype, type(np.dtype(np.float64)), (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"))

@@ -1,0 +1,1 @@
+"""Dataset folders: structures, targets, splits."""

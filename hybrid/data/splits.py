@@ -1,0 +1,75 @@
+"""Which crystals train, validate and test."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hybrid.atomic import atomic_file
+from hybrid.errors import InputError
+
+FOLDS = ("training", "validation", "test")
+
+
+def random_split(n: int, fractions: Sequence[float], seed: int) -> np.ndarray:
+    """A fold for each of `n` crystals, (n,) of names from FOLDS, with at least one crystal in each.
+
+    Args:
+        n: number of crystals.
+        fractions: of training, validation and test; their sum is 1.
+        seed: the data seed.
+
+    Raises:
+        InputError: fewer than three crystals, or fractions that do not add up to 1.
+    """
+    if n < len(FOLDS):
+        raise InputError(f"{n} crystals cannot be split; training, validation and test need one each")
+    if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise InputError(f"the split {fractions} needs three positive fractions that add up to 1")
+    validation, test = (max(1, round(fraction * n)) for fraction in fractions[1:])
+    training = n - validation - test
+    if training < 1:
+        training, validation, test = n - 2, 1, 1
+    order = np.random.default_rng(seed).permutation(n)
+    folds = np.empty(n, dtype=object)
+    folds[order] = np.repeat(FOLDS, [training, validation, test])
+    return folds
+
+
+def write_split(path: Path, ids: Sequence[str], folds: Sequence[str]) -> None:
+    """Writes a split file, rows id,fold under a header."""
+    with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("id", "fold"))
+        writer.writerows(zip(ids, folds, strict=True))
+
+
+def read_split(path: Path, ids: Sequence[str], seed: int) -> np.ndarray:
+    """The folds (n,) of `ids` from a split file.
+
+    Where the file knows only training and test, a quarter of training, drawn by `seed`, becomes validation.
+
+    Raises:
+        InputError: the file misses an id, names an unknown fold, or leaves a fold empty.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such split file")
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or not {"id", "fold"} <= set(rows[0]):
+        raise InputError(f"{path}: needs the columns id,fold")
+    fold_of = {row["id"]: row["fold"] for row in rows}
+    for identity in ids:
+        if fold_of.get(identity) not in FOLDS:
+            found = fold_of.get(identity, "missing")
+            raise InputError(f"{path}: fold of '{identity}' is {found}; known: {', '.join(FOLDS)}")
+    folds = np.array([fold_of[identity] for identity in ids], dtype=object)
+    if "validation" not in folds:
+        training = np.flatnonzero(folds == "training")
+        carved = np.random.default_rng(seed).choice(training, size=round(0.25 * len(training)), replace=False)
+        folds[carved] = "validation"
+    for fold in FOLDS:
+        if fold not in folds:
+            raise InputError(f"{path}: no crystal of the data is in the {fold} fold")
+    return folds

@@ -1,0 +1,193 @@
+"""Tables of descriptors, and their standardisation for the hybrid readout (eq. 14)."""
+
+import csv
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hybrid.errors import InputError
+
+ID, ERROR = "id", "error"
+
+
+@dataclass(frozen=True, eq=False)
+class DescriptorTable:
+    """Descriptors of many crystals, one row each.
+
+    Attributes:
+        ids: (n_crystals,) unique.
+        names: (n_descriptors,) column names.
+        values: (n_crystals, n_descriptors) float64; NaN where a descriptor could not be computed, which
+            is an error only for crystals that are asked for.
+        errors: why a crystal's descriptors could not be computed, by id.
+        path: where the table was read, for messages.
+    """
+
+    ids: tuple[str, ...]
+    names: tuple[str, ...]
+    values: Tensor
+    errors: dict[str, str]
+    path: Path
+
+    @classmethod
+    def read(cls, path: Path) -> "DescriptorTable":
+        """Reads `descriptors.csv`: a column `id`, one a descriptor, optionally `error`.
+
+        Raises:
+            InputError: no such file, no `id` column, no descriptor, columns or ids that stand there twice,
+                a row of another length, or a value that is not a number in a row without an error.
+        """
+        try:
+            with path.open(newline="") as file:
+                header, *rows = [row for row in csv.reader(file) if row] or [[]]
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: cannot be read as a table of descriptors ({error})") from error
+        if ID not in header:
+            raise InputError(f"{path}: has no column '{ID}'; its columns are {', '.join(header) or 'none'}")
+        repeated = [name for name in header if header.count(name) > 1]
+        if repeated:
+            raise InputError(f"{path}: column '{repeated[0]}' stands there twice")
+        names = tuple(name for name in header if name not in (ID, ERROR))
+        if not names:
+            raise InputError(f"{path}: has no descriptor column beside '{ID}'")
+        values, errors = {}, {}
+        for number, row in enumerate(rows, start=2):
+            if len(row) != len(header):
+                raise InputError(f"{path}: row {number} has {len(row)} columns instead of {len(header)}")
+            cells = dict(zip(header, (cell.strip() for cell in row), strict=True))
+            identity = cells[ID]
+            if identity in values:
+                raise InputError(f"{path}: row {number}: id '{identity}' stands there twice")
+            if cells.get(ERROR):
+                errors[identity] = cells[ERROR]
+            where = f"{path}: row {number} ('{identity}')"
+            values[identity] = [
+                _number(cells[name], f"{where}, column '{name}'", cells.get(ERROR)) for name in names
+            ]
+        table = torch.tensor(list(values.values()), dtype=torch.float64).reshape(len(values), len(names))
+        return cls(tuple(values), names, table, errors, path)
+
+    def select(self, names: Sequence[str]) -> "DescriptorTable":
+        """The same crystals with only the descriptors `names`, in that order.
+
+        Raises:
+            InputError: the table lacks some of them; the message names all.
+        """
+        missing = [name for name in names if name not in self.names]
+        if missing:
+            raise InputError(
+                f"{self.path}: lacks the descriptor{'s' * (len(missing) > 1)} {', '.join(missing)}"
+            )
+        columns = [self.names.index(name) for name in names]
+        return replace(self, names=tuple(names), values=self.values[:, columns])
+
+    def rows(self, ids: Iterable[str]) -> Tensor:
+        """The descriptors (n_ids, n_descriptors) of the crystals `ids`.
+
+        Raises:
+            InputError: a crystal has no row, or one without values.
+        """
+        ids = list(ids)
+        for identity in ids:
+            if identity not in self._position:
+                raise InputError(f"{self.path}: has no row for id '{identity}'")
+            if identity in self.errors:
+                raise InputError(f"{self.path}: id '{identity}' has no descriptors ({self.errors[identity]})")
+        return self.values[[self._position[identity] for identity in ids]]
+
+    @cached_property
+    def _position(self) -> dict[str, int]:
+        return {identity: position for position, identity in enumerate(self.ids)}
+
+
+def _number(cell: str, where: str, error: str | None) -> float:
+    try:
+        number = float(cell) if cell else math.nan
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number) and not error:
+        raise InputError(f"{where}: '{cell}' is not a number")
+    return number
+
+
+@dataclass(frozen=True, eq=False)
+class Standardisation:
+    """The training set's mean and standard deviation of each descriptor.
+
+    Attributes:
+        names: (n_descriptors,) the descriptors, in the order the model takes them.
+        mean: (n_descriptors,) in each descriptor's unit.
+        std: (n_descriptors,); 1 where the training set shows no variation, so nothing is divided by 0.
+    """
+
+    names: tuple[str, ...]
+    mean: Tensor
+    std: Tensor
+
+    @classmethod
+    def fit(cls, table: DescriptorTable, training_ids: Iterable[str]) -> "Standardisation":
+        """Statistics of the training crystals only.
+
+        Raises:
+            InputError: a training crystal has no usable row.
+        """
+        rows = table.rows(training_ids)
+        std = rows.std(dim=0, correction=0)
+        # a constant column may miss zero by rounding
+        constant = std <= 1e-12 * rows.abs().amax(dim=0)
+        return cls(table.names, rows.mean(dim=0), torch.where(constant, torch.ones_like(std), std))
+
+    def apply(self, table: DescriptorTable) -> DescriptorTable:
+        """The table's descriptors that the model takes, standardised, as float32.
+
+        Raises:
+            InputError: the table lacks some of them.
+        """
+        chosen = table.select(self.names)
+        return replace(chosen, values=((chosen.values - self.mean) / self.std).float())
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {"names": list(self.names), "mean": self.mean, "std": self.std}
+
+    @classmethod
+    def from_state_dict(cls, state: dict[str, Any]) -> "Standardisation":
+        """The standardisation that a checkpoint kept."""
+        return cls(tuple(state["names"]), state["mean"].cpu(), state["std"].cpu())
+
+
+def of_checkpoint(checkpoint: dict[str, Any], path: str | Path | None) -> DescriptorTable | None:
+    """The standardised descriptors that a trained model takes, or None if it takes none.
+
+    Args:
+        checkpoint: as the training script saves it, with the standardisation as `descriptors`.
+        path: the table given by the user, if any.
+
+    Raises:
+        InputError: the model needs a table and none is given, or the reverse, or descriptors are missing.
+    """
+    state = checkpoint.get("descriptors")
+    if not state:
+        if path:
+            raise InputError(f"the model was trained without descriptors, so {path} cannot be used with it")
+        return None
+    standardisation = Standardisation.from_state_dict(state)
+    if not path:
+        names = ", ".join(standardisation.names)
+        raise InputError(
+            f"the model was trained with descriptors ({names}); name their table with --descriptors"
+        )
+    return standardisation.apply(DescriptorTable.read(Path(path)))
+
+
+def batch_rows(
+    table: DescriptorTable | None, ids: Iterable[str], device: torch.device | str
+) -> Tensor | None:
+    """The rows of a batch (n_crystals, n_descriptors) on `device`; None for a model without descriptors."""
+    return None if table is None else table.rows(ids).to(device)

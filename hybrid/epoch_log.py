@@ -1,0 +1,84 @@
+"""A run's log: one CSV row and one step of the progress bar an epoch."""
+
+import csv
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback
+from tqdm import tqdm
+
+from hybrid.atomic import atomic_file
+from hybrid.errors import InputError
+
+COLUMNS = ("epoch", "training_loss", "validation_mae", "learning_rate", "seconds")
+
+
+class EpochLog(Callback):
+    """Writes log.csv as training goes on; a resumed run continues it.
+
+    Args:
+        path: the CSV file.
+        epochs: how many there will be.
+        progress: show a bar.
+
+    Raises:
+        InputError: from within training, when the validation error is no longer a number.
+    """
+
+    def __init__(self, path: Path, epochs: int, progress: bool):
+        self.path = path
+        self.rows: list[dict[str, float]] = []
+        self._bar = tqdm(total=epochs, desc="training", unit="epoch", disable=not progress)
+        self._started = time.perf_counter()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = state_dict["rows"]
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._bar.update(len(self.rows))
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._started = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        mae = float(trainer.callback_metrics["validation_mae"])
+        if mae != mae:
+            raise InputError(
+                f"training diverged in epoch {trainer.current_epoch + 1}: the validation error is not a number; "
+                "try a lower --learning-rate or a --gradient-clip"
+            )
+        self.rows.append(
+            {
+                "epoch": trainer.current_epoch + 1,
+                "training_loss": float(trainer.callback_metrics["training_loss"]),
+                "validation_mae": mae,
+                "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
+                "seconds": time.perf_counter() - self._started,
+            }
+        )
+        self._write()
+        self._bar.set_postfix_str(f"validation MAE {mae:.4g}", refresh=False)
+        self._bar.update()
+
+    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        self._bar.close()
+
+    def best(self) -> tuple[int, float]:
+        """Epoch and validation MAE of the best model."""
+        row = min(self.rows, key=lambda row: row["validation_mae"])
+        return int(row["epoch"]), row["validation_mae"]
+
+    def seconds(self) -> float:
+        """Time spent in epochs, over all sittings."""
+        return sum(row["seconds"] for row in self.rows)
+
+    def _write(self) -> None:
+        with atomic_file(self.path) as temporary, temporary.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(COLUMNS)
+            writer.writerows([f"{row[column]:.6g}" for column in COLUMNS] for row in self.rows)

@@ -1,0 +1,1 @@
+"""Experiments: specs, the runs they need, the records they leave."""

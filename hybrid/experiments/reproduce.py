@@ -1,0 +1,89 @@
+"""Reproduces figures and tables: the workflow's single steps, and the call that runs it."""
+
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from hybrid.errors import InputError, unknown_name
+from hybrid.experiments import generated
+from hybrid.experiments.record import predictions_path, record_path, write_record
+from hybrid.experiments.spec import SCALES, load_spec, spec_names
+from hybrid.figures import bars, parity
+from hybrid.figures.records import read_record
+from hybrid.figures.style import save
+from hybrid.paths import RESULTS, ROOT, WORKFLOW
+from hybrid.report import write_record_table
+
+GENERATED: dict[str, Callable[[Path], None]] = {
+    "figure3b": generated.figure3b,
+    "figure3c": generated.figure3c,
+    "figure3d": generated.figure3d,
+}
+
+
+def names() -> list[str]:
+    """Everything that can be reproduced."""
+    return sorted({*GENERATED, *spec_names()})
+
+
+def reproduce(targets: list[str], scale: str, cores: int, profile: str) -> int:
+    """Runs the workflow for some figures and tables; whatever is done already is not done again.
+
+    Only one workflow runs in a checkout at a time. The lock goes with the process that holds it, so a
+    killed one leaves nothing to clean up.
+
+    Returns:
+        The workflow's exit code.
+    """
+    for target in targets:
+        if target not in names():
+            raise unknown_name("figure or table", target, names())
+    if scale not in SCALES:
+        raise unknown_name("scale", scale, SCALES)
+    if not (WORKFLOW / "profiles" / profile).is_dir():
+        raise unknown_name("profile", profile, [path.name for path in (WORKFLOW / "profiles").iterdir()])
+    RESULTS.mkdir(exist_ok=True)
+    lock = os.open(RESULTS / ".lock", os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InputError(f"{ROOT}: another reproduction is running here; wait for it") from None
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(WORKFLOW / "Snakefile"), "--directory", str(ROOT)]
+    command += ["--workflow-profile", str(WORKFLOW / "profiles" / profile), "--cores", str(cores), "--nolock"]
+    command += ["--config", f"scale={scale}", "--", *(f"results/{scale}/{target}.png" for target in targets)]
+    done = subprocess.run(command, pass_fds=[lock], cwd=ROOT)
+    if done.returncode == 0:
+        for target in targets:
+            _announce(target, scale)
+    return done.returncode
+
+
+def record(name: str, scale: str) -> None:
+    """Collects an experiment's runs into its record."""
+    write_record(load_spec(name), scale)
+
+
+def draw(name: str, scale: str) -> None:
+    """Draws a figure and writes its tables, from its record if it has one."""
+    stem = RESULTS / scale / name
+    if name in GENERATED:
+        GENERATED[name](stem)
+        return
+    recorded = read_record(record_path(name, scale))
+    if load_spec(name).drawing == "parity":
+        figure = parity.draw(recorded, predictions_path(name, scale))
+    else:
+        figure = bars.draw(recorded)
+    write_record_table(recorded, stem)
+    save(figure, stem)
+
+
+def _announce(target: str, scale: str) -> None:
+    stem = Path("results") / scale / target
+    table = ROOT / stem.with_suffix(".md")
+    if table.exists():
+        print(f"\n{table.read_text()}")
+    print(f"{stem}.png")

@@ -1,0 +1,65 @@
+"""What figures and tables read: a record's rows, grouped over seeds."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hybrid.figures.style import COLOURS
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One network on one dataset: a value for every seed."""
+
+    rows: list[dict[str, Any]]
+
+    @property
+    def first(self) -> dict[str, Any]:
+        """What the seeds have in common."""
+        return self.rows[0]
+
+    def values(self, metric: str) -> list[float]:
+        """The metric, one value a seed."""
+        return [row["metrics"][metric] for row in self.rows]
+
+    def mean(self, metric: str) -> float:
+        """The metric's mean over seeds."""
+        values = self.values(metric)
+        return sum(values) / len(values)
+
+    @property
+    def colour(self) -> str:
+        """The colour of what sets this network apart: its variant, or else its pooling."""
+        pooling, variant = self.first["pooling"], self.first["variant"]
+        return COLOURS.get(f"{pooling} {variant}") or COLOURS.get(variant) or COLOURS[pooling]
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """A record as it was written."""
+    record: dict[str, Any] = json.loads(path.read_text())
+    return record
+
+
+def bars(record: dict[str, Any]) -> list[Bar]:
+    """The record's finished rows, one bar for a network on a dataset, in the record's order."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in record["rows"]:
+        if row["status"] == "done":
+            groups.setdefault((row["dataset"], row["network"]), []).append(row)
+    return [Bar(rows) for rows in groups.values()]
+
+
+def not_run(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows that stand for what was not run."""
+    return [row for row in record["rows"] if row["status"] == "not run"]
+
+
+def scale_note(record: dict[str, Any]) -> str:
+    """Scale, epochs, seeds and training size in one line, for the foot of a figure."""
+    done = [row for row in record["rows"] if row["status"] == "done"]
+    epochs = "/".join(sorted({str(row["epochs"]) for row in done}, key=int))
+    seeds = len({row["seed"] for row in done})
+    sizes = "/".join(sorted({f"{row['n_train']:,}" for row in done}))
+    plural = "" if seeds == 1 else "s"
+    return f"scale {record['scale']}: {epochs} epochs, {seeds} seed{plural}, {sizes} training structures"

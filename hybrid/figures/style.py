@@ -1,0 +1,101 @@
+"""How every figure looks: journal widths, small sans-serif type, colours that mean the same throughout."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from hybrid.atomic import atomic_file
+
+COLUMN = 85.0  # mm, one column
+PAGE = 180.0  # mm, two columns
+SMALL = 7.0  # pt, ticks, legends and annotations
+LARGE = 8.0  # pt, axis labels and titles
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart; a colour belongs to one meaning
+COLOURS = {
+    "mean": "#0072B2",
+    "sum": "#D55E00",
+    "mean one-cycle": "#8DC1E0",
+    "descriptors": "#009E73",
+    "8-layers": "#E69F00",
+    "18-neighbours-12A": "#56B4E9",
+    "footnote": "#7F7F7F",
+    "baseline": "#B3B3B3",
+    "text": "#222222",
+    "atom": "#3F3F3F",
+    "image": "#C9C9C9",
+    "cell": "#EAF2F8",
+    "first strand": "#0072B2",
+    "second strand": "#D55E00",
+    "1-2": "#0072B2",
+    "1-3": "#D55E00",
+    "1-4": "#009E73",
+}
+
+RC: dict[Any, Any] = {
+    # matplotlib brings DejaVu along, so that a figure is the same on every machine
+    "font.family": "DejaVu Sans",
+    "mathtext.fontset": "dejavusans",
+    "font.size": SMALL,
+    "axes.labelsize": LARGE,
+    "axes.titlesize": LARGE,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "legend.frameon": False,
+    "text.color": COLOURS["text"],
+    "axes.labelcolor": COLOURS["text"],
+    "axes.edgecolor": COLOURS["text"],
+    "xtick.color": COLOURS["text"],
+    "ytick.color": COLOURS["text"],
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.0,
+    "lines.markersize": 4.0,
+    "figure.dpi": 100,
+    "savefig.dpi": 300,
+    "pdf.fonttype": 42,  # TrueType: text stays text in an editor
+}
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def styled(draw: Callable[P, R]) -> Callable[P, R]:
+    """Decorates a function that draws: the style holds inside it and nowhere else."""
+    decorated: Callable[P, R] = matplotlib.rc_context(RC)(draw)
+    return decorated
+
+
+@styled
+def new_figure(width: float, height: float, **options: Any) -> Figure:
+    """An empty figure of `width` x `height` mm, laid out so that nothing is cut; `options` go to Figure."""
+    return Figure(figsize=(width / 25.4, height / 25.4), **{"layout": "constrained", **options})
+
+
+@styled
+def save(figure: Figure, stem: Path) -> list[Path]:
+    """Writes `<stem>.png` (300 dpi) and `<stem>.pdf`, each whole or not at all.
+
+    No date and no program version goes into the files: the same figure gives the same bytes.
+
+    Returns:
+        The two paths.
+    """
+    metadata = {".png": {"Software": None}, ".pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
+    paths = []
+    for suffix, entries in metadata.items():
+        path = stem.with_name(stem.name + suffix)
+        with atomic_file(path) as temporary:
+            figure.savefig(temporary, format=suffix[1:], metadata=entries)
+        paths.append(path)
+    return paths

@@ -1,0 +1,84 @@
+"""Crystal graphs packed into a few tensors, from which batches are cut without a loop over crystals."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from pymatgen.core import Structure
+from torch import Tensor
+
+from hybrid.atomic import atomic_file
+from hybrid.graphs.neighbours import nearest_neighbours
+from hybrid.readout import Crystals
+from hybrid.settings import GraphSettings
+
+
+@dataclass(frozen=True)
+class CrystalBatch:
+    """Some crystals' graphs side by side, as a network takes them."""
+
+    species: Tensor  # (n_atoms,) atomic numbers
+    neighbours: Tensor  # (n_atoms, max_neighbours) index of the neighbour in this batch
+    distances: Tensor  # (n_atoms, max_neighbours) Å
+    crystals: Crystals
+
+
+@dataclass(frozen=True)
+class CrystalGraphs:
+    """All graphs of a data set, one after the other; distances are stored and expanded when used."""
+
+    species: Tensor  # (n_atoms,) atomic numbers
+    neighbours: Tensor  # (n_atoms, max_neighbours) index of the neighbour in its own crystal
+    distances: Tensor  # (n_atoms, max_neighbours) Å
+    n_atoms: Tensor  # (n_crystals,)
+    first_atom: Tensor  # (n_crystals,) position of each crystal's first atom
+
+    @classmethod
+    def from_structures(cls, structures: Iterable[Structure], settings: GraphSettings) -> "CrystalGraphs":
+        """Builds the graph of every structure."""
+        species, neighbours, distances = [], [], []
+        for structure in structures:
+            nearest, lengths = nearest_neighbours(structure, settings.max_neighbours, settings.radius)
+            species.append(np.array(structure.atomic_numbers, dtype=np.int64))
+            neighbours.append(nearest)
+            distances.append(lengths.astype(np.float32))
+        n_atoms = torch.tensor([len(numbers) for numbers in species])
+        return cls(
+            torch.from_numpy(np.concatenate(species)),
+            torch.from_numpy(np.concatenate(neighbours)),
+            torch.from_numpy(np.concatenate(distances)),
+            n_atoms,
+            n_atoms.cumsum(0) - n_atoms,
+        )
+
+    def __len__(self) -> int:
+        return len(self.n_atoms)
+
+    def batch(self, indices: Tensor) -> CrystalBatch:
+        """The graphs at `indices` (n_crystals,), on the device where the graphs are."""
+        n_atoms = self.n_atoms[indices]
+        crystals = Crystals.from_counts(n_atoms)
+        first = n_atoms.cumsum(0) - n_atoms
+        rows = torch.arange(len(crystals.of_atom), device=n_atoms.device)
+        rows = rows + (self.first_atom[indices] - first)[crystals.of_atom]
+        neighbours = self.neighbours[rows] + first[crystals.of_atom].unsqueeze(1)
+        return CrystalBatch(self.species[rows], neighbours, self.distances[rows], crystals)
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "CrystalGraphs":
+        """The graphs on `device`, with distances in `dtype` if one is given."""
+        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self)}
+        graphs = CrystalGraphs(**moved)
+        return graphs if dtype is None else replace(graphs, distances=graphs.distances.to(dtype))
+
+    def save(self, path: Path) -> None:
+        """Writes the graphs to one .npz file, atomically."""
+        with atomic_file(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **{f.name: getattr(self, f.name).numpy() for f in fields(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> "CrystalGraphs":
+        """Reads what `save` wrote."""
+        with np.load(path) as arrays:
+            return cls(**{f.name: torch.from_numpy(arrays[f.name]) for f in fields(cls)})

@@ -1,0 +1,59 @@
+"""Compiles the C++ kernels for the machine they run on, once, with the machine's own compiler."""
+
+import ctypes
+import functools
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from hybrid.atomic import atomic_file
+
+FLAGS = ("-std=c++14", "-O3", "-ffast-math", "-march=native", "-shared", "-fPIC")
+log = logging.getLogger(__name__)
+
+
+def _compiler() -> str | None:
+    return os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+
+
+def _processor() -> str:
+    """What -march=native depends on, so that a shared cache never hands out another machine's code."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next((line for line in lines if line.startswith("flags")), platform.processor())
+
+
+@functools.cache
+def compiled(source: Path, *defines: str) -> ctypes.CDLL | None:
+    """The shared library made from `source`, or None if this machine cannot make one.
+
+    HYBRID_KERNELS=off keeps everything in PyTorch.
+    """
+    compiler = _compiler()
+    if compiler is None or os.environ.get("HYBRID_KERNELS", "on") == "off":
+        return None
+    options = [*FLAGS, *(f"-D{define}" for define in defines)]
+    key = hashlib.sha256("\0".join([source.read_text(), compiler, *options, _processor()]).encode())
+    library = user_cache_path("hybrid") / "kernels" / f"{source.stem}-{key.hexdigest()[:16]}.so"
+    if not library.exists():
+        try:
+            _compile([compiler, *options], source, library)
+        except (OSError, subprocess.CalledProcessError) as error:
+            log.warning("%s does not compile %s (%s); PyTorch does its work, slower", compiler, source.name, error)
+            return None
+    return ctypes.CDLL(str(library))
+
+
+def _compile(command: list[str], source: Path, library: Path) -> None:
+    with atomic_file(library) as temporary:
+        for parallel in (["-fopenmp"], []):  # Apple's clang knows no OpenMP
+            done = subprocess.run([*command, *parallel, str(source), "-o", str(temporary)], capture_output=True)
+            if done.returncode == 0:
+                return
+        done.check_returncode()

@@ -1,0 +1,145 @@
+"""From atom vectors to one output a crystal: pooling and the hybrid readout.
+
+With a_i the atom vectors after the last convolution, d the standardised descriptors of the crystal and
+FCN the model's own head, the paper's readouts are
+
+- mean: FCN(mean_i a_i), eq. 4, and FCN(mean_i a_i ⊕ d), eq. 14;
+- sum: sum_i FCN(a_i), eq. 13, and sum_i FCN(a_i ⊕ d).
+
+A pooling therefore acts at one of two places: on the atom vectors before the head (mean), or on the
+head's outputs after it (sum). Summing the atom vectors before the head is not eq. 13.
+
+The patched upstream models and ours call the same three steps:
+
+    rows = pooling.pool_atoms(atoms, crystals)
+    rows = pooling.join(rows, descriptors, crystals)
+    output = pooling.pool_outputs(head(rows), crystals)
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hybrid.errors import unknown_name
+
+
+@dataclass(frozen=True)
+class Crystals:
+    """Which crystal each atom of a batch belongs to; the atoms of a crystal are contiguous."""
+
+    of_atom: Tensor  # (n_atoms,) int64, ascending
+    n_atoms: Tensor  # (n_crystals,) int64
+
+    @classmethod
+    def from_counts(cls, n_atoms: Tensor, total: int | None = None) -> "Crystals":
+        """Crystals with `n_atoms` (n_crystals,) atoms each; `total` spares a synchronisation on a GPU."""
+        index = torch.arange(len(n_atoms), device=n_atoms.device)
+        return cls(torch.repeat_interleave(index, n_atoms, output_size=total), n_atoms)
+
+    @classmethod
+    def of(cls, atoms: "Crystals | Sequence[Tensor]") -> "Crystals":
+        """The same from upstream CGCNN's format, the atom indices of each crystal in order."""
+        if isinstance(atoms, Crystals):
+            return atoms
+        n_atoms = torch.tensor([len(a) for a in atoms], device=atoms[0].device)
+        return cls.from_counts(n_atoms, total=sum(map(len, atoms)))
+
+
+Pool = Callable[[Tensor, Crystals], Tensor]
+
+
+def crystal_sum(rows: Tensor, crystals: Crystals) -> Tensor:
+    """Sums atom rows (n_atoms, n) over each crystal: (n_crystals, n)."""
+    sums = rows.new_zeros(len(crystals.n_atoms), rows.shape[1])
+    return sums.index_add(0, crystals.of_atom, rows)
+
+
+def crystal_mean(rows: Tensor, crystals: Crystals) -> Tensor:
+    """Averages atom rows (n_atoms, n) over each crystal: (n_crystals, n)."""
+    return crystal_sum(rows, crystals) / crystals.n_atoms.unsqueeze(1)
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """A registered pooling.
+
+    Attributes:
+        name: what users type.
+        atoms: pools atom vectors before the head, or None if the head acts on each atom.
+        outputs: pools the head's outputs, or None if they are the crystals' already.
+        extensive: whether the output grows with the cell. An extensive output cannot produce a
+            constant, so its targets are scaled but not shifted.
+    """
+
+    name: str
+    atoms: Pool | None
+    outputs: Pool | None
+    extensive: bool
+
+    def pool_atoms(self, atoms: Tensor, crystals: Crystals) -> Tensor:
+        """The head's input rows, one a crystal or one an atom, from (n_atoms, n)."""
+        return self.atoms(atoms, crystals) if self.atoms else atoms
+
+    def join(self, rows: Tensor, descriptors: Tensor | None, crystals: Crystals) -> Tensor:
+        """Appends each crystal's descriptors (n_crystals, n_descriptors) to its rows (⊕ of eq. 14)."""
+        if descriptors is None:
+            return rows
+        if not self.atoms:
+            descriptors = descriptors[crystals.of_atom]
+        return torch.cat([rows, descriptors.to(rows.dtype)], dim=1)
+
+    def pool_outputs(self, outputs: Tensor, crystals: Crystals) -> Tensor:
+        """One row a crystal from the head's output rows."""
+        return self.outputs(outputs, crystals) if self.outputs else outputs
+
+
+POOLINGS: dict[str, Pooling] = {}
+
+
+def register_pooling(pooling: Pooling) -> Pooling:
+    """Makes a pooling available by name to every model, script and spec."""
+    POOLINGS[pooling.name] = pooling
+    return pooling
+
+
+register_pooling(Pooling("mean", atoms=crystal_mean, outputs=None, extensive=False))
+register_pooling(Pooling("sum", atoms=None, outputs=crystal_sum, extensive=True))
+
+
+def get_pooling(name: str) -> Pooling:
+    """The pooling registered as `name`.
+
+    Raises:
+        InputError: no such pooling; the message suggests the nearest name.
+    """
+    if name not in POOLINGS:
+        raise unknown_name("pooling", name, POOLINGS)
+    return POOLINGS[name]
+
+
+@dataclass(frozen=True)
+class TargetScale:
+    """The affine map between a target's unit and what the network learns: y = network * std + mean."""
+
+    mean: float
+    std: float
+
+    @classmethod
+    def fit(cls, training_targets: Tensor, pooling: Pooling) -> "TargetScale":
+        """Mean and standard deviation of the training targets; an extensive pooling keeps mean 0.
+
+        A sum over atoms would have to produce the constant mean/std from cells of any size.
+        """
+        mean = 0.0 if pooling.extensive else float(training_targets.mean())
+        std = float(training_targets.std()) if len(training_targets) > 1 else 0.0
+        return cls(mean, std if std > 0 else 1.0)
+
+    def normalise(self, targets: Tensor) -> Tensor:
+        """From the target's unit to the network's scale."""
+        return (targets - self.mean) / self.std
+
+    def restore(self, outputs: Tensor) -> Tensor:
+        """From the network's scale to the target's unit."""
+        return outputs * self.std + self.mean

@@ -1,0 +1,90 @@
+"""Reads crystal structures: CIF, POSCAR, pymatgen JSON, extended XYZ."""
+
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from pymatgen.core import Structure
+from pymatgen.io.vasp import Poscar
+
+from hybrid.errors import InputError
+
+
+def _read_cif(path: Path) -> Structure:
+    return Structure.from_file(path)
+
+
+def _read_poscar(path: Path) -> Structure:
+    return Poscar.from_file(path, check_for_potcar=False).structure
+
+
+def _read_json(path: Path) -> Structure:
+    return Structure.from_dict(json.loads(path.read_text()))
+
+
+def _read_extxyz(path: Path) -> Structure:
+    from ase.io import read
+    from pymatgen.io.ase import AseAtomsAdaptor
+
+    atoms = read(path, format="extxyz")
+    if not all(atoms.pbc):
+        raise ValueError("has no lattice in all three directions")
+    return AseAtomsAdaptor.get_structure(atoms)
+
+
+READERS: dict[str, Callable[[Path], Structure]] = {
+    ".cif": _read_cif,
+    ".poscar": _read_poscar,
+    ".vasp": _read_poscar,
+    ".json": _read_json,
+    ".extxyz": _read_extxyz,
+    ".xyz": _read_extxyz,
+}
+
+
+def read_structure(path: Path) -> Structure:
+    """Reads one ordered crystal structure; the format follows from the file's ending.
+
+    Raises:
+        InputError: the file does not parse, holds no atoms, has a partially occupied site, or an atom
+            without a place.
+    """
+    if path.suffix not in READERS:
+        raise InputError(f"{path}: unknown structure format '{path.suffix}'; known: {', '.join(READERS)}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            structure = READERS[path.suffix](path)
+    except Exception as error:  # parsers raise anything; the user needs the file and the reason
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: does not parse as a structure ({reason[:160]})") from error
+    if len(structure) == 0:
+        raise InputError(f"{path}: holds no atoms")
+    for number, site in enumerate(structure, start=1):
+        if not site.is_ordered:
+            parts = " / ".join(f"{amount:g} {species}" for species, amount in site.species.items())
+            raise InputError(f"{path}: site {number} is {parts}; ordered structures only")
+    if not np.isfinite(structure.cart_coords).all():
+        raise InputError(f"{path}: a coordinate is not a number")
+    return structure
+
+
+def structure_files(folder: Path) -> dict[str, Path]:
+    """The structure files of a folder by id, the file name without its ending.
+
+    Raises:
+        InputError: two files in different formats carry the same id.
+    """
+    files: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix not in READERS or path.name in RESERVED:
+            continue
+        if path.stem in files:
+            raise InputError(f"{path}: id '{path.stem}' also has the structure {files[path.stem].name}")
+        files[path.stem] = path
+    return files
+
+
+RESERVED = ("atom_init.json", "manifest.json", "config.json")

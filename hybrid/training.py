@@ -1,0 +1,271 @@
+"""Trains a network on a dataset folder and writes a run folder, whole or not at all."""
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import platform
+import shutil
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from hybrid.atomic import write_text
+from hybrid.checkpoint import MODEL_FILE, TrainedModel
+from hybrid.data.folder import CrystalFolder
+from hybrid.data.splits import FOLDS, random_split
+from hybrid.epoch_log import EpochLog
+from hybrid.errors import InputError
+from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.metrics import regression_metrics
+from hybrid.models.cgcnn import CGCNN, atom_feature_table
+from hybrid.prediction import write_predictions
+from hybrid.readout import TargetScale, get_pooling
+from hybrid.settings import RunSettings, TrainerSettings
+
+RESUME_EVERY = 10  # epochs between the checkpoints from which a stopped run goes on
+OPTIMISERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+LOSSES = {"mse": torch.nn.functional.mse_loss, "l1": torch.nn.functional.l1_loss}
+
+
+class EpochBatches(Sampler[list[int]]):
+    """Batches of positions, shuffled by seed and epoch alone, so that a resumed run draws the same.
+
+    A last batch of one crystal joins the one before it: batch normalisation needs more than one row.
+    """
+
+    def __init__(self, n: int, batch_size: int, seed: int | None):
+        self.n, self.batch_size, self.seed = n, batch_size, seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before every epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        full, rest = divmod(self.n, self.batch_size)
+        return max(1, full + (rest > 1))
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.arange(self.n)
+        if self.seed is not None:
+            np.random.default_rng((self.seed, self.epoch)).shuffle(order)
+        bounds = np.arange(1, len(self)) * self.batch_size
+        yield from (batch.tolist() for batch in np.split(order, bounds))
+
+
+class Positions(Dataset[Tensor]):
+    """Gives a batch of positions as the tensor of indices that they stand for."""
+
+    def __init__(self, indices: np.ndarray):
+        self.indices = torch.from_numpy(indices)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, positions: list[int]) -> Tensor:
+        return self.indices[positions]
+
+
+class Regression(L.LightningModule):
+    """Fits a network to normalised targets; graphs and targets stay on the device."""
+
+    def __init__(
+        self, network: CGCNN, graphs: CrystalGraphs, targets: Tensor, scale: TargetScale, settings: TrainerSettings
+    ):
+        super().__init__()
+        self.network, self.scale, self.settings = network, scale, settings
+        self.graphs, self.targets = graphs, targets
+
+    def on_fit_start(self) -> None:
+        self.graphs = self.graphs.to(self.device)
+        self.targets = self.targets.to(self.device)
+
+    def training_step(self, indices: Tensor, _: int) -> Tensor:
+        output = self.network(self.graphs.batch(indices))[:, 0]
+        loss: Tensor = LOSSES[self.settings.loss](output, self.scale.normalise(self.targets[indices]))
+        self.log("training_loss", loss, on_step=False, on_epoch=True, batch_size=len(indices))
+        return loss
+
+    def validation_step(self, indices: Tensor, _: int) -> None:
+        predictions = self.scale.restore(self.network(self.graphs.batch(indices))[:, 0])
+        error = (predictions - self.targets[indices]).abs().mean()
+        self.log("validation_mae", error, batch_size=len(indices))
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        chosen = self.settings
+        options: dict[str, Any] = {"lr": chosen.learning_rate, "weight_decay": chosen.weight_decay}
+        if chosen.optimiser == "sgd":
+            options["momentum"] = chosen.momentum
+        optimiser = OPTIMISERS[chosen.optimiser](self.network.parameters(), **options)
+        steps = int(self.trainer.estimated_stepping_batches)
+        scheduler: torch.optim.lr_scheduler.LRScheduler
+        if chosen.schedule == "one-cycle":
+            scheduler = torch.optim.lr_scheduler.OneCycleLR(optimiser, chosen.learning_rate, total_steps=steps)
+        else:
+            milestones = [round(milestone * steps) for milestone in chosen.milestones]
+            scheduler = torch.optim.lr_scheduler.MultiStepLR(optimiser, milestones)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def train(
+    folder: CrystalFolder,
+    settings: RunSettings,
+    out: Path,
+    folds: np.ndarray | None = None,
+    device: str = "auto",
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Trains on a folder, or goes on with what a stopped call left behind.
+
+    Writes settings.json, log.csv, model.ckpt (the epoch of lowest validation MAE), predictions.csv
+    (id,fold,target,prediction in the target's unit) and metrics.json. Until the run is whole it stands in
+    `<out>.partial`.
+
+    Args:
+        folder: crystals with targets.
+        settings: everything that decides the result.
+        out: the run folder to write; one that is there already is returned as it is.
+        folds: a fold for each crystal; drawn by the data seed if not given.
+        device: auto, cpu or cuda.
+        progress: show progress bars.
+
+    Returns:
+        The contents of metrics.json.
+
+    Raises:
+        InputError: the data cannot be split, or training diverged.
+    """
+    assert folder.targets is not None
+    if folds is None:
+        folds = random_split(len(folder), settings.split, settings.data_seed)
+    partial = out.with_name(out.name + ".partial")
+    with _alone(partial):
+        if not (out / "metrics.json").exists():
+            _discard_other_settings(partial, settings)
+            _fit(folder, folds, settings, partial, resolve_device(device), progress)
+            shutil.rmtree(partial / "checkpoints")
+            (partial / "lock").unlink()
+            os.replace(partial, out)
+    metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text())
+    return metrics
+
+
+def subset(folder: CrystalFolder, settings: RunSettings) -> CrystalFolder:
+    """The crystals that a run is about: all, or a random choice by the data seed.
+
+    Raises:
+        InputError: the folder holds fewer than are asked for.
+    """
+    if settings.n_structures is None:
+        return folder
+    if settings.n_structures > len(folder):
+        raise InputError(f"{folder.path}: holds {len(folder)} structures, not {settings.n_structures}")
+    chosen = np.random.default_rng(settings.data_seed).choice(len(folder), settings.n_structures, replace=False)
+    return folder.take(sorted(chosen))
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device called auto, cpu or cuda.
+
+    Raises:
+        InputError: cuda is asked for and not there.
+    """
+    cuda = torch.cuda.is_available()
+    if name == "cuda" and not cuda:
+        raise InputError("--device cuda: this machine has no CUDA GPU that torch can use")
+    return torch.device("cuda" if cuda and name != "cpu" else "cpu")
+
+
+def _fit(
+    folder: CrystalFolder, folds: np.ndarray, settings: RunSettings, partial: Path, device: torch.device, progress: bool
+) -> None:
+    graphs = folder.graphs(settings.graph)
+    targets = torch.tensor(folder.targets, dtype=torch.float32)
+    positions = {fold: np.flatnonzero(folds == fold) for fold in FOLDS}
+    scale = TargetScale.fit(targets[positions["training"]], get_pooling(settings.model.pooling))
+    torch.manual_seed(settings.model_seed)
+    network = CGCNN(atom_feature_table(folder.atom_features), settings.graph, settings.model)
+    batch_size = settings.trainer.batch_size
+    training = EpochBatches(len(positions["training"]), batch_size, settings.model_seed)
+    validation = EpochBatches(len(positions["validation"]), batch_size, None)
+    checkpoints = partial / "checkpoints"
+    best = ModelCheckpoint(checkpoints, "best", monitor="validation_mae", save_weights_only=True, enable_version_counter=False)
+    last = ModelCheckpoint(checkpoints, "last", every_n_epochs=RESUME_EVERY, save_on_train_epoch_end=True, enable_version_counter=False)
+    log = EpochLog(partial / "log.csv", settings.trainer.epochs, progress)
+    with _quiet_lightning():
+        trainer = L.Trainer(
+            accelerator="gpu" if device.type == "cuda" else "cpu",
+            devices=1,
+            max_epochs=settings.trainer.epochs,
+            gradient_clip_val=settings.trainer.gradient_clip,
+            callbacks=[log, best, last],
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+        )
+        trainer.fit(
+            Regression(network, graphs, targets, scale, settings.trainer),
+            DataLoader(Positions(positions["training"]), sampler=training, batch_size=None),
+            DataLoader(Positions(positions["validation"]), sampler=validation, batch_size=None),
+            ckpt_path=checkpoints / "last.ckpt" if (checkpoints / "last.ckpt").exists() else None,
+        )
+    weights = torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
+    network.load_state_dict({name.removeprefix("network."): tensor for name, tensor in weights.items()})
+    model = TrainedModel(network, settings.graph, scale)
+    predictions = model.predict(graphs, device)
+    best_epoch, best_mae = log.best()
+    model.save(partial / MODEL_FILE, settings.model, epoch=best_epoch, best_mae_error=best_mae)
+    write_predictions(partial / "predictions.csv", folder, predictions, folds)
+    metrics = {
+        "status": "done",
+        "best_epoch": best_epoch,
+        "epochs": settings.trainer.epochs,
+        "train_seconds": round(log.seconds(), 1),
+        "device": f"{device.type}, {torch.get_num_threads()} threads, {platform.machine()}",
+        **{f"n_{fold}": len(positions[fold]) for fold in FOLDS},
+        **{fold: regression_metrics(folder.targets[at], predictions[at]) for fold, at in positions.items()},
+    }
+    write_text(partial / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+
+
+@contextlib.contextmanager
+def _alone(partial: Path) -> Iterator[None]:
+    """Keeps a second process from training the same run; it waits, and then finds the run done."""
+    partial.mkdir(parents=True, exist_ok=True)
+    with (partial / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _discard_other_settings(partial: Path, settings: RunSettings) -> None:
+    """Starts afresh if the stopped run was another one."""
+    file, wanted = partial / "settings.json", settings.model_dump_json(indent=2) + "\n"
+    if not file.exists() or file.read_text() != wanted:
+        shutil.rmtree(partial / "checkpoints", ignore_errors=True)
+        write_text(file, wanted)
+
+
+@contextlib.contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Leaves out Lightning's advice on loggers, workers and devices."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
