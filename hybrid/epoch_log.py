@@ -8,6 +8,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import Callback
 from tqdm import tqdm
+from typing_extensions import override
 
 from hybrid.atomic import atomic_file
 from hybrid.errors import InputError
@@ -33,24 +34,29 @@ class EpochLog(Callback):
         self._bar = tqdm(total=epochs, desc="training", unit="epoch", disable=not progress)
         self._started = time.perf_counter()
 
+    @override
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self.rows}
 
+    @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.rows = state_dict["rows"]
 
+    @override
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._bar.update(len(self.rows))
 
+    @override
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._started = time.perf_counter()
 
+    @override
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         mae = float(trainer.callback_metrics["validation_mae"])
         if mae != mae:
             raise InputError(
-                f"training diverged in epoch {trainer.current_epoch + 1}: the validation error is not a number; "
-                "try a lower --learning-rate or a --gradient-clip"
+                f"training diverged in epoch {trainer.current_epoch + 1}: the validation error is not a "
+                "number; try a lower --learning-rate or a --gradient-clip"
             )
         self.rows.append(
             {
@@ -65,6 +71,7 @@ class EpochLog(Callback):
         self._bar.set_postfix_str(f"validation MAE {mae:.4g}", refresh=False)
         self._bar.update()
 
+    @override
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         self._bar.close()
 

@@ -9,13 +9,25 @@ from typing import Any
 from hybrid.atomic import write_text
 from hybrid.figures.records import Bar, bars, not_run, scale_note
 
-COLUMNS = ("dataset", "network", "R² (mean)", "R² (seeds)", "MAE", "MAE/MAD", "R² on training", "paper", "source in the paper")
+COLUMNS = (
+    "dataset",
+    "network",
+    "R² (mean)",
+    "R² (seeds)",
+    "MAE",
+    "MAE/MAD",
+    "R² on training",
+    "paper",
+    "source in the paper",
+)
 
 
 def write_record_table(record: dict[str, Any], stem: Path) -> None:
     """Writes a record's table: ours, seed by seed, and the paper's words or numbers beside it."""
     rows = [_row(bar) for bar in bars(record)]
-    rows += [[row["dataset_label"], "", "not run", "", "", "", "", "", row["note"]] for row in not_run(record)]
+    rows += [
+        [row["dataset_label"], "", "not run", "", "", "", "", "", row["note"]] for row in not_run(record)
+    ]
     hardware, torch = record["hardware"], record["environment"]["torch"]
     where = f"{hardware['processor']}, {hardware['cores']} cores, torch {torch}"
     write_table(stem, f"{record['caption']}; {scale_note(record)}; {where}.", COLUMNS, rows)
@@ -44,4 +56,3 @@ def _row(bar: Bar) -> list[str]:
         paper["says"],
         paper["source"],
     ]
-

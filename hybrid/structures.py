@@ -25,10 +25,12 @@ def _read_json(path: Path) -> Structure:
 
 
 def _read_extxyz(path: Path) -> Structure:
+    from ase import Atoms
     from ase.io import read
     from pymatgen.io.ase import AseAtomsAdaptor
 
-    atoms = read(path, format="extxyz")
+    atoms = read(path, index=-1, format="extxyz")
+    assert isinstance(atoms, Atoms)
     if not all(atoms.pbc):
         raise ValueError("has no lattice in all three directions")
     return AseAtomsAdaptor.get_structure(atoms)

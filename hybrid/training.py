@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import json
 import logging
-import os
 import platform
 import shutil
 import warnings
@@ -16,8 +15,10 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
+from typing_extensions import override
 
 from hybrid.atomic import write_text
 from hybrid.checkpoint import MODEL_FILE, TrainedModel
@@ -80,28 +81,37 @@ class Regression(L.LightningModule):
     """Fits a network to normalised targets; graphs and targets stay on the device."""
 
     def __init__(
-        self, network: CGCNN, graphs: CrystalGraphs, targets: Tensor, scale: TargetScale, settings: TrainerSettings
+        self,
+        network: CGCNN,
+        graphs: CrystalGraphs,
+        targets: Tensor,
+        scale: TargetScale,
+        settings: TrainerSettings,
     ):
         super().__init__()
         self.network, self.scale, self.settings = network, scale, settings
         self.graphs, self.targets = graphs, targets
 
+    @override
     def on_fit_start(self) -> None:
         self.graphs = self.graphs.to(self.device)
         self.targets = self.targets.to(self.device)
 
+    @override
     def training_step(self, indices: Tensor, _: int) -> Tensor:
         output = self.network(self.graphs.batch(indices))[:, 0]
         loss: Tensor = LOSSES[self.settings.loss](output, self.scale.normalise(self.targets[indices]))
         self.log("training_loss", loss, on_step=False, on_epoch=True, batch_size=len(indices))
         return loss
 
+    @override
     def validation_step(self, indices: Tensor, _: int) -> None:
         predictions = self.scale.restore(self.network(self.graphs.batch(indices))[:, 0])
         error = (predictions - self.targets[indices]).abs().mean()
         self.log("validation_mae", error, batch_size=len(indices))
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    @override
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         chosen = self.settings
         options: dict[str, Any] = {"lr": chosen.learning_rate, "weight_decay": chosen.weight_decay}
         if chosen.optimiser == "sgd":
@@ -110,7 +120,9 @@ class Regression(L.LightningModule):
         steps = int(self.trainer.estimated_stepping_batches)
         scheduler: torch.optim.lr_scheduler.LRScheduler
         if chosen.schedule == "one-cycle":
-            scheduler = torch.optim.lr_scheduler.OneCycleLR(optimiser, chosen.learning_rate, total_steps=steps)
+            scheduler = torch.optim.lr_scheduler.OneCycleLR(
+                optimiser, chosen.learning_rate, total_steps=steps
+            )
         else:
             milestones = [round(milestone * steps) for milestone in chosen.milestones]
             scheduler = torch.optim.lr_scheduler.MultiStepLR(optimiser, milestones)
@@ -145,7 +157,8 @@ def train(
     Raises:
         InputError: the data cannot be split, or training diverged.
     """
-    assert folder.targets is not None
+    if folder.targets is None:
+        raise InputError(f"{folder.path}: has no targets to train on")
     if folds is None:
         folds = random_split(len(folder), settings.split, settings.data_seed)
     partial = out.with_name(out.name + ".partial")
@@ -155,7 +168,7 @@ def train(
             _fit(folder, folds, settings, partial, resolve_device(device), progress)
             shutil.rmtree(partial / "checkpoints")
             (partial / "lock").unlink()
-            os.replace(partial, out)
+            partial.replace(out)
     metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text())
     return metrics
 
@@ -170,7 +183,9 @@ def subset(folder: CrystalFolder, settings: RunSettings) -> CrystalFolder:
         return folder
     if settings.n_structures > len(folder):
         raise InputError(f"{folder.path}: holds {len(folder)} structures, not {settings.n_structures}")
-    chosen = np.random.default_rng(settings.data_seed).choice(len(folder), settings.n_structures, replace=False)
+    chosen = np.random.default_rng(settings.data_seed).choice(
+        len(folder), settings.n_structures, replace=False
+    )
     return folder.take(sorted(chosen))
 
 
@@ -187,10 +202,16 @@ def resolve_device(name: str) -> torch.device:
 
 
 def _fit(
-    folder: CrystalFolder, folds: np.ndarray, settings: RunSettings, partial: Path, device: torch.device, progress: bool
+    folder: CrystalFolder,
+    folds: np.ndarray,
+    settings: RunSettings,
+    partial: Path,
+    device: torch.device,
+    progress: bool,
 ) -> None:
     graphs = folder.graphs(settings.graph)
-    targets = torch.tensor(folder.targets, dtype=torch.float32)
+    measured = np.asarray(folder.targets)
+    targets = torch.tensor(measured, dtype=torch.float32)
     positions = {fold: np.flatnonzero(folds == fold) for fold in FOLDS}
     scale = TargetScale.fit(targets[positions["training"]], get_pooling(settings.model.pooling))
     torch.manual_seed(settings.model_seed)
@@ -199,8 +220,16 @@ def _fit(
     training = EpochBatches(len(positions["training"]), batch_size, settings.model_seed)
     validation = EpochBatches(len(positions["validation"]), batch_size, None)
     checkpoints = partial / "checkpoints"
-    best = ModelCheckpoint(checkpoints, "best", monitor="validation_mae", save_weights_only=True, enable_version_counter=False)
-    last = ModelCheckpoint(checkpoints, "last", every_n_epochs=RESUME_EVERY, save_on_train_epoch_end=True, enable_version_counter=False)
+    best = ModelCheckpoint(
+        checkpoints, "best", monitor="validation_mae", save_weights_only=True, enable_version_counter=False
+    )
+    last = ModelCheckpoint(
+        checkpoints,
+        "last",
+        every_n_epochs=RESUME_EVERY,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
     log = EpochLog(partial / "log.csv", settings.trainer.epochs, progress)
     with _quiet_lightning():
         trainer = L.Trainer(
@@ -235,7 +264,7 @@ def _fit(
         "train_seconds": round(log.seconds(), 1),
         "device": f"{device.type}, {torch.get_num_threads()} threads, {platform.machine()}",
         **{f"n_{fold}": len(positions[fold]) for fold in FOLDS},
-        **{fold: regression_metrics(folder.targets[at], predictions[at]) for fold, at in positions.items()},
+        **{fold: regression_metrics(measured[at], predictions[at]) for fold, at in positions.items()},
     }
     write_text(partial / "metrics.json", json.dumps(metrics, indent=2) + "\n")
 

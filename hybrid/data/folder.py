@@ -4,6 +4,7 @@ Upstream CGCNN, upstream ALIGNN and this package read the same folder. An `atom_
 the element features that come with upstream CGCNN.
 """
 
+import contextlib
 import csv
 import hashlib
 import json
@@ -64,7 +65,9 @@ class CrystalFolder:
             for number, site in enumerate(structure, start=1):
                 if site.specie.Z not in self.atom_features:
                     name = Element.from_Z(site.specie.Z).symbol
-                    raise InputError(f"{path}: site {number} is {name}, which atom_init.json does not describe")
+                    raise InputError(
+                        f"{path}: site {number} is {name}, which atom_init.json does not describe"
+                    )
             yield structure
 
     def graphs(self, settings: GraphSettings) -> CrystalGraphs:
@@ -72,12 +75,12 @@ class CrystalFolder:
         cache = self.path / ".hybrid" / f"graphs-{self._key(settings)}.npz"
         if cache.exists():
             return CrystalGraphs.load(cache)
-        progress = tqdm(self.structures(), total=len(self), desc=f"graphs of {self.path.name}", unit="crystal")
+        progress = tqdm(
+            self.structures(), total=len(self), desc=f"graphs of {self.path.name}", unit="crystal"
+        )
         graphs = CrystalGraphs.from_structures(progress, settings)
-        try:
+        with contextlib.suppress(OSError):  # a folder that cannot be written to is read again next time
             graphs.save(cache)
-        except OSError:
-            pass  # a folder that cannot be written to is read again next time
         return graphs
 
     def _key(self, settings: GraphSettings) -> str:
@@ -107,7 +110,9 @@ def read_folder(path: Path, targets: bool = True, skip_bad: bool = False) -> Cry
     features = read_atom_features(own if own.exists() else ATOM_INIT)
     if targets:
         rows, dropped = _read_targets(path, files, skip_bad)
-        folder = CrystalFolder(path, list(rows), np.array(list(rows.values())), [files[i] for i in rows], features)
+        folder = CrystalFolder(
+            path, list(rows), np.array(list(rows.values())), [files[i] for i in rows], features
+        )
     else:
         folder, dropped = CrystalFolder(path, list(files), None, list(files.values()), features), []
     if skip_bad:
@@ -186,7 +191,9 @@ def read_atom_features(path: Path) -> dict[int, list[float]]:
     return features
 
 
-def write_folder(path: Path, crystals: Iterable[tuple[str, Structure, float]], manifest: dict[str, Any]) -> None:
+def write_folder(
+    path: Path, crystals: Iterable[tuple[str, Structure, float]], manifest: dict[str, Any]
+) -> None:
     """Writes a dataset folder, whole or not at all: CIF files, id_prop.csv, atom_init.json, manifest.json."""
     with atomic_folder(path) as folder:
         rows = []
@@ -195,4 +202,6 @@ def write_folder(path: Path, crystals: Iterable[tuple[str, Structure, float]], m
             rows.append(f"{identity},{target!r}\n")
         (folder / "id_prop.csv").write_text("".join(rows))
         shutil.copy(ATOM_INIT, folder / "atom_init.json")
-        (folder / "manifest.json").write_text(json.dumps({**manifest, "n_crystals": len(rows)}, indent=2) + "\n")
+        (folder / "manifest.json").write_text(
+            json.dumps({**manifest, "n_crystals": len(rows)}, indent=2) + "\n"
+        )

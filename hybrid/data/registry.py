@@ -29,7 +29,7 @@ class Dataset:
     build: Callable[[Path], None]
 
 
-def _chain_dataset(kind: str, length: str) -> Dataset:
+def _chain_dataset(kind: chains.Kind, length: str) -> Dataset:
     first, end = {"short": chains.SHORT, "long": chains.LONG}[length]
     what = "single" if kind == "single" else "single and double"
     label = f"1D {'' if kind == 'single' else 'mixed '}{length}"
@@ -43,7 +43,7 @@ def _chain_dataset(kind: str, length: str) -> Dataset:
 
 def build_chains(
     path: Path,
-    kind: str,
+    kind: chains.Kind,
     lengths: tuple[int, int],
     n_chains: int = 1400,
     seed: int = 0,

@@ -36,13 +36,19 @@ class DescriptorTable:
     path: Path
 
     @classmethod
-    def read(cls, path: Path) -> "DescriptorTable":
+    def read(cls, path: Path, folder: str | Path | None = None) -> "DescriptorTable":
         """Reads `descriptors.csv`: a column `id`, one a descriptor, optionally `error`.
+
+        Args:
+            path: the table.
+            folder: the crystals' folder, where `path` is looked for if it is not there as given.
 
         Raises:
             InputError: no such file, no `id` column, no descriptor, columns or ids that stand there twice,
                 a row of another length, or a value that is not a number in a row without an error.
         """
+        if folder and not path.exists() and Path(folder, path).exists():
+            path = Path(folder, path)
         try:
             with path.open(newline="") as file:
                 header, *rows = [row for row in csv.reader(file) if row] or [[]]
@@ -162,12 +168,15 @@ class Standardisation:
         return cls(tuple(state["names"]), state["mean"].cpu(), state["std"].cpu())
 
 
-def of_checkpoint(checkpoint: dict[str, Any], path: str | Path | None) -> DescriptorTable | None:
+def of_checkpoint(
+    checkpoint: dict[str, Any], path: str | Path | None, folder: str | Path | None = None
+) -> DescriptorTable | None:
     """The standardised descriptors that a trained model takes, or None if it takes none.
 
     Args:
         checkpoint: as the training script saves it, with the standardisation as `descriptors`.
         path: the table given by the user, if any.
+        folder: the crystals' folder, where a table that is not there as given is looked for.
 
     Raises:
         InputError: the model needs a table and none is given, or the reverse, or descriptors are missing.
@@ -183,7 +192,7 @@ def of_checkpoint(checkpoint: dict[str, Any], path: str | Path | None) -> Descri
         raise InputError(
             f"the model was trained with descriptors ({names}); name their table with --descriptors"
         )
-    return standardisation.apply(DescriptorTable.read(Path(path)))
+    return standardisation.apply(DescriptorTable.read(Path(path), folder))
 
 
 def batch_rows(

@@ -22,8 +22,8 @@ def figure3c(stem: Path) -> None:
     said = {True: "distinguishable", False: "not distinguishable", None: ""}
     write_table(
         stem,
-        f"Largest difference between the outputs of {len(SEEDS)} untrained CGCNN for two chains with the same "
-        "bond length, relative to the outputs' size.",
+        f"Largest difference between the outputs of {len(SEEDS)} untrained CGCNN for two chains with the "
+        "same bond length, relative to the outputs' size.",
         ("neighbours seen", "pair", "difference", "ours", "paper"),
         [
             [row.shells, row.pair, f"{row.max_difference:.1e}", said[row.distinguishable], said[row.paper]]
@@ -37,8 +37,8 @@ def figure3d(stem: Path) -> None:
     """A 1D double chain, and what its second strand does to the output."""
     write_table(
         stem,
-        "Output of untrained CGCNN for a double chain over that for its single strand, mean of 3 networks; the "
-        "lattice length a is the same. A copy beyond the cut-off of 8 Å is a separate graph.",
+        "Output of untrained CGCNN for a double chain over that for its single strand, mean of 3 networks; "
+        "the lattice length a is the same. A copy beyond the cut-off of 8 Å is a separate graph.",
         ("pooling", "offset along y (Å)", "output / output of the single chain"),
         [[pooling, f"{offset:g}", f"{ratio:.4f}"] for pooling, offset, ratio in double_chain_ratios()],
     )

@@ -47,7 +47,14 @@ def runs_of(spec: Spec, scale: str) -> list[Run]:
     """The runs of an experiment at a scale."""
     size, networks = spec.scale(scale), load_networks()
     return [
-        Run(dataset, name, networks[name].label, networks[name].variant, scale, run_settings(networks[name], size, seed))
+        Run(
+            dataset,
+            name,
+            networks[name].label,
+            networks[name].variant,
+            scale,
+            run_settings(networks[name], size, seed),
+        )
         for dataset in spec.datasets
         for name in spec.networks
         for seed in size.seeds

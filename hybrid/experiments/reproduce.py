@@ -51,7 +51,15 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise InputError(f"{ROOT}: another reproduction is running here; wait for it") from None
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(WORKFLOW / "Snakefile"), "--directory", str(ROOT)]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(WORKFLOW / "Snakefile"),
+        "--directory",
+        str(ROOT),
+    ]
     command += ["--workflow-profile", str(WORKFLOW / "profiles" / profile), "--cores", str(cores), "--nolock"]
     command += ["--config", f"scale={scale}", "--", *(f"results/{scale}/{target}.png" for target in targets)]
     done = subprocess.run(command, pass_fds=[lock], cwd=ROOT)

@@ -11,7 +11,14 @@ from hybrid.data.registry import get_dataset
 from hybrid.errors import InputError, unknown_name
 from hybrid.paths import EXPERIMENTS
 from hybrid.readout import get_pooling
-from hybrid.settings import GraphSettings, ModelSettings, RunSettings, Settings, TrainerSettings, default_trainer
+from hybrid.settings import (
+    GraphSettings,
+    ModelSettings,
+    RunSettings,
+    Settings,
+    TrainerSettings,
+    default_trainer,
+)
 
 SCALES = ("smoke", "quick", "cpu", "paper")
 T = TypeVar("T", bound=Settings)
@@ -63,7 +70,7 @@ class Spec(Settings):
     networks: tuple[str, ...] = Field(min_length=1)
     paper: tuple[PaperStatement, ...] = ()
     not_run: tuple[NotRun, ...] = ()
-    scales: dict[Literal["smoke", "quick", "cpu", "paper"], dict[str, Any]] = {}
+    scales: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     def scale(self, name: str) -> Scale:
         """The scale called `name`, with this spec's own numbers."""

@@ -75,4 +75,11 @@ def _draw_seeds(axes: Axes, x: float, values: list[float]) -> None:
 
 
 def _write_value(axes: Axes, x: float, mean: float, highest: float) -> None:
-    axes.text(x, max(highest, 0) + 0.035, f"{mean:.2f}" if mean > -10 else "< −10", ha="center", va="bottom", fontsize=SMALL - 0.5)
+    axes.text(
+        x,
+        max(highest, 0) + 0.035,
+        f"{mean:.2f}" if mean > -10 else "< −10",
+        ha="center",
+        va="bottom",
+        fontsize=SMALL - 0.5,
+    )

@@ -45,7 +45,9 @@ def compiled(source: Path, *defines: str) -> ctypes.CDLL | None:
         try:
             _compile([compiler, *options], source, library)
         except (OSError, subprocess.CalledProcessError) as error:
-            log.warning("%s does not compile %s (%s); PyTorch does its work, slower", compiler, source.name, error)
+            log.warning(
+                "%s does not compile %s (%s); PyTorch does its work, slower", compiler, source.name, error
+            )
             return None
     return ctypes.CDLL(str(library))
 
@@ -53,7 +55,9 @@ def compiled(source: Path, *defines: str) -> ctypes.CDLL | None:
 def _compile(command: list[str], source: Path, library: Path) -> None:
     with atomic_file(library) as temporary:
         for parallel in (["-fopenmp"], []):  # Apple's clang knows no OpenMP
-            done = subprocess.run([*command, *parallel, str(source), "-o", str(temporary)], capture_output=True)
+            done = subprocess.run(
+                [*command, *parallel, str(source), "-o", str(temporary)], capture_output=True
+            )
             if done.returncode == 0:
                 return
         done.check_returncode()

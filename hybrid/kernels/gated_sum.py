@@ -3,6 +3,7 @@
 import ctypes
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -54,6 +55,7 @@ class BandedEdges:
     n_gaussians: int
 
     def address(self) -> _Edges:
+        """The edges as the kernel takes them; valid as long as this object lives."""
         return _Edges(
             len(self.first_atom) - 1,
             self.first_atom.data_ptr(),
@@ -135,7 +137,7 @@ class GatedSum:
         Returns:
             h (n_atoms, A).
         """
-        h: Tensor = _GatedSum.apply(
+        h: Tensor = _GatedSum.apply(  # type: ignore[no-untyped-call]
             self.library, edges, self_part, neighbour_part, edge_weight, norm.weight, norm.bias, norm
         )
         return h
@@ -143,7 +145,17 @@ class GatedSum:
 
 class _GatedSum(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, library, edges, self_part, neighbour_part, edge_weight, gamma, beta, norm):
+    def forward(
+        ctx: Any,
+        library: ctypes.CDLL,
+        edges: BandedEdges,
+        self_part: Tensor,
+        neighbour_part: Tensor,
+        edge_weight: Tensor,
+        gamma: Tensor,
+        beta: Tensor,
+        norm: BatchNorm1d,
+    ) -> Tensor:
         self_part, neighbour_part = self_part.contiguous(), neighbour_part.contiguous()
         edge_weight = edge_weight.contiguous()
         layer = _Layer(self_part.data_ptr(), neighbour_part.data_ptr(), edge_weight.data_ptr())
@@ -156,6 +168,8 @@ class _GatedSum(torch.autograd.Function):
             variance = (square - mean * mean).clamp_min(0)
             _update_running_statistics(norm, mean, variance * n_edges / max(n_edges - 1, 1))
         else:
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
             mean, variance = norm.running_mean.double(), norm.running_var.double()
         inverse_std = (variance + norm.eps).rsqrt()
         scale = (gamma * inverse_std).float()
@@ -167,7 +181,7 @@ class _GatedSum(torch.autograd.Function):
         return h
 
     @staticmethod
-    def backward(ctx, dh):
+    def backward(ctx: Any, dh: Tensor) -> tuple[Tensor | None, ...]:
         self_part, neighbour_part, edge_weight, scale, shift, mean, inverse_std = ctx.saved_tensors
         edges, dh = ctx.edges, dh.contiguous()
         layer = _Layer(self_part.data_ptr(), neighbour_part.data_ptr(), edge_weight.data_ptr())
@@ -191,6 +205,10 @@ class _GatedSum(torch.autograd.Function):
 
 def _update_running_statistics(norm: BatchNorm1d, mean: Tensor, unbiased_variance: Tensor) -> None:
     """As torch's batch normalisation does in training."""
+    assert norm.num_batches_tracked is not None
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert norm.momentum is not None
     norm.num_batches_tracked.add_(1)
     norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), norm.momentum)
     norm.running_var.lerp_(unbiased_variance.to(norm.running_var.dtype), norm.momentum)

@@ -84,7 +84,8 @@ class CGCNN(CrystalGraphConvNet):
 
     def pooling(self, atoms: Tensor, crystals: Crystals) -> Tensor:
         """The head's input rows; replaces upstream's loop over crystals."""
-        return self.readout.pool_atoms(atoms, crystals)
+        rows: Tensor = self.readout.pool_atoms(atoms, crystals)
+        return rows
 
 
 def _parts(layer: ConvLayer, atoms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -116,5 +117,3 @@ def atom_feature_table(features: dict[int, list[float]]) -> Tensor:
     for number, values in features.items():
         table[number] = torch.tensor(values)
     return table
-
-
