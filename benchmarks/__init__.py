@@ -1,0 +1,1 @@
+"""Measured comparisons with unpatched upstream; `make bench` runs them all."""

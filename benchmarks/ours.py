@@ -1,0 +1,41 @@
+"""One measurement of ours: ours.py epoch|graphs FOLDER."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from clock import report
+
+from hybrid.data.folder import read_folder
+from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.models.cgcnn import CGCNN, atom_feature_table
+from hybrid.settings import GraphSettings, ModelSettings
+
+task, folder = sys.argv[1], read_folder(Path(sys.argv[2]))
+torch.manual_seed(0)
+structures = list(folder.structures())
+
+if task == "epoch":
+    graphs = CrystalGraphs.from_structures(structures, GraphSettings())
+    targets = torch.tensor(np.asarray(folder.targets), dtype=torch.float32)
+    model = CGCNN(atom_feature_table(folder.atom_features), GraphSettings(), ModelSettings())
+    optimiser = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
+
+    def epoch() -> None:
+        """Trains once over the data."""
+        for indices in torch.randperm(len(graphs)).split(256):
+            output = model(graphs.batch(indices))[:, 0]
+            loss = torch.nn.functional.mse_loss(output, targets[indices] / 100)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+
+    report(epoch, warm_up=epoch, repeats=3)
+else:
+
+    def build(count: int | None = None) -> CrystalGraphs:
+        """Builds the graphs of the first `count` structures."""
+        return CrystalGraphs.from_structures(structures[:count], GraphSettings())
+
+    report(build, warm_up=lambda: build(20), repeats=1)

@@ -1,0 +1,123 @@
+"""Textbook crystals, named by formula, and folders of small ones."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pymatgen.core import Lattice, Structure
+from pymatgen.io.ase import AseAtomsAdaptor
+from pymatgen.io.cif import CifWriter
+from pymatgen.io.vasp import Poscar
+
+from hybrid.chains import chain_of_set, zigzag_chain
+
+FCC = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
+SPECIES = ("Li", "O", "Na", "Cl", "Si", "Fe", "Cu", "Cs")
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before():
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def NaCl() -> Structure:  # noqa: N802
+    """Rock salt, conventional cell, a = 5.64 Å: neighbours at a/2, a/√2, a√3/2."""
+    chlorine = (np.array(FCC) + 0.5) % 1
+    return Structure(Lattice.cubic(5.64), ["Na"] * 4 + ["Cl"] * 4, [*FCC, *chlorine])
+
+
+@pytest.fixture
+def NaCl_primitive() -> Structure:  # noqa: N802
+    """Rock salt, primitive cell."""
+    lattice = Lattice(np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) * 5.64 / 2)
+    return Structure(lattice, ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+
+
+@pytest.fixture
+def Si() -> Structure:  # noqa: N802
+    """Diamond, primitive cell, a = 5.43 Å: 4 neighbours at a√3/4, 12 at a/√2."""
+    lattice = Lattice(np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) * 5.43 / 2)
+    return Structure(lattice, ["Si", "Si"], [[0, 0, 0], [0.25, 0.25, 0.25]])
+
+
+@pytest.fixture
+def Cu() -> Structure:  # noqa: N802
+    """fcc, primitive cell of one atom, a = 3.61 Å: 12 neighbours at a/√2, all of them images of itself."""
+    return Structure(Lattice(np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) * 3.61 / 2), ["Cu"], [[0, 0, 0]])
+
+
+@pytest.fixture
+def CsCl() -> Structure:  # noqa: N802
+    """Caesium chloride, a = 4.12 Å: 8 neighbours at a√3/2, 6 at a."""
+    return Structure(Lattice.cubic(4.12), ["Cs", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+
+
+@pytest.fixture
+def C_zigzag() -> Structure:  # noqa: N802
+    """A zigzag chain in vacuum: 1.5 Å bonds at 120°, and fewer than 12 neighbours within a few Å."""
+    return zigzag_chain(1.5, 120)
+
+
+@pytest.fixture
+def C_long() -> Structure:  # noqa: N802
+    """A random chain of 40 atoms, among them atoms with fewer than 12 neighbours within 8 Å."""
+    return chain_of_set("single", 40, 0)
+
+
+def random_crystal(seed: int, n_atoms: int | None = None) -> Structure:
+    """A triclinic crystal of a few elements, no two atoms on the same place."""
+    rng = np.random.default_rng(seed)
+    n = n_atoms or int(rng.integers(1, 5))
+    lattice = Lattice.from_parameters(*rng.uniform(3.5, 6, 3), *rng.uniform(70, 110, 3))
+    places = (np.arange(n)[:, None] / n + rng.uniform(-0.1, 0.1, (n, 3)) + rng.random(3)) % 1
+    return Structure(lattice, rng.choice(SPECIES, n), places)
+
+
+def write_structure(structure: Structure, path: Path) -> None:
+    """Writes a structure in the format of the path's ending, with all its digits where that can be."""
+    match path.suffix:
+        case ".cif":
+            CifWriter(structure, significant_figures=14).write_file(path)
+        case ".vasp" | ".poscar":
+            Poscar(structure).write_file(path, significant_figures=15)
+        case ".json":
+            path.write_text(structure.to_json())
+        case _:
+            AseAtomsAdaptor.get_atoms(structure).write(path, format="extxyz")
+
+
+def target_of(structure: Structure) -> float:
+    """Something that can be learnt from a crystal, in odd units."""
+    return 1000 + 2.5 * structure.volume / len(structure)
+
+
+@pytest.fixture
+def crystal_folder(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a dataset folder of `n` small crystals in the format of `ending`."""
+
+    def make(n: int = 12, ending: str = ".json", name: str = "crystals", seed: int = 0) -> Path:
+        path = tmp_path / name
+        path.mkdir()
+        rows = []
+        for i in range(n):
+            crystal = random_crystal(1000 * seed + i)
+            write_structure(crystal, path / f"x{i:02d}{ending}")
+            rows.append(f"x{i:02d},{target_of(crystal)!r}\n")
+        (path / "id_prop.csv").write_text("".join(rows))
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def hybrid_data() -> Path:
+    """The local copy of the public data sets, if there is one."""
+    if "HYBRID_DATA" not in os.environ:
+        pytest.skip("HYBRID_DATA names no folder of data")
+    return Path(os.environ["HYBRID_DATA"])

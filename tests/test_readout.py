@@ -1,0 +1,167 @@
+"""Pooling, descriptors and target scales against loops written out by hand."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from conftest import random_crystal
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hybrid.errors import InputError
+from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.models.cgcnn import CGCNN
+from hybrid.readout import (
+    POOLINGS,
+    Crystals,
+    Pooling,
+    TargetScale,
+    crystal_mean,
+    crystal_sum,
+    get_pooling,
+    register_pooling,
+)
+from hybrid.settings import GraphSettings, ModelSettings
+
+counts = st.lists(st.integers(1, 6), min_size=1, max_size=6)
+
+
+@settings(max_examples=25, deadline=None)
+@given(n_atoms=counts, width=st.integers(1, 4))
+def test_mean_and_sum_are_loops(n_atoms: list[int], width: int) -> None:
+    rows = torch.randn(sum(n_atoms), width, dtype=torch.float64)
+    crystals = Crystals.from_counts(torch.tensor(n_atoms))
+    first = 0
+    for crystal, n in enumerate(n_atoms):
+        total = sum((rows[first + i] for i in range(n)), torch.zeros(width, dtype=torch.float64))
+        torch.testing.assert_close(crystal_sum(rows, crystals)[crystal], total)
+        torch.testing.assert_close(crystal_mean(rows, crystals)[crystal], total / n)
+        first += n
+    assert crystal_sum(rows, crystals).shape == (len(n_atoms), width)
+
+
+def test_gradients_flow_back_to_every_atom() -> None:
+    rows = torch.randn(5, 2, dtype=torch.float64, requires_grad=True)
+    crystals = Crystals.from_counts(torch.tensor([2, 3]))
+    assert torch.autograd.gradcheck(lambda r: crystal_mean(r, crystals), rows)
+    assert torch.autograd.gradcheck(lambda r: crystal_sum(r, crystals), rows)
+
+
+@settings(max_examples=10, deadline=None)
+@given(n_atoms=counts)
+def test_upstreams_lists_of_indices_say_the_same(n_atoms: list[int]) -> None:
+    lists = list(torch.arange(sum(n_atoms)).split(n_atoms))
+    crystals = Crystals.of(lists)
+    assert crystals.n_atoms.tolist() == n_atoms
+    assert crystals.of_atom.tolist() == [i for i, n in enumerate(n_atoms) for _ in range(n)]
+    assert Crystals.of(crystals) is crystals
+
+
+@pytest.mark.parametrize("name", ["mean", "sum"])
+def test_the_three_steps_are_the_papers_equations(name: str) -> None:
+    """Mean: FCN(mean a ⊕ d), eq. 14. Sum: sum FCN(a ⊕ d), eq. 13 with descriptors."""
+    n_atoms = [2, 1, 4]
+    crystals = Crystals.from_counts(torch.tensor(n_atoms))
+    atoms = torch.randn(7, 3, dtype=torch.float64)
+    descriptors = torch.randn(3, 2)
+    weight = torch.randn(5, 1, dtype=torch.float64)
+
+    def head(rows: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(rows @ weight)
+
+    pooling = get_pooling(name)
+    rows = pooling.join(pooling.pool_atoms(atoms, crystals), descriptors, crystals)
+    output = pooling.pool_outputs(head(rows), crystals)
+    first = 0
+    for crystal, n in enumerate(n_atoms):
+        own, d = atoms[first : first + n], descriptors[crystal].double()
+        if name == "mean":
+            expected = head(torch.cat([sum(own) / n, d]))
+        else:
+            expected = sum(head(torch.cat([a, d])) for a in own)
+        torch.testing.assert_close(output[crystal], expected)
+        first += n
+    assert output.shape == (3, 1)
+    assert rows.dtype == torch.float64  # descriptors take the atoms' precision
+
+
+def test_without_descriptors_nothing_is_joined() -> None:
+    rows = torch.randn(3, 4)
+    for name in ("mean", "sum"):
+        assert get_pooling(name).join(rows, None, Crystals.from_counts(torch.tensor([1, 2]))) is rows
+
+
+@pytest.fixture
+def largest() -> Iterator[str]:
+    """A pooling of the user's own: the element-wise largest atom vector."""
+
+    def pool(rows: torch.Tensor, crystals: Crystals) -> torch.Tensor:
+        return torch.stack([part.amax(0) for part in rows.split(crystals.n_atoms.tolist())])
+
+    register_pooling(Pooling("largest", atoms=pool, outputs=None, extensive=False))
+    yield "largest"
+    del POOLINGS["largest"]
+
+
+def test_a_pooling_of_ones_own_works_in_the_network(largest: str) -> None:
+    torch.manual_seed(0)
+    model = ModelSettings(pooling=largest, atom_fea_len=8, h_fea_len=8)
+    network = CGCNN(torch.rand(60, 4), GraphSettings(), model).eval()
+    graphs = CrystalGraphs.from_structures(map(random_crystal, range(4)), GraphSettings())
+    batch = graphs.batch(torch.arange(4))
+    output = network(batch)
+    assert output.shape == (4, 1)
+    vectors = network.atom_vectors(batch).split(graphs.n_atoms.tolist())
+    pooled = torch.stack([part.max(dim=0).values for part in vectors])
+    softplus = torch.nn.functional.softplus
+    expected = network.fc_out(softplus(network.conv_to_fc(softplus(pooled))))
+    torch.testing.assert_close(output, expected)
+    output.sum().backward()
+    assert network.embedding.weight.grad is not None
+
+
+def test_the_pooling_of_ones_own_is_gone_afterwards() -> None:
+    assert set(POOLINGS) == {"mean", "sum"}
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("summ", "sum"), ("average mean", "mean"), ("Mean", "mean")])
+def test_an_unknown_pooling_suggests_the_nearest(typed: str, meant: str) -> None:
+    with pytest.raises(InputError, match=f"unknown pooling '{typed}'; did you mean '{meant}'"):
+        get_pooling(typed)
+
+
+def test_a_pooling_like_no_other_lists_the_known_ones() -> None:
+    with pytest.raises(InputError, match="unknown pooling 'xyz'; known: mean, sum"):
+        get_pooling("xyz")
+
+
+def test_target_scale_of_mean_pooling() -> None:
+    scale = TargetScale.fit(torch.tensor([1.0, 2.0, 3.0, 6.0]), get_pooling("mean"))
+    assert scale.mean == 3
+    assert scale.std == pytest.approx((14 / 3) ** 0.5)
+    assert scale.normalise(torch.tensor([3.0])).item() == 0
+
+
+def test_target_scale_of_sum_pooling_has_no_shift() -> None:
+    scale = TargetScale.fit(torch.tensor([1.0, 2.0, 3.0, 6.0]), get_pooling("sum"))
+    assert scale.mean == 0
+    assert scale.std == pytest.approx((14 / 3) ** 0.5)
+    assert scale.normalise(torch.tensor([0.0])).item() == 0
+
+
+@pytest.mark.parametrize("name", ["mean", "sum"])
+@pytest.mark.parametrize("targets", [[4.0, 4.0, 4.0], [4.0]])
+def test_constant_targets_are_not_divided_by_zero(name: str, targets: list[float]) -> None:
+    scale = TargetScale.fit(torch.tensor(targets), get_pooling(name))
+    assert scale.std == 1
+    assert torch.isfinite(scale.normalise(torch.tensor(targets))).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    values=st.lists(st.floats(-1e4, 1e4), min_size=2, max_size=9), name=st.sampled_from(["mean", "sum"])
+)
+def test_restore_undoes_normalise(values: list[float], name: str) -> None:
+    targets = torch.tensor(values, dtype=torch.float64)
+    scale = TargetScale.fit(targets, get_pooling(name))
+    torch.testing.assert_close(scale.restore(scale.normalise(targets)), targets, rtol=1e-9, atol=1e-6)

@@ -1,0 +1,367 @@
+"""Training: reproducible, resumable after any kill, free of leakage, and in the target's unit."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hybrid.data.folder import CrystalFolder, read_folder
+from hybrid.data.splits import FOLDS, random_split
+from hybrid.errors import InputError
+from hybrid.metrics import regression_metrics
+from hybrid.settings import ModelSettings, RunSettings, TrainerSettings, default_trainer
+from hybrid.training import RESUME_EVERY, EpochBatches, resolve_device, subset, train
+
+SMALL = ModelSettings(atom_fea_len=8, n_conv=1, h_fea_len=8)
+
+
+def run_settings(epochs: int = 4, pooling: str = "mean", **options: Any) -> RunSettings:
+    trainer = default_trainer(pooling).model_copy(update={"epochs": epochs, "batch_size": 4})
+    return RunSettings(model=SMALL.model_copy(update={"pooling": pooling}), trainer=trainer, **options)
+
+
+def run(
+    folder: CrystalFolder, out: Path, settings: RunSettings | None = None, folds: np.ndarray | None = None
+) -> dict[str, Any]:
+    return train(folder, settings or run_settings(), out, folds, device="cpu", progress=False)
+
+
+def predictions(out: Path) -> dict[str, tuple[str, float, float]]:
+    """Fold, target and prediction by id."""
+    with (out / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    return {row["id"]: (row["fold"], float(row["target"]), float(row["prediction"])) for row in rows}
+
+
+@pytest.fixture
+def folder(crystal_folder: Callable[..., Path]) -> CrystalFolder:
+    return read_folder(crystal_folder(14))
+
+
+# --- what a run leaves behind ---
+
+
+def test_a_run_folder_is_whole_and_its_parts_agree(folder: CrystalFolder, tmp_path: Path) -> None:
+    wanted = run_settings(epochs=5, split=(0.6, 0.2, 0.2), data_seed=3)
+    metrics = run(folder, tmp_path / "run", wanted)
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {
+        "log.csv",
+        "metrics.json",
+        "model.ckpt",
+        "predictions.csv",
+        "settings.json",
+    }
+    assert {path.name for path in tmp_path.iterdir()} == {"crystals", "run"}
+    assert RunSettings.model_validate_json((tmp_path / "run" / "settings.json").read_text()) == wanted
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text()) == metrics
+    rows = predictions(tmp_path / "run")
+    assert list(rows) == folder.ids
+    assert folder.targets is not None
+    assert [target for _, target, _ in rows.values()] == pytest.approx(folder.targets, rel=1e-6)
+    assert [fold for fold, _, _ in rows.values()] == random_split(14, (0.6, 0.2, 0.2), 3).tolist()
+    for fold in FOLDS:
+        errors = np.array([(p - t) for f, t, p in rows.values() if f == fold])
+        assert metrics[f"n_{fold}"] == len(errors)
+        assert metrics[fold]["mae"] == pytest.approx(np.abs(errors).mean(), rel=1e-4)
+    with (tmp_path / "run" / "log.csv").open() as file:
+        log = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in log] == [1, 2, 3, 4, 5]
+    best = min(log, key=lambda row: float(row["validation_mae"]))
+    assert metrics["best_epoch"] == int(best["epoch"])
+    # The weights that predict are those of the best epoch.
+    assert metrics["validation"]["mae"] == pytest.approx(float(best["validation_mae"]), rel=1e-4)
+
+
+def test_metrics_are_the_formulas() -> None:
+    found = regression_metrics(np.array([1.0, 2.0, 6.0]), np.array([2.0, 2.0, 3.0]))
+    assert found["mae"] == pytest.approx(4 / 3)  # errors 1, 0, -3
+    assert found["mad"] == pytest.approx(2)  # deviations from 3: -2, -1, 3
+    assert found["mae_over_mad"] == pytest.approx(2 / 3)
+    assert found["r2"] == pytest.approx(1 - 10 / 14)
+    assert found["rmse"] == pytest.approx((10 / 3) ** 0.5)
+
+
+def test_metrics_of_perfect_of_mean_and_of_constant_targets() -> None:
+    targets = np.array([1.0, 2.0, 6.0])
+    perfect = regression_metrics(targets, targets)
+    assert (perfect["mae"], perfect["r2"]) == (0, 1)
+    mean = regression_metrics(targets, np.full(3, 3.0))
+    assert (mean["mae_over_mad"], mean["r2"]) == (1, 0)
+    constant = regression_metrics(np.full(3, 2.0), targets)
+    assert np.isnan([constant["r2"], constant["mae_over_mad"]]).all()
+
+
+# --- seeds ---
+
+
+@pytest.mark.parametrize("pooling", ["mean", "sum"])
+def test_the_same_seeds_give_the_same_numbers(pooling: str, folder: CrystalFolder, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        run(folder, tmp_path / name, run_settings(pooling=pooling))
+    one, two = ((tmp_path / name / "predictions.csv").read_text() for name in ("one", "two"))
+    assert one == two
+
+
+def test_other_seeds_give_other_numbers(folder: CrystalFolder, tmp_path: Path) -> None:
+    for name, seeds in {"a": (0, 0), "b": (0, 1), "c": (1, 0)}.items():
+        run(folder, tmp_path / name, run_settings(data_seed=seeds[0], model_seed=seeds[1]))
+    a, b, c = (predictions(tmp_path / name) for name in "abc")
+    assert [row[0] for row in a.values()] == [row[0] for row in b.values()]  # model seed: same split
+    assert [row[2] for row in a.values()] != [row[2] for row in b.values()]
+    assert [row[0] for row in a.values()] != [row[0] for row in c.values()]  # data seed: another split
+
+
+def test_a_subset_is_drawn_by_the_data_seed(folder: CrystalFolder) -> None:
+    def ids(n: int | None, seed: int) -> list[str]:
+        return subset(folder, RunSettings(n_structures=n, data_seed=seed)).ids
+
+    assert ids(None, 0) == folder.ids
+    assert len(ids(6, 0)) == len(set(ids(6, 0))) == 6
+    assert ids(6, 0) == ids(6, 0)
+    assert ids(6, 0) != ids(6, 1)
+    assert ids(14, 2) == folder.ids
+    with pytest.raises(InputError, match="holds 14 structures, not 15"):
+        ids(15, 0)
+
+
+# --- stopped and resumed ---
+
+STOPPED = """
+import os, signal, sys
+from pathlib import Path
+from hybrid.data.folder import read_folder
+from hybrid.epoch_log import EpochLog
+from hybrid.settings import RunSettings
+from hybrid.training import train
+write = EpochLog._write
+def write_and_die(log):
+    write(log)
+    if len(log.rows) == int(sys.argv[4]):
+        os.kill(os.getpid(), signal.SIGKILL)
+EpochLog._write = write_and_die
+train(read_folder(Path(sys.argv[1])), RunSettings.model_validate_json(sys.argv[2]), Path(sys.argv[3]),
+      device="cpu", progress=False)
+"""
+
+
+def stop(folder: Path, settings: RunSettings, out: Path, epoch: int) -> None:
+    """A run in a process of its own that is killed when `epoch` has been logged."""
+    command = [sys.executable, "-c", STOPPED, str(folder), settings.model_dump_json(), str(out), str(epoch)]
+    done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def test_a_killed_run_goes_on_to_the_same_numbers(folder: CrystalFolder, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    epochs = 2 * RESUME_EVERY + 5
+    wanted = run_settings(epochs, pooling="sum")  # Adam and one cycle: state in the optimiser and schedule
+    run(folder, tmp_path / "whole", wanted)
+    stop(folder.path, wanted, tmp_path / "killed", RESUME_EVERY + 4)
+    assert not (tmp_path / "killed").exists()
+    with (tmp_path / "killed.partial" / "log.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == RESUME_EVERY + 4
+    steps = []
+    original = EpochBatches.__iter__
+
+    def counted(batches: EpochBatches):
+        if batches.seed is not None:
+            steps.append(batches.epoch)
+        yield from original(batches)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EpochBatches, "__iter__", counted)
+        run(folder, tmp_path / "killed", wanted)
+    assert steps == list(range(RESUME_EVERY, epochs))  # it went on; it did not begin again
+    whole, resumed = (tmp_path / name for name in ("whole", "killed"))
+    assert (whole / "predictions.csv").read_text() == (resumed / "predictions.csv").read_text()
+    logs = []
+    for path in (whole, resumed):
+        with (path / "log.csv").open() as file:
+            logs.append([{**row, "seconds": ""} for row in csv.DictReader(file)])
+    assert logs[0] == logs[1]
+    assert len(logs[0]) == epochs
+    assert not (tmp_path / "killed.partial").exists()
+
+
+def test_a_stopped_run_with_other_settings_begins_again(folder: CrystalFolder, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    stop(folder.path, run_settings(30), tmp_path / "run", RESUME_EVERY + 1)
+    wanted = run_settings(12, model_seed=5)
+    run(folder, tmp_path / "run", wanted)
+    run(folder, tmp_path / "fresh", wanted)
+    assert (tmp_path / "run" / "predictions.csv").read_text() == (
+        tmp_path / "fresh" / "predictions.csv"
+    ).read_text()
+
+
+@pytest.mark.parametrize("what", ["targets", "folds"])
+def test_a_stopped_run_on_other_data_begins_again(what: str, folder: CrystalFolder, tmp_path: Path) -> None:
+    """Weights that have seen a crystal must not go on where that crystal is tested."""
+    torch.set_num_threads(1)
+    wanted = run_settings(RESUME_EVERY + 3)
+    stop(folder.path, wanted, tmp_path / "run", RESUME_EVERY + 1)
+    assert folder.targets is not None
+    folds = random_split(14, wanted.split, 0)
+    if what == "targets":
+        folder = replace(folder, targets=folder.targets[::-1].copy())
+    else:
+        folds = folds[::-1].copy()
+    for name in ("run", "fresh"):
+        run(folder, tmp_path / name, wanted, folds)
+    one, two = ((tmp_path / name / "predictions.csv").read_text() for name in ("run", "fresh"))
+    assert one == two
+
+
+def test_a_finished_run_with_other_settings_is_not_taken_for_this_one(
+    folder: CrystalFolder, tmp_path: Path
+) -> None:
+    run(folder, tmp_path / "run", run_settings(2))
+    with pytest.raises(InputError, match=r"run: holds a run with other settings"):
+        run(folder, tmp_path / "run", run_settings(3))
+
+
+def test_a_finished_run_is_not_trained_again(
+    folder: CrystalFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(folder, tmp_path / "run")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").iterdir()}
+    monkeypatch.setattr("hybrid.training._fit", lambda *_: pytest.fail("trained again"))
+    assert run(folder, tmp_path / "run") == first
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").iterdir()} == before
+    assert {path.name for path in tmp_path.iterdir()} == {"crystals", "run"}
+
+
+# --- no leakage ---
+
+
+def test_only_training_targets_enter_statistics_and_weights(folder: CrystalFolder, tmp_path: Path) -> None:
+    """Other validation targets choose another epoch at most; other test targets change nothing at all."""
+    folds = random_split(14, (0.6, 0.2, 0.2), 0)
+    assert folder.targets is not None
+    changed = {"same": folder.targets}
+    for name, fold in (("validation", "validation"), ("test", "test")):
+        targets = folder.targets.copy()
+        targets[folds == fold] = targets[folds == fold] * -3 + 1e5
+        changed[name] = targets
+    scales, found = {}, {}
+    for name, targets in changed.items():
+        run(replace(folder, targets=targets), tmp_path / name, folds=folds)
+        checkpoint = torch.load(tmp_path / name / "model.ckpt", weights_only=True)
+        scales[name] = {key: float(value) for key, value in checkpoint["normalizer"].items()}
+        found[name] = checkpoint["epoch"], [row[2] for row in predictions(tmp_path / name).values()]
+    training = folder.targets[folds == "training"]
+    assert scales["same"]["mean"] == pytest.approx(training.mean())
+    assert scales["same"]["std"] == pytest.approx(training.std(ddof=1), rel=1e-5)
+    assert scales["same"] == scales["validation"] == scales["test"]
+    assert found["same"] == found["test"]
+
+
+# --- units ---
+
+
+@pytest.mark.parametrize("pooling", ["mean", "sum"])
+def test_predictions_are_in_the_targets_unit(
+    pooling: str, crystal_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Another unit of the target is another factor on the same predictions."""
+    folder = read_folder(crystal_folder(14))
+    assert folder.targets is not None
+    wanted = run_settings(8, pooling=pooling)
+    run(folder, tmp_path / "one", wanted)
+    run(replace(folder, targets=folder.targets * 64), tmp_path / "other", wanted)
+    one, other = (
+        np.array([row[2] for row in predictions(tmp_path / name).values()]) for name in ("one", "other")
+    )
+    np.testing.assert_allclose(other, 64 * one, rtol=1e-5)
+
+
+def test_an_offset_of_a_thousand_is_learnt_at_once(folder: CrystalFolder, tmp_path: Path) -> None:
+    metrics = run(folder, tmp_path / "run")
+    assert folder.targets is not None
+    spread = folder.targets.std()
+    assert folder.targets.mean() > 1000
+    assert metrics["training"]["mae"] < 3 * spread
+
+
+def test_something_is_learnt(folder: CrystalFolder, tmp_path: Path) -> None:
+    run(folder, tmp_path / "run", run_settings(40))
+    with (tmp_path / "run" / "log.csv").open() as file:
+        losses = [float(row["training_loss"]) for row in csv.DictReader(file)]
+    assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:3])
+
+
+# --- what goes wrong ---
+
+
+def test_diverged_training_is_one_sentence(folder: CrystalFolder, tmp_path: Path) -> None:
+    trainer = TrainerSettings(epochs=30, batch_size=4, learning_rate=1e30)
+    with pytest.raises(InputError, match=r"training diverged in epoch \d+: .*--learning-rate") as caught:
+        run(folder, tmp_path / "run", RunSettings(model=SMALL, trainer=trainer))
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_without_targets(crystal_folder: Callable[..., Path], tmp_path: Path) -> None:
+    folder = read_folder(crystal_folder(4), targets=False)
+    with pytest.raises(InputError, match="has no targets to train on"):
+        run(folder, tmp_path / "run")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_cuda_where_there_is_none() -> None:
+    assert resolve_device("auto").type == "cpu"
+    with pytest.raises(InputError, match="no CUDA GPU"):
+        resolve_device("cuda")
+
+
+# --- batches ---
+
+
+@settings(max_examples=60, deadline=None)
+@given(n=st.integers(1, 40), size=st.integers(1, 20), seed=st.none() | st.integers(0, 9), epoch=st.integers(0, 9))
+def test_batches_cover_every_position_once(n: int, size: int, seed: int | None, epoch: int) -> None:
+    batches = EpochBatches(n, size, seed)
+    batches.set_epoch(epoch)
+    drawn = list(batches)
+    assert len(drawn) == len(batches)
+    assert sorted(position for batch in drawn for position in batch) == list(range(n))
+    assert all(len(batch) == size for batch in drawn[:-1])
+    assert len(drawn[-1]) <= size + 1
+    if n > 1 and size > 1:
+        assert len(drawn[-1]) > 1
+    assert drawn == list(batches)
+    if seed is None:
+        assert [position for batch in drawn for position in batch] == list(range(n))
+
+
+def test_every_epoch_and_every_seed_has_its_own_order() -> None:
+    def order(seed: int, epoch: int) -> list[list[int]]:
+        batches = EpochBatches(50, 7, seed)
+        batches.set_epoch(epoch)
+        return list(batches)
+
+    assert order(0, 1) == order(0, 1)
+    assert order(0, 1) != order(0, 2)
+    assert order(0, 1) != order(1, 1)
+
+
+def test_a_training_set_of_one_crystal_of_one_atom(crystal_folder: Callable[..., Path], tmp_path: Path) -> None:
+    """Batch normalisation over atoms has nothing to normalise by; the user is told so."""
+    folder = read_folder(crystal_folder(14))
+    single = [i for i, structure in enumerate(folder.structures()) if len(structure) == 1][:1]
+    others = [i for i in range(14) if i not in single][:2]
+    folds = np.array(["training", "validation", "test"], dtype=object)
+    with pytest.raises(InputError, match="one atom"):
+        run(folder.take([*single, *others]), tmp_path / "run", folds=folds)
