@@ -11,7 +11,7 @@ from tqdm import tqdm
 from typing_extensions import override
 
 from hybrid.atomic import atomic_file
-from hybrid.errors import InputError
+from hybrid.errors import DivergedError
 
 COLUMNS = ("epoch", "training_loss", "validation_mae", "learning_rate", "seconds")
 
@@ -25,7 +25,7 @@ class EpochLog(Callback):
         progress: show a bar.
 
     Raises:
-        InputError: from within training, when the validation error is no longer a number.
+        DivergedError: from within training, when the validation error is no longer a number.
     """
 
     def __init__(self, path: Path, epochs: int, progress: bool):
@@ -54,7 +54,7 @@ class EpochLog(Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         mae = float(trainer.callback_metrics["validation_mae"])
         if mae != mae:
-            raise InputError(
+            raise DivergedError(
                 f"training diverged in epoch {trainer.current_epoch + 1}: the validation error is not a "
                 "number; try a lower --learning-rate or a --gradient-clip"
             )

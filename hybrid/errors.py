@@ -8,6 +8,10 @@ class InputError(Exception):
     """What was given cannot be used; the message names the file, the row and the reason."""
 
 
+class DivergedError(InputError):
+    """Training went to infinity with the settings that were given."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     """An error for a name that is not registered, with the nearest one that is."""
     names = sorted(known)

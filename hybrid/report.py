@@ -44,15 +44,18 @@ def write_table(stem: Path, caption: str, columns: Sequence[str], rows: Sequence
 
 def _row(bar: Bar) -> list[str]:
     paper = bar.first["paper"] or {"says": "", "source": ""}
-    training = sum(row["training_r2"] for row in bar.rows) / len(bar.rows)
+    done, paper_side = bar.done, [paper["says"], paper["source"]]
+    labels = [bar.first["dataset_label"], bar.first["network_label"]]
+    if not done:
+        return [*labels, "diverged", *[""] * 4, *paper_side]
+    training = sum(row["training_r2"] for row in done) / len(done)
+    seeds = [f"{value:.3f}" for value in bar.values("r2")] + ["diverged"] * bar.n_diverged
     return [
-        bar.first["dataset_label"],
-        bar.first["network_label"],
+        *labels,
         f"{bar.mean('r2'):.3f}",
-        ", ".join(f"{value:.3f}" for value in bar.values("r2")),
+        ", ".join(seeds),
         f"{bar.mean('mae'):.3g} {bar.first['unit']}",
         f"{bar.mean('mae_over_mad'):.3f}",
         f"{training:.3f}",
-        paper["says"],
-        paper["source"],
+        *paper_side,
     ]

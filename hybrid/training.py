@@ -316,7 +316,9 @@ def _refuse_other_settings(out: Path, settings: RunSettings) -> None:
 def _refuse_single_atoms(path: Path, n_atoms: Tensor, batch_size: int) -> None:
     """Batch normalisation over atoms needs more than one in every batch."""
     if min(batch_size, len(n_atoms)) == 1 and (n_atoms == 1).any():
-        raise InputError(f"{path}: a training batch would hold one atom; take more crystals or larger batches")
+        raise InputError(
+            f"{path}: a training batch would hold one atom; take more crystals or larger batches"
+        )
 
 
 @contextlib.contextmanager

@@ -26,46 +26,46 @@ def _threads_as_before():
 
 
 @pytest.fixture
-def NaCl() -> Structure:  # noqa: N802
+def NaCl() -> Structure:
     """Rock salt, conventional cell, a = 5.64 Å: neighbours at a/2, a/√2, a√3/2."""
     chlorine = (np.array(FCC) + 0.5) % 1
     return Structure(Lattice.cubic(5.64), ["Na"] * 4 + ["Cl"] * 4, [*FCC, *chlorine])
 
 
 @pytest.fixture
-def NaCl_primitive() -> Structure:  # noqa: N802
+def NaCl_primitive() -> Structure:
     """Rock salt, primitive cell."""
     lattice = Lattice(np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) * 5.64 / 2)
     return Structure(lattice, ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 
 
 @pytest.fixture
-def Si() -> Structure:  # noqa: N802
+def Si() -> Structure:
     """Diamond, primitive cell, a = 5.43 Å: 4 neighbours at a√3/4, 12 at a/√2."""
     lattice = Lattice(np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) * 5.43 / 2)
     return Structure(lattice, ["Si", "Si"], [[0, 0, 0], [0.25, 0.25, 0.25]])
 
 
 @pytest.fixture
-def Cu() -> Structure:  # noqa: N802
+def Cu() -> Structure:
     """fcc, primitive cell of one atom, a = 3.61 Å: 12 neighbours at a/√2, all of them images of itself."""
     return Structure(Lattice(np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) * 3.61 / 2), ["Cu"], [[0, 0, 0]])
 
 
 @pytest.fixture
-def CsCl() -> Structure:  # noqa: N802
+def CsCl() -> Structure:
     """Caesium chloride, a = 4.12 Å: 8 neighbours at a√3/2, 6 at a."""
     return Structure(Lattice.cubic(4.12), ["Cs", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 
 
 @pytest.fixture
-def C_zigzag() -> Structure:  # noqa: N802
+def C_zigzag() -> Structure:
     """A zigzag chain in vacuum: 1.5 Å bonds at 120°, and fewer than 12 neighbours within a few Å."""
     return zigzag_chain(1.5, 120)
 
 
 @pytest.fixture
-def C_long() -> Structure:  # noqa: N802
+def C_long() -> Structure:
     """A random chain of 40 atoms, among them atoms with fewer than 12 neighbours within 8 Å."""
     return chain_of_set("single", 40, 0)
 

@@ -119,9 +119,7 @@ def test_gradients_are_upstreams_in_double_precision(
     for number, values in data.ari.state_dict().items():
         features[number] = torch.from_numpy(values)
     ours = CGCNN(features, GraphSettings(), model, n_descriptors).double()
-    theirs = CrystalGraphConvNet(
-        92, 41, 16, 3, 8, 2, pooling=pooling, n_descriptors=n_descriptors
-    ).double()
+    theirs = CrystalGraphConvNet(92, 41, 16, 3, 8, 2, pooling=pooling, n_descriptors=n_descriptors).double()
     theirs.load_state_dict(ours.state_dict())
     (atoms, _, neighbours, lists), _, _ = collate_pool([data[i] for i in range(len(data))])
     graphs = CrystalGraphs.from_structures(crystals.values(), GraphSettings()).to("cpu", torch.float64)
@@ -224,7 +222,7 @@ def test_a_saved_model_predicts_the_same(
         assert loaded.graph == graph
         assert loaded.network.readout.name == pooling
         assert (loaded.predict(graphs, CPU) == expected).all()
-    assert (trained.predict(graphs, CPU, batch_size=3) == pytest.approx(expected, rel=1e-5))
+    assert trained.predict(graphs, CPU, batch_size=3) == pytest.approx(expected, rel=1e-5)
     assert torch.load(tmp_path / "model.ckpt", weights_only=True)["epoch"] == 7
 
 

@@ -92,7 +92,9 @@ def test_formats_give_the_same_numbers(crystal_folder: Callable[..., Path]) -> N
     found = []
     for ending in (".cif", ".vasp", ".json", ".extxyz"):
         path = crystal_folder(4, ending, name=f"crystals{ending[1:]}")
-        assert main(["predict", str(SHIPPED / "bulk-moduli.pth.tar"), str(path), "--out", f"{ending}.csv"]) == 0
+        assert (
+            main(["predict", str(SHIPPED / "bulk-moduli.pth.tar"), str(path), "--out", f"{ending}.csv"]) == 0
+        )
         found.append([float(row["prediction"]) for row in rows(Path(f"{ending}.csv"))])
     for other in found[1:]:
         assert other == pytest.approx(found[0], abs=1e-4)

@@ -55,12 +55,18 @@ def test_every_spec_can_be_run_at_every_scale(name: str, scale: str) -> None:
 
 
 def test_the_papers_network_is_the_papers() -> None:
-    """3 convolutions, 12 neighbours within 8 Å, SGD at 0.01 with momentum 0.9, batches of 256, a tenth at 1/3."""
+    """3 convolutions, 12 neighbours within 8 Å, SGD at 0.01, batches of 256, a tenth at epoch 100 of 300."""
     network = load_networks()["cgcnn"]
     settings = run_settings(network, spec.Scale(epochs=300, seeds=(0,)), 0)
     assert (settings.graph.max_neighbours, settings.graph.radius, settings.graph.step) == (12, 8.0, 0.2)
     model, trainer = settings.model, settings.trainer
-    assert (model.pooling, model.n_conv, model.atom_fea_len, model.h_fea_len, model.n_h) == ("mean", 3, 64, 128, 1)
+    assert (model.pooling, model.n_conv, model.atom_fea_len, model.h_fea_len, model.n_h) == (
+        "mean",
+        3,
+        64,
+        128,
+        1,
+    )
     assert (trainer.optimiser, trainer.learning_rate, trainer.momentum) == ("sgd", 0.01, 0.9)
     assert (trainer.batch_size, trainer.weight_decay, trainer.loss) == (256, 0, "mse")
     assert [round(milestone * 300) for milestone in trainer.milestones] == [100]
@@ -133,7 +139,9 @@ def test_a_spec_may_have_its_own_scale(specs: Path) -> None:
 
 
 def with_settings(**changes: Any) -> Run:
-    return Run("chains-short", "cgcnn", "average pooling", "paper", "cpu", RunSettings.model_validate(changes))
+    return Run(
+        "chains-short", "cgcnn", "average pooling", "paper", "cpu", RunSettings.model_validate(changes)
+    )
 
 
 def test_a_runs_name_changes_with_every_setting() -> None:

@@ -26,7 +26,7 @@ needs_compiler = pytest.mark.skipif(
 DOUBLE = torch.float64
 
 
-def crystals(Cu: Structure, NaCl: Structure, C_long: Structure) -> list[Structure]:  # noqa: N803
+def crystals(Cu: Structure, NaCl: Structure, C_long: Structure) -> list[Structure]:
     """Self images (Cu), repeated edges (NaCl, random cells), filled rows (chains)."""
     some = [random_crystal(seed) for seed in range(6)]
     return [Cu, NaCl, C_long, *some, chain_of_set("double", 3, 0), Cu]
@@ -156,6 +156,24 @@ def test_threads_agree_and_each_number_repeats_its_bits(
         assert_close(by_threads[threads], by_threads[1], 1e-6 if not train else 1e-5)
 
 
+SUBNORMAL = """
+import numpy, torch
+from hybrid.kernels.gated_sum import GatedSum
+tiny = numpy.array([1e-310])
+assert (tiny / 2 != 0).all()
+assert GatedSum.get(16, 41, torch.zeros(1)) is not None
+assert (tiny / 2 != 0).all()
+assert (torch.from_numpy(tiny) / 2 != 0).all()
+"""
+
+
+@needs_compiler
+def test_loading_the_kernel_leaves_the_process_arithmetic_alone() -> None:
+    """A library linked for fast mathematics would turn subnormal numbers into zero everywhere."""
+    done = subprocess.run([sys.executable, "-c", SUBNORMAL], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 @needs_compiler
 def test_more_threads_than_crystals(Cu: Structure) -> None:
     batch = CrystalGraphs.from_structures([Cu], GraphSettings()).batch(torch.tensor([0]))
@@ -205,7 +223,12 @@ def test_without_the_kernel_everything_works_in_pytorch(how: str, tmp_path: Path
         environment["PATH"] = str(tmp_path / "bin")
     else:
         environment["CXX"] = str(tmp_path / "compiler")
-    command = [sys.executable, "-c", WITHOUT_KERNEL, *(str(tmp_path / n) for n in ("graphs.npz", "model.ckpt"))]
+    command = [
+        sys.executable,
+        "-c",
+        WITHOUT_KERNEL,
+        *(str(tmp_path / n) for n in ("graphs.npz", "model.ckpt")),
+    ]
     done = subprocess.run([*command, str(tmp_path / "out")], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert ("PyTorch does its work" in done.stderr) == (how == "broken compiler")

@@ -253,9 +253,7 @@ def test_a_batch_is_a_loop_over_crystals(
     assert batch.crystals.n_atoms.tolist() == [len(crystals[index]) for index in chosen]
 
 
-def test_saved_graphs_are_read_back(
-    packed: tuple[list[Structure], CrystalGraphs], tmp_path: Path
-) -> None:
+def test_saved_graphs_are_read_back(packed: tuple[list[Structure], CrystalGraphs], tmp_path: Path) -> None:
     _, graphs = packed
     graphs.save(tmp_path / "deep" / "graphs.npz")
     loaded = CrystalGraphs.load(tmp_path / "deep" / "graphs.npz")
@@ -313,5 +311,3 @@ def test_a_folder_that_cannot_be_written_to_is_read_all_the_same(
     path = crystal_folder(3)
     (path / ".hybrid").write_text("in the way")
     assert len(read_folder(path).graphs(GraphSettings())) == 3
-
-

@@ -158,9 +158,7 @@ def test_constant_targets_are_not_divided_by_zero(name: str, targets: list[float
 
 
 @settings(max_examples=25, deadline=None)
-@given(
-    values=st.lists(st.floats(-1e4, 1e4), min_size=2, max_size=9), name=st.sampled_from(["mean", "sum"])
-)
+@given(values=st.lists(st.floats(-1e4, 1e4), min_size=2, max_size=9), name=st.sampled_from(["mean", "sum"]))
 def test_restore_undoes_normalise(values: list[float], name: str) -> None:
     targets = torch.tensor(values, dtype=torch.float64)
     scale = TargetScale.fit(targets, get_pooling(name))

@@ -330,7 +330,9 @@ def test_cuda_where_there_is_none() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(n=st.integers(1, 40), size=st.integers(1, 20), seed=st.none() | st.integers(0, 9), epoch=st.integers(0, 9))
+@given(
+    n=st.integers(1, 40), size=st.integers(1, 20), seed=st.none() | st.integers(0, 9), epoch=st.integers(0, 9)
+)
 def test_batches_cover_every_position_once(n: int, size: int, seed: int | None, epoch: int) -> None:
     batches = EpochBatches(n, size, seed)
     batches.set_epoch(epoch)
@@ -357,7 +359,9 @@ def test_every_epoch_and_every_seed_has_its_own_order() -> None:
     assert order(0, 1) != order(1, 1)
 
 
-def test_a_training_set_of_one_crystal_of_one_atom(crystal_folder: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_training_set_of_one_crystal_of_one_atom(
+    crystal_folder: Callable[..., Path], tmp_path: Path
+) -> None:
     """Batch normalisation over atoms has nothing to normalise by; the user is told so."""
     folder = read_folder(crystal_folder(14))
     single = [i for i, structure in enumerate(folder.structures()) if len(structure) == 1][:1]

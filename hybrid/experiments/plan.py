@@ -5,11 +5,13 @@ it, and a changed setting is another run, so that no stale result is ever taken 
 """
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from hybrid.atomic import atomic_folder
 from hybrid.data.registry import dataset_folder
-from hybrid.errors import unknown_name
+from hybrid.errors import DivergedError, unknown_name
 from hybrid.experiments.spec import Spec, load_networks, load_spec, run_settings, spec_names
 from hybrid.paths import RESULTS
 from hybrid.settings import RunSettings
@@ -67,7 +69,7 @@ def all_runs(scale: str) -> dict[str, Run]:
 
 
 def execute(name: str, scale: str, device: str = "auto") -> None:
-    """Does the run called `name`, unless it is done.
+    """Does the run called `name`, unless it is done; that training diverges is a result too.
 
     Raises:
         InputError: no experiment has such a run.
@@ -76,4 +78,11 @@ def execute(name: str, scale: str, device: str = "auto") -> None:
     if name not in runs:
         raise unknown_name("run", name, runs)
     run = runs[name]
-    train(subset(dataset_folder(run.dataset), run.settings), run.settings, run.folder, device=device)
+    try:
+        train(subset(dataset_folder(run.dataset), run.settings), run.settings, run.folder, device=device)
+    except DivergedError as error:
+        with atomic_folder(run.folder) as folder:
+            (folder / "settings.json").write_text(run.settings.model_dump_json(indent=2) + "\n")
+            (folder / "metrics.json").write_text(
+                json.dumps({"status": "diverged", "note": str(error)}) + "\n"
+            )

@@ -58,10 +58,10 @@ def write_record(spec: Spec, scale: str) -> None:
 
 
 def _row(run: Run, spec: Spec) -> dict[str, Any]:
-    metrics = json.loads((run.folder / "metrics.json").read_text())
+    result = json.loads((run.folder / "metrics.json").read_text())
     dataset, settings = get_dataset(run.dataset), run.settings
     said = spec.said(run.dataset, run.network)
-    return {
+    row = {
         "dataset": run.dataset,
         "dataset_label": dataset.label,
         "target": dataset.target,
@@ -74,18 +74,23 @@ def _row(run: Run, spec: Spec) -> dict[str, Any]:
         "variant": run.variant,
         "seed": settings.model_seed,
         "epochs": settings.trainer.epochs,
-        "best_epoch": metrics["best_epoch"],
-        "n_train": metrics["n_training"],
-        "n_val": metrics["n_validation"],
-        "n_test": metrics["n_test"],
-        "metrics": {name: metrics["test"][name] for name in METRICS},
-        "training_r2": metrics["training"]["r2"],
+        "metrics": {},
         "paper": said and said.model_dump(include={"r2", "says", "source"}),
-        "train_seconds": metrics["train_seconds"],
-        "device": metrics["device"],
-        "status": metrics["status"],
-        "note": f"settings: runs/{run.name}/settings.json",
+        "status": result["status"],
+        "note": result.get("note", f"settings: runs/{run.name}/settings.json"),
     }
+    if row["status"] == "done":
+        row |= {
+            "best_epoch": result["best_epoch"],
+            "n_train": result["n_training"],
+            "n_val": result["n_validation"],
+            "n_test": result["n_test"],
+            "metrics": {name: result["test"][name] for name in METRICS},
+            "training_r2": result["training"]["r2"],
+            "train_seconds": result["train_seconds"],
+            "device": result["device"],
+        }
+    return row
 
 
 def _missing(label: str, reason: str) -> dict[str, Any]:
@@ -93,7 +98,10 @@ def _missing(label: str, reason: str) -> dict[str, Any]:
 
 
 def _test_rows(run: Run) -> list[list[str]]:
-    with (run.folder / "predictions.csv").open(newline="") as file:
+    predictions = run.folder / "predictions.csv"
+    if not predictions.exists():
+        return []
+    with predictions.open(newline="") as file:
         rows = csv.DictReader(file)
         return [[row["id"], row["target"], row["prediction"]] for row in rows if row["fold"] == "test"]
 

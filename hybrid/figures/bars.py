@@ -30,9 +30,16 @@ def draw(record: dict[str, Any]) -> Figure:
         place = networks.index(bar.first["network_label"])
         x = group + (place - (len(networks) - 1) / 2) * width
         label = bar.first["network_label"] if group == 0 else None
-        axes.bar(x, max(bar.mean("r2"), FLOOR), 0.9 * width, color=bar.colour, label=label)
-        _draw_seeds(axes, x, bar.values("r2"))
-        _write_value(axes, x, bar.mean("r2"), max(bar.values("r2")))
+        height = max(bar.mean("r2"), FLOOR) if bar.done else 0
+        axes.bar(x, height, 0.9 * width, color=bar.colour, label=label)
+        if bar.done:
+            _draw_seeds(axes, x, bar.values("r2"))
+            _write_value(axes, x, bar.mean("r2"), max(bar.values("r2")))
+        if bar.n_diverged:
+            text = f"{bar.n_diverged} of {len(bar.rows)} diverged"
+            axes.text(
+                x, 0.03 + max(height, 0), text, rotation=90, ha="center", va="bottom", fontsize=SMALL - 1
+            )
     for place, row in enumerate(missing, start=len(datasets)):
         axes.bar(
             place,
@@ -61,7 +68,11 @@ def draw(record: dict[str, Any]) -> Figure:
     axes.axhline(0, color=COLOURS["text"], linewidth=0.6)
     axes.set_ylim(FLOOR, 1.1)
     axes.set_ylabel(f"R² of {drawn[0].first['target']}, test set")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=min(len(networks), 3))
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=min(len(networks), 2 if len(networks) == 4 else 3),
+    )
     figure.supxlabel(scale_note(record), fontsize=SMALL - 1, color=COLOURS["footnote"])
     return figure
 

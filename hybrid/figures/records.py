@@ -10,7 +10,7 @@ from hybrid.figures.style import COLOURS
 
 @dataclass(frozen=True)
 class Bar:
-    """One network on one dataset: a value for every seed."""
+    """One network on one dataset: a row for every seed, diverged ones among them."""
 
     rows: list[dict[str, Any]]
 
@@ -19,14 +19,24 @@ class Bar:
         """What the seeds have in common."""
         return self.rows[0]
 
+    @property
+    def done(self) -> list[dict[str, Any]]:
+        """The rows that have a result."""
+        return [row for row in self.rows if row["status"] == "done"]
+
+    @property
+    def n_diverged(self) -> int:
+        """How many seeds have none."""
+        return len(self.rows) - len(self.done)
+
     def values(self, metric: str) -> list[float]:
-        """The metric, one value a seed."""
-        return [row["metrics"][metric] for row in self.rows]
+        """The metric, one value a finished seed."""
+        return [row["metrics"][metric] for row in self.done]
 
     def mean(self, metric: str) -> float:
-        """The metric's mean over seeds."""
+        """The metric's mean over the finished seeds; not a number if there are none."""
         values = self.values(metric)
-        return sum(values) / len(values)
+        return sum(values) / len(values) if values else float("nan")
 
     @property
     def colour(self) -> str:
@@ -42,10 +52,10 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def bars(record: dict[str, Any]) -> list[Bar]:
-    """The record's finished rows, one bar for a network on a dataset, in the record's order."""
+    """The record's trained rows, one bar for a network on a dataset, in the record's order."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in record["rows"]:
-        if row["status"] == "done":
+        if row["status"] != "not run":
             groups.setdefault((row["dataset"], row["network"]), []).append(row)
     return [Bar(rows) for rows in groups.values()]
 

@@ -19,6 +19,7 @@ COLOURS = {
     "mean": "#0072B2",
     "sum": "#D55E00",
     "mean one-cycle": "#8DC1E0",
+    "sum paper": "#F2B48A",
     "descriptors": "#009E73",
     "8-layers": "#E69F00",
     "18-neighbours-12A": "#56B4E9",

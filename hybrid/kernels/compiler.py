@@ -8,13 +8,14 @@ import os
 import platform
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
 from hybrid.atomic import atomic_file
 
-FLAGS = ("-std=c++14", "-O3", "-ffast-math", "-march=native", "-shared", "-fPIC")
+FLAGS = ("-std=c++14", "-O3", "-ffast-math", "-march=native", "-fPIC")
 log = logging.getLogger(__name__)
 
 
@@ -53,11 +54,18 @@ def compiled(source: Path, *defines: str) -> ctypes.CDLL | None:
 
 
 def _compile(command: list[str], source: Path, library: Path) -> None:
-    with atomic_file(library) as temporary:
+    """Compiles and links in two steps.
+
+    Linked with -ffast-math, the library would switch off subnormal numbers in the whole process when it is
+    loaded.
+    """
+    with tempfile.TemporaryDirectory() as scratch, atomic_file(library) as temporary:
+        made = str(Path(scratch, "kernel.o"))
         for parallel in (["-fopenmp"], []):  # Apple's clang knows no OpenMP
-            done = subprocess.run(
-                [*command, *parallel, str(source), "-o", str(temporary)], capture_output=True
-            )
+            done = subprocess.run([*command, *parallel, "-c", str(source), "-o", made], capture_output=True)
+            if done.returncode == 0:
+                link = [command[0], "-shared", *parallel, made, "-o", str(temporary)]
+                done = subprocess.run(link, capture_output=True)
             if done.returncode == 0:
                 return
         done.check_returncode()
