@@ -22,16 +22,17 @@ class EpochLog(Callback):
     Args:
         path: the CSV file.
         epochs: how many there will be.
+        name: of the run, for the bar; several may share a terminal.
         progress: show a bar.
 
     Raises:
         DivergedError: from within training, when the validation error is no longer a number.
     """
 
-    def __init__(self, path: Path, epochs: int, progress: bool):
+    def __init__(self, path: Path, epochs: int, name: str, progress: bool):
         self.path = path
         self.rows: list[dict[str, float]] = []
-        self._bar = tqdm(total=epochs, desc="training", unit="epoch", disable=not progress)
+        self._bar = tqdm(total=epochs, desc=name, unit="epoch", mininterval=1, disable=not progress)
         self._started = time.perf_counter()
 
     @override

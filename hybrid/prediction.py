@@ -1,6 +1,7 @@
 """Predictions for a folder, as a table."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,15 @@ from hybrid.data.folder import CrystalFolder
 
 
 def predict_folder(model: TrainedModel, folder: CrystalFolder, device: torch.device) -> np.ndarray:
-    """Predictions (n_crystals,) in the target's unit; a classifier's probability of class 1."""
-    return model.predict(folder.graphs(model.graph), device, progress=True)
+    """Predictions (n_crystals,) in the target's unit; a classifier's probability of class 1.
+
+    Raises:
+        InputError: a structure cannot be read, or holds an element that the model has no features for.
+    """
+    table = model.network.atom_features.tolist()
+    known = {number: features for number, features in enumerate(table) if any(features)}
+    graphs = replace(folder, atom_features=known).graphs(model.graph)
+    return model.predict(graphs, device, progress=True)
 
 
 def write_predictions(

@@ -236,7 +236,7 @@ def _fit(
         save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
-    log = EpochLog(partial / "log.csv", settings.trainer.epochs, progress)
+    log = EpochLog(partial / "log.csv", settings.trainer.epochs, partial.stem, progress)
     with _quiet_lightning():
         trainer = L.Trainer(
             accelerator="gpu" if device.type == "cuda" else "cpu",

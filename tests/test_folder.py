@@ -216,6 +216,30 @@ def test_a_header_is_named_as_the_row_that_is_no_number(crystal_folder: Callable
         read_folder(path)
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_id(crystal_folder: Callable[..., Path]) -> None:
+    path = crystal_folder(3)
+    table = path / "id_prop.csv"
+    table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes())
+    assert read_folder(path).ids == ["x00", "x01", "x02"]
+
+
+def test_a_table_in_another_encoding_is_named(crystal_folder: Callable[..., Path]) -> None:
+    path = crystal_folder(3)
+    (path / "id_prop.csv").write_bytes("größe,1\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"id_prop\.csv: is not a CSV file in UTF-8"):
+        read_folder(path)
+
+
+def test_cached_graphs_do_not_hide_an_element_without_features(crystal_folder: Callable[..., Path]) -> None:
+    path = crystal_folder(4)
+    read_folder(path).graphs(GraphSettings())
+    table = json.loads(ATOM_INIT.read_text())
+    absent = next(iter(read_folder(path).structures()))[0].specie
+    (path / "atom_init.json").write_text(json.dumps({z: table[z] for z in table if z != str(absent.Z)}))
+    with pytest.raises(InputError, match=rf"site \d+ is {absent}, which atom_init\.json does not describe"):
+        read_folder(path).graphs(GraphSettings())
+
+
 def test_fewer_than_three_crystals_cannot_be_split(
     crystal_folder: Callable[..., Path], tmp_path: Path
 ) -> None:

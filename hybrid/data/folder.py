@@ -74,7 +74,9 @@ class CrystalFolder:
         """The crystals' graphs, kept in `.hybrid/` inside the folder so that nothing is parsed twice."""
         cache = self.path / ".hybrid" / f"graphs-{self._key(settings)}.npz"
         if cache.exists():
-            return CrystalGraphs.load(cache)
+            graphs = CrystalGraphs.load(cache)
+            if set(graphs.species.tolist()) <= self.atom_features.keys():
+                return graphs  # otherwise reading the structures says which element has no features
         progress = tqdm(
             self.structures(), total=len(self), desc=f"graphs of {self.path.name}", unit="crystal"
         )
@@ -131,16 +133,20 @@ def _read_targets(path: Path, files: dict[str, Path], skip_bad: bool) -> tuple[d
     targets: dict[str, float] = {}
     named = set()
     problems = []
-    with table.open(newline="") as file:
-        for number, row in enumerate(csv.reader(file), start=1):
-            if not row:
-                continue
-            named.add(row[0].strip())
-            problem = _problem(row, targets, files)
-            if problem:
-                problems.append(f"{table}: row {number}: {problem}")
-            else:
-                targets[row[0].strip()] = float(row[1])
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:  # Excel writes a byte order mark
+            rows = list(csv.reader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{table}: is not a CSV file in UTF-8 ({error})") from error
+    for number, row in enumerate(rows, start=1):
+        if not row:
+            continue
+        named.add(row[0].strip())
+        problem = _problem(row, targets, files)
+        if problem:
+            problems.append(f"{table}: row {number}: {problem}")
+        else:
+            targets[row[0].strip()] = float(row[1])
     problems += [f"{files[i]}: has no row in id_prop.csv" for i in sorted(set(files) - named)]
     if problems and not skip_bad:
         raise InputError(problems[0])
