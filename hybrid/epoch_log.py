@@ -1,6 +1,7 @@
 """A run's log: one CSV row and one step of the progress bar an epoch."""
 
 import csv
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ class EpochLog(Callback):
     @override
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         mae = float(trainer.callback_metrics["validation_mae"])
-        if mae != mae:
+        if not math.isfinite(mae):
             raise DivergedError(
                 f"training diverged in epoch {trainer.current_epoch + 1}: the validation error is not a "
                 "number; try a lower --learning-rate or a --gradient-clip"

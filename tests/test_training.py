@@ -21,8 +21,9 @@ from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.data.splits import FOLDS, random_split
 from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
+from hybrid.regression import EpochBatches
 from hybrid.settings import ModelSettings, RunSettings, TrainerSettings, default_trainer
-from hybrid.training import RESUME_EVERY, EpochBatches, resolve_device, subset, train
+from hybrid.training import RESUME_EVERY, resolve_device, subset, train
 
 SMALL = ModelSettings(atom_fea_len=8, n_conv=1, h_fea_len=8)
 

