@@ -29,7 +29,7 @@ def _train(options: argparse.Namespace) -> None:
     from hybrid.data.folder import read_folder
     from hybrid.data.splits import read_split
     from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings, default_trainer
-    from hybrid.training import subset, train
+    from hybrid.training.run import subset, train
 
     def given(*names: str) -> dict[str, object]:
         return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
@@ -67,7 +67,7 @@ def _predict(options: argparse.Namespace) -> None:
     from hybrid.data.folder import read_folder
     from hybrid.metrics import regression_metrics
     from hybrid.prediction import predict_folder, write_predictions
-    from hybrid.training import resolve_device
+    from hybrid.training.run import resolve_device
 
     out = options.out or Path(f"{options.folder.resolve().name}-predictions.csv")
     if out.is_dir():

@@ -11,8 +11,8 @@ from pymatgen.core import Lattice, Structure
 
 from hybrid.data.folder import ATOM_INIT, read_atom_features, read_folder, write_folder
 from hybrid.errors import InputError
-from hybrid.settings import GraphSettings
-from hybrid.training import RunSettings, train
+from hybrid.settings import GraphSettings, RunSettings
+from hybrid.training.run import train
 
 Break = Callable[[Path], None]
 

@@ -21,9 +21,9 @@ from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.data.splits import FOLDS, random_split
 from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
-from hybrid.regression import EpochBatches
 from hybrid.settings import ModelSettings, RunSettings, TrainerSettings, default_trainer
-from hybrid.training import RESUME_EVERY, resolve_device, subset, train
+from hybrid.training.regression import EpochBatches
+from hybrid.training.run import RESUME_EVERY, resolve_device, subset, train
 
 SMALL = ModelSettings(atom_fea_len=8, n_conv=1, h_fea_len=8)
 
@@ -143,9 +143,9 @@ STOPPED = """
 import os, signal, sys
 from pathlib import Path
 from hybrid.data.folder import read_folder
-from hybrid.epoch_log import EpochLog
+from hybrid.training.epoch_log import EpochLog
 from hybrid.settings import RunSettings
-from hybrid.training import train
+from hybrid.training.run import train
 write = EpochLog._write
 def write_and_die(log):
     write(log)
@@ -238,7 +238,7 @@ def test_a_finished_run_is_not_trained_again(
 ) -> None:
     first = run(folder, tmp_path / "run")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").iterdir()}
-    monkeypatch.setattr("hybrid.training._fit", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("hybrid.training.run._fit", lambda *_: pytest.fail("trained again"))
     assert run(folder, tmp_path / "run") == first
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").iterdir()} == before
     assert {path.name for path in tmp_path.iterdir()} == {"crystals", "run"}

@@ -15,7 +15,7 @@ from hybrid.errors import DivergedError, unknown_name
 from hybrid.experiments.spec import Spec, load_networks, load_spec, run_settings, spec_names
 from hybrid.paths import RESULTS
 from hybrid.settings import RunSettings
-from hybrid.training import subset, train
+from hybrid.training.run import subset, train
 
 
 @dataclass(frozen=True)

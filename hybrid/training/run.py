@@ -21,16 +21,16 @@ from hybrid.atomic import write_text
 from hybrid.checkpoint import MODEL_FILE, TrainedModel
 from hybrid.data.folder import CrystalFolder
 from hybrid.data.splits import FOLDS, random_split
-from hybrid.epoch_log import EpochLog
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.metrics import regression_metrics
 from hybrid.models.cgcnn import CGCNN, atom_feature_table
 from hybrid.prediction import write_predictions
 from hybrid.readout import TargetScale, get_pooling
-from hybrid.regression import EpochBatches, Positions, Regression
-from hybrid.run_folder import alone, discard_other_run, fingerprint, refuse_other_settings
 from hybrid.settings import RunSettings
+from hybrid.training.epoch_log import EpochLog
+from hybrid.training.regression import EpochBatches, Positions, Regression
+from hybrid.training.run_folder import alone, discard_other_run, fingerprint, refuse_other_settings
 
 RESUME_EVERY = 10  # epochs between the checkpoints from which a stopped run goes on
 

@@ -1,0 +1,1 @@
+"""Training: the optimisation, its log, and the run folder it leaves."""
