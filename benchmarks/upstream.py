@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from itertools import islice
 from pathlib import Path
 
 import cgcnn2.data
@@ -24,15 +25,15 @@ if task == "epoch":
     optimiser = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
     loader = DataLoader(items, batch_size=256, shuffle=True, collate_fn=collate_pool)
 
-    def epoch() -> None:
-        """Trains once over the data."""
-        for graphs, targets, _ in loader:
+    def train(n_batches: int | None = None) -> None:
+        """Trains on the first batches of an epoch, or all."""
+        for graphs, targets, _ in islice(loader, n_batches):
             loss = torch.nn.functional.mse_loss(model(*graphs)[0], targets / 100)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
 
-    report(epoch, warm_up=epoch, repeats=3)
+    report(train, warm_up=lambda: train(1))
 else:
     structures = {row[0]: Structure.from_file(folder / f"{row[0]}.cif") for row in dataset.id_prop_data}
 
@@ -51,4 +52,4 @@ else:
         """Builds the graphs of the first `count` structures."""
         return [load(i) for i in range(count)]
 
-    report(lambda: build(len(dataset)), warm_up=lambda: build(20), repeats=1)
+    report(lambda: build(len(dataset)), warm_up=lambda: build(20))
