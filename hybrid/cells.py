@@ -1,5 +1,7 @@
 """One cell for a crystal, however it was given: primitive, Niggli reduced, all atoms inside."""
 
+import math
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,8 +11,9 @@ from pymatgen.core import Lattice, Structure
 
 from hybrid.errors import InputError
 
+os.environ.setdefault("SPGLIB_WARNING", "OFF")  # it prints attempts that it then repeats with success
+
 SYMPREC = 0.01  # Å; translations that map the crystal onto itself this closely make the cell smaller
-ANGLE_TOLERANCE = 5.0  # degrees, pymatgen's
 
 
 def wrapped(fractional: np.ndarray) -> np.ndarray:
@@ -19,30 +22,31 @@ def wrapped(fractional: np.ndarray) -> np.ndarray:
     pymatgen's Voronoi tessellation of a whole cell fails, or is wrong without a word, where a coordinate
     lies outside, and Niggli reduction itself returns 1.0.
     """
-    inside = fractional - np.floor(fractional)
+    inside: np.ndarray = fractional - np.floor(fractional)
     inside[inside >= 1] = 0  # -1e-17 minus its floor is 1.0
     return inside
 
 
-def species_numbers(structure: Structure) -> list[int]:
+def _species_numbers(structure: Structure) -> list[int]:
     """A number for each atom (n_atoms,), the same where the species is."""
     numbers: dict[Any, int] = {}
     return [numbers.setdefault(site.species, len(numbers) + 1) for site in structure]
 
 
-def symmetry_dataset(structure: Structure, symprec: float) -> Any:
-    """spglib's symmetry analysis of an ordered structure.
+def symmetry_dataset(structure: Structure, symprec: float, angle_tolerance: float = -1) -> Any:
+    """The symmetry analysis by spglib of an ordered structure.
 
     Args:
         structure: the crystal.
         symprec: how far an atom may be from where a symmetry operation puts it, Å.
+        angle_tolerance: of lattice angles, degrees; judged by `symprec` if negative.
 
     Raises:
         InputError: spglib finds no symmetry at all, as where two atoms sit on one place.
     """
-    cell = (structure.lattice.matrix, structure.frac_coords, species_numbers(structure))
+    cell: Any = (structure.lattice.matrix, structure.frac_coords, _species_numbers(structure))
     try:
-        dataset = spglib.get_symmetry_dataset(cell, symprec=symprec, angle_tolerance=ANGLE_TOLERANCE)
+        dataset = spglib.get_symmetry_dataset(cell, symprec=symprec, angle_tolerance=angle_tolerance)
     except spglib.SpglibError as error:
         raise InputError(f"spglib finds no symmetry at {symprec} Å ({error})") from error
     if dataset is None:
@@ -73,6 +77,8 @@ def reduced_cell(structure: Structure) -> Structure:
 
 def _primitive(structure: Structure) -> Structure:
     """The primitive cell of a wrapped structure; an atom is at the mean of the atoms it stands for."""
+    if not _may_be_supercell(structure):
+        return structure
     dataset = symmetry_dataset(structure, SYMPREC)
     of_atom = np.asarray(dataset.mapping_to_primitive)  # (n_atoms,) index in the primitive cell
     n_primitive = int(of_atom.max()) + 1
@@ -88,3 +94,29 @@ def _primitive(structure: Structure) -> Structure:
     mean /= np.bincount(of_atom)[:, None]
     species: Sequence[Any] = [structure.species[i] for i in first]
     return Structure(lattice, species, wrapped(fractional[first] + mean))
+
+
+def _may_be_supercell(structure: Structure) -> bool:
+    """False if no translation within the cell maps the crystal onto itself, which is quickly seen.
+
+    A translation takes an atom of the rarest species to another one, and every species onto itself. The
+    tolerance is wide: spglib has the last word on what passes.
+    """
+    numbers = np.array(_species_numbers(structure))
+    counts = np.bincount(numbers)[1:]
+    if math.gcd(*counts.tolist()) == 1:
+        return False
+    steps = None
+    for species in np.argsort(counts, kind="stable") + 1:
+        places = structure.frac_coords[numbers == species]  # (n, 3)
+        if steps is None:
+            steps = places[1:] - places[0]  # (n_steps, 3)
+        if len(steps) * len(places) ** 2 > 300_000:
+            return True
+        gap = places[:, None, None] + steps[:, None] - places  # (n, n_steps, n, 3)
+        gap = (gap - np.round(gap)) @ structure.lattice.matrix
+        nearest = np.einsum("aspx,aspx->asp", gap, gap).min(axis=2)  # (n, n_steps)
+        steps = steps[nearest.max(axis=0) < (5 * SYMPREC) ** 2]
+        if not len(steps):
+            return False
+    return True

@@ -107,6 +107,17 @@ def _dataset(options: argparse.Namespace) -> None:
         print(f"{name}: {len(dataset_folder(name))} structures; datasets/{name}")
 
 
+def _descriptors(options: argparse.Namespace) -> None:
+    from hybrid.descriptors.many import write_descriptors
+
+    table = write_descriptors(
+        options.folder, space_group=options.space_group, backend=options.backend, n_jobs=options.jobs
+    )
+    for identity, reason in table.errors.items():
+        print(f"no descriptors: {identity}: {reason}", file=sys.stderr)
+    print(f"{len(table.ids)} crystals, {len(table.errors)} without; {options.folder / 'descriptors.csv'}")
+
+
 def _reproduce(options: argparse.Namespace) -> int:
     from hybrid.experiments.reproduce import reproduce
 
@@ -196,6 +207,15 @@ def _parser() -> argparse.ArgumentParser:
     dataset = commands.add_parser("dataset", help="build datasets of the paper")
     dataset.set_defaults(command=_dataset)
     dataset.add_argument("names", nargs="*", help="default: all")
+
+    descriptors = commands.add_parser("descriptors", help="write descriptors.csv for a folder of structures")
+    descriptors.set_defaults(command=_descriptors)
+    descriptors.add_argument("folder", type=Path)
+    descriptors.add_argument("--space-group", action="store_true", help="with the space-group number")
+    descriptors.add_argument("--jobs", type=int, default=1, help="processes; default: 1")
+    descriptors.add_argument(
+        "--backend", default="fast", choices=["fast", "matminer"], help="matminer: the slow reference"
+    )
 
     reproduce = commands.add_parser("reproduce", help="reproduce figures and tables of the paper")
     reproduce.set_defaults(command=_reproduce)

@@ -6,6 +6,7 @@ it, and a changed setting is another run, so that no stale result is ever taken 
 
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,3 +87,4 @@ def execute(name: str, scale: str, device: str = "auto") -> None:
             (folder / "metrics.json").write_text(
                 json.dumps({"status": "diverged", "note": str(error)}) + "\n"
             )
+        shutil.rmtree(run.folder.with_name(run.folder.name + ".partial"))

@@ -1,0 +1,107 @@
+"""Computes the descriptors of one crystal. Imported by every worker process, so it stays light."""
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from pymatgen.core import Structure
+
+from hybrid.cells import reduced_cell
+from hybrid.descriptors.environments import environments
+from hybrid.descriptors.lattice import cell_shape, density, packing_fraction
+from hybrid.descriptors.oracle import matminer_steps
+from hybrid.descriptors.registry import Descriptor, choose, paper_descriptors
+from hybrid.descriptors.rows import Row
+from hybrid.descriptors.symmetry import space_group, structural_complexity
+from hybrid.errors import InputError
+from hybrid.structures import read_structure
+
+Backend = Literal["fast", "matminer"]
+Step = tuple[Sequence[str], Callable[[Structure], dict[str, float]]]
+
+STEPS: tuple[Step, ...] = (
+    (tuple(d.name for d in paper_descriptors() if d.local), environments),
+    (("density", "vpa"), density),
+    (("packing_frac",), packing_fraction),
+    (("struct_comp_atom", "struct_comp_cell"), structural_complexity),
+    (("natoms", "a", "b", "c", "alpha", "beta", "gamma"), cell_shape),
+    (("crys_sys", "space_group_number"), space_group),
+)
+
+
+def describe(
+    structure: Structure, names: Iterable[str] | None = None, backend: Backend = "fast"
+) -> dict[str, float]:
+    """The descriptors of one crystal, by name.
+
+    They are those of its reduced cell, so that supercells, shifts and other choices of the lattice vectors
+    do not matter. Only what the asked-for descriptors need is computed: lattice lengths of a chain in
+    vacuum do not tessellate it.
+
+    Args:
+        structure: an ordered crystal.
+        names: which, all known ones if None.
+        backend: `fast`, or plain matminer on the same cell.
+
+    Raises:
+        InputError: a name is unknown, or a descriptor cannot be computed; the message says which and why.
+    """
+    row = compute(structure, choose(names), backend)
+    if row.error:
+        raise InputError(row.error)
+    return row.values
+
+
+def attempt(structure: Structure | Path, chosen: Sequence[Descriptor], backend: Backend) -> Row:
+    """A crystal's descriptors, reading it first if it is in a file; never raises."""
+    try:
+        if isinstance(structure, Path):
+            structure = read_structure(structure)
+        return compute(structure, chosen, backend)
+    except InputError as error:
+        return Row({}, str(error))
+
+
+def compute(structure: Structure, chosen: Sequence[Descriptor], backend: Backend) -> Row:
+    """The chosen descriptors that can be computed, and why the others cannot."""
+    wanted = {descriptor.name for descriptor in chosen}
+    steps = list(STEPS if backend == "fast" else matminer_steps(chosen))
+    steps += [_own(descriptor) for descriptor in chosen if descriptor.function]
+    found: dict[str, float] = {}
+    reasons: dict[str, str] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            cell = reduced_cell(structure)
+        except Exception as error:  # whatever pymatgen raises is this crystal's trouble only
+            return Row({}, _reason(error))
+        for names, step in steps:
+            if wanted.isdisjoint(names):
+                continue
+            try:
+                values = step(cell)
+            except Exception as error:  # and so is what matminer or a user's function raises
+                reasons[", ".join(names)] = _reason(error)
+                continue
+            for name in names:
+                if math.isfinite(values[name]):
+                    found[name] = float(values[name])
+                else:
+                    reasons[name] = f"is {values[name]}"
+    missing = "; ".join(f"{names}: {reason}" for names, reason in reasons.items())
+    return Row({d.name: found[d.name] for d in chosen if d.name in found}, missing)
+
+
+def _own(descriptor: Descriptor) -> Step:
+    """A registered descriptor's function as a step."""
+    function = descriptor.function
+    assert function
+    return (descriptor.name,), lambda cell: {descriptor.name: float(function(cell))}
+
+
+def _reason(error: Exception) -> str:
+    """An error in one line."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, InputError) else f"{type(error).__name__} {text[:160]}".strip()

@@ -1,0 +1,157 @@
+"""Computes the descriptors of many crystals, over processes and resumable, and of a dataset folder."""
+
+import contextlib
+import csv
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import joblib
+import torch
+from pymatgen.core import Structure
+from tqdm import tqdm
+
+from hybrid.atomic import atomic_file
+from hybrid.descriptors.compute import Backend, attempt
+from hybrid.descriptors.oracle import matminer_steps
+from hybrid.descriptors.registry import Descriptor, choose, paper_descriptors, registered_descriptors
+from hybrid.descriptors.rows import Row, RowCache, key_of
+from hybrid.descriptors.table import ERROR, ID, DescriptorTable
+from hybrid.errors import InputError
+from hybrid.structures import structure_files
+
+
+def describe_many(
+    structures: Mapping[str, Structure | Path] | Iterable[tuple[str, Structure | Path]],
+    names: Iterable[str] | None = None,
+    *,
+    backend: Backend = "fast",
+    n_jobs: int = 1,
+    cache: Path | None = None,
+    progress: bool = True,
+    path: Path = Path("descriptors.csv"),
+) -> DescriptorTable:
+    """The descriptors of many crystals; what cannot be computed is NaN with the reason in `errors`.
+
+    Args:
+        structures: crystals, or the files they are in, by id.
+        names: which descriptors, all known ones if None.
+        backend: `fast` or `matminer`.
+        n_jobs: processes; -1 for one a core.
+        cache: a JSON-lines file that finished rows are appended to and looked up in, so that a run which
+            was killed goes on where it was.
+        progress: show a progress bar.
+        path: what the table calls itself in messages.
+
+    Raises:
+        InputError: a name is unknown, an id stands there twice, or matminer is asked for and not there.
+    """
+    chosen = choose(names)
+    if backend == "matminer":
+        matminer_steps(chosen)  # says at once if it is not there
+    items = structures.items() if isinstance(structures, Mapping) else structures
+    keys: dict[str, str] = {}  # by id
+    crystals: dict[str, Structure | Path] = {}  # by key, so that the same crystal is computed once
+    for identity, structure in items:
+        if identity in keys:
+            raise InputError(f"{path}: id '{identity}' stands there twice")
+        keys[identity] = key_of(structure, chosen, backend)
+        crystals[keys[identity]] = structure
+    with contextlib.closing(RowCache(cache)) as rows:
+        missing = {key: structure for key, structure in crystals.items() if key not in rows}
+        results = _computed(missing, chosen, backend, n_jobs)
+        done = len(crystals) - len(missing)
+        bar = tqdm(
+            results,
+            initial=done,
+            total=len(crystals),
+            desc="descriptors",
+            unit="crystal",
+            disable=not progress,
+        )
+        for key, row in bar:
+            rows.add(key, row)
+        return _table({identity: rows[key] for identity, key in keys.items()}, chosen, path)
+
+
+def write_descriptors(
+    folder: Path,
+    *,
+    space_group: bool = False,
+    backend: Backend = "fast",
+    n_jobs: int = 1,
+    progress: bool = True,
+) -> DescriptorTable:
+    """Writes `descriptors.csv` into a dataset folder: the paper's descriptors and the registered ones.
+
+    Finished rows are kept in `.hybrid/` inside the folder; the table appears when all are done.
+
+    Args:
+        folder: structure files, one a crystal, named by id.
+        space_group: with the space-group number, 29 instead of 28.
+        backend: `fast` or `matminer`.
+        n_jobs: processes; -1 for one a core.
+        progress: show a progress bar.
+
+    Raises:
+        InputError: the folder is not there or holds no structures.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    files = structure_files(folder)
+    if not files:
+        raise InputError(f"{folder}: holds no structure files")
+    path = folder / "descriptors.csv"
+    table = describe_many(
+        files,
+        # the switch picks columns only, so that nothing is computed again for it
+        [d.name for d in (*paper_descriptors(space_group=True), *registered_descriptors())],
+        backend=backend,
+        n_jobs=n_jobs,
+        cache=folder / ".hybrid" / "descriptors.jsonl",
+        progress=progress,
+        path=path,
+    ).select([d.name for d in (*paper_descriptors(space_group), *registered_descriptors())])
+    write_table(table, path)
+    return table
+
+
+def write_table(table: DescriptorTable, path: Path) -> None:
+    """Writes a table atomically as CSV: id, one column a descriptor, error."""
+    with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([ID, *table.names, ERROR])
+        for identity, values in zip(table.ids, table.values.tolist(), strict=True):
+            cells = ["" if math.isnan(value) else repr(value) for value in values]
+            writer.writerow([identity, *cells, table.errors.get(identity, "")])
+
+
+def _computed(
+    crystals: Mapping[str, Structure | Path], chosen: Sequence[Descriptor], backend: Backend, n_jobs: int
+) -> Iterable[tuple[str, Row]]:
+    """Rows by key as they are finished, in any order."""
+    if n_jobs == 1 or len(crystals) < 2:
+        return ((key, attempt(structure, chosen, backend)) for key, structure in crystals.items())
+    pool = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+    finished: Iterable[tuple[str, Row]] = pool(
+        joblib.delayed(_keyed)(key, structure, chosen, backend) for key, structure in crystals.items()
+    )
+    return finished
+
+
+def _keyed(
+    key: str, structure: Structure | Path, chosen: Sequence[Descriptor], backend: Backend
+) -> tuple[str, Row]:
+    return key, attempt(structure, chosen, backend)
+
+
+def _table(rows: dict[str, Row], chosen: Sequence[Descriptor], path: Path) -> DescriptorTable:
+    names = tuple(descriptor.name for descriptor in chosen)
+    values = [[row.values.get(name, math.nan) for name in names] for row in rows.values()]
+    return DescriptorTable(
+        tuple(rows),
+        names,
+        torch.tensor(values, dtype=torch.float64).reshape(len(rows), len(names)),
+        {identity: row.error for identity, row in rows.items() if row.error},
+        path,
+    )

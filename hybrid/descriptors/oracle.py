@@ -1,0 +1,73 @@
+"""The same descriptors from plain matminer: slow, and what the fast ones are held against.
+
+matminer is imported only here. About 0.1 s an atom, because every site featurizer tessellates the crystal
+anew for every atom. Its VoronoiNN looks 13 Å around an atom, further only where a cell stays open: in
+sparse crystals, whose `VoronoiFaces.reach` is more, its faces may be wrong without a word.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from pymatgen.core import Structure
+
+from hybrid.descriptors.lattice import cell_shape
+from hybrid.descriptors.registry import Descriptor
+from hybrid.errors import InputError
+
+
+def _featurizers() -> dict[str, Callable[..., Any]]:
+    """The featurizers by the `source` of the descriptors they define."""
+    try:
+        from matminer.featurizers import site, structure
+        from pymatgen.analysis.local_env import VoronoiNN
+    except ImportError as error:
+        raise InputError(f"backend 'matminer' needs matminer: pip install matminer ({error})") from error
+
+    def statistics(of: Callable[[Any], Any]) -> Callable[[], Any]:
+        return lambda: structure.SiteStatsFingerprint(of(VoronoiNN()))
+
+    return {
+        "matminer StructuralHeterogeneity": structure.StructuralHeterogeneity,
+        "matminer SiteStatsFingerprint(AverageBondLength(VoronoiNN))": statistics(site.AverageBondLength),
+        "matminer SiteStatsFingerprint(AverageBondAngle(VoronoiNN))": statistics(site.AverageBondAngle),
+        "matminer SiteStatsFingerprint(CoordinationNumber(VoronoiNN))": statistics(site.CoordinationNumber),
+        "matminer DensityFeatures": structure.DensityFeatures,
+        "matminer StructuralComplexity": structure.StructuralComplexity,
+        "matminer GlobalSymmetryFeatures": structure.GlobalSymmetryFeatures,
+    }
+
+
+def matminer_steps(
+    descriptors: Iterable[Descriptor],
+) -> list[tuple[tuple[str, ...], Callable[[Structure], dict[str, float]]]]:
+    """Functions of the reduced cell, each with the names of the descriptors it computes.
+
+    Raises:
+        InputError: matminer is not installed.
+    """
+    featurizers = _featurizers()
+    steps: list[tuple[tuple[str, ...], Callable[[Structure], dict[str, float]]]] = []
+    by_source: dict[str, dict[str, str]] = {}
+    for descriptor in descriptors:
+        if descriptor.label:
+            by_source.setdefault(descriptor.source, {})[descriptor.label] = descriptor.name
+    for source, labels in by_source.items():
+        if source == "matminer DensityFeatures":
+            # one by one, so that a noble gas loses its packing fraction only
+            steps += [
+                ((name,), _step(partial(featurizers[source], [label]), {label: name}))
+                for label, name in labels.items()
+            ]
+        else:
+            steps.append((tuple(labels.values()), _step(featurizers[source], labels)))
+    return [*steps, (("natoms", "a", "b", "c", "alpha", "beta", "gamma"), cell_shape)]
+
+
+def _step(featurizer: Callable[[], Any], labels: dict[str, str]) -> Callable[[Structure], dict[str, float]]:
+    def compute(cell: Structure) -> dict[str, float]:
+        made = featurizer()
+        values = dict(zip(made.feature_labels(), made.featurize(cell), strict=True))
+        return {name: float(values[label]) for label, name in labels.items()}
+
+    return compute
