@@ -18,7 +18,6 @@ LARGE = 8.0  # pt, axis labels and titles
 COLOURS = {
     "mean": "#0072B2",
     "sum": "#D55E00",
-    "mean one-cycle": "#8DC1E0",
     "sum paper": "#F2B48A",
     "descriptors": "#009E73",
     "8-layers": "#E69F00",
