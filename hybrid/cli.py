@@ -37,20 +37,22 @@ def _train(options: argparse.Namespace) -> None:
     chosen = given("epochs", "batch_size", "optimiser", "learning_rate", "gradient_clip")
     try:
         model = ModelSettings(
-            name=options.model, pooling=options.pooling, **given("n_conv", "atom_fea_len", "h_fea_len", "n_h")
+            name=options.model,
+            pooling=options.pooling,
+            **given("descriptors", "n_conv", "atom_fea_len", "h_fea_len", "n_h"),
         )
         settings = RunSettings(
             model=model,
             graph=GraphSettings(**given("max_neighbours", "radius")),
             trainer=TrainerSettings(**{**default_trainer(options.pooling).model_dump(), **chosen}),
-            **given("split", "n_structures", "data_seed", "model_seed"),
+            **given("task", "targets", "split", "n_structures", "data_seed", "model_seed"),
         )
     except ValidationError as error:
         first = error.errors()[0]
         option = str(first["loc"][0]).replace("_", "-")
         option = "model" if option == "name" else option
         raise InputError(f"--{option} {first['input']}: {first['msg']}") from error
-    folder = read_folder(options.folder, skip_bad=options.skip_bad)
+    folder = read_folder(options.folder, targets=not settings.targets, skip_bad=options.skip_bad)
     _report_dropped(folder.dropped)
     folder = subset(folder, settings)
     folds = read_split(options.split_file, folder.ids, settings.data_seed) if options.split_file else None
@@ -59,14 +61,22 @@ def _train(options: argparse.Namespace) -> None:
         raise InputError(f"{out}: is there already and is not a run folder; choose another --out")
     metrics = train(folder, settings, out, folds, options.device)
     test = metrics["test"]
-    print(f"test MAE {test['mae']:.4g}, MAE/MAD {test['mae_over_mad']:.3f}, R² {test['r2']:.3f}; {out}")
+    for name, scores in test.items() if settings.targets else [("", test)]:
+        print(f"test {name + ': ' if name else ''}{_in_words(scores)}")
+    print(out)
+
+
+def _in_words(scores: dict[str, float]) -> str:
+    if "accuracy" in scores:
+        return f"accuracy {scores['accuracy']:.3f} (most frequent class: {scores['majority']:.3f})"
+    return f"MAE {scores['mae']:.4g}, MAE/MAD {scores['mae_over_mad']:.3f}, R² {scores['r2']:.3f}"
 
 
 def _predict(options: argparse.Namespace) -> None:
     from hybrid.checkpoint import load
     from hybrid.data.folder import read_folder
-    from hybrid.metrics import regression_metrics
-    from hybrid.prediction import predict_folder, write_predictions
+    from hybrid.metrics import classification_metrics, regression_metrics
+    from hybrid.prediction import predict_folder, write_folder_predictions
     from hybrid.training.run import resolve_device
 
     out = options.out or Path(f"{options.folder.resolve().name}-predictions.csv")
@@ -77,15 +87,18 @@ def _predict(options: argparse.Namespace) -> None:
     folder = read_folder(options.folder, targets=labelled, skip_bad=options.skip_bad)
     _report_dropped(folder.dropped)
     predictions = predict_folder(model, folder, resolve_device(options.device))
-    write_predictions(out, folder, predictions)
+    write_folder_predictions(out, folder, predictions, model.targets)
     print(f"{len(folder)} predictions; {out}")
-    if folder.targets is not None and not model.network.classification and len(folder) > 1:
-        metrics = regression_metrics(folder.targets, predictions)
-        print(f"against id_prop.csv: MAE {metrics['mae']:.4g}, R² {metrics['r2']:.3f}")
+    if folder.targets is None or model.targets or len(folder) < 2:
+        return
+    if model.classes:
+        print(f"against id_prop.csv: {_in_words(classification_metrics(folder.targets, predictions[:, 0]))}")
+    elif not model.network.classification:
+        print(f"against id_prop.csv: {_in_words(regression_metrics(folder.targets, predictions[:, 0]))}")
 
 
 def _chains(options: argparse.Namespace) -> None:
-    from hybrid.data.registry import build_chains
+    from hybrid.data.chain_sets import build_chains
 
     if options.out.exists():
         raise InputError(f"{options.out}: is there already")
@@ -101,10 +114,22 @@ def _chains(options: argparse.Namespace) -> None:
 
 
 def _dataset(options: argparse.Namespace) -> None:
-    from hybrid.data.registry import REGISTRY, dataset_folder
+    from hybrid.data.registry import REGISTRY, dataset_folder, get_dataset
 
-    for name in options.names or REGISTRY:
-        print(f"{name}: {len(dataset_folder(name))} structures; datasets/{name}")
+    names = options.names or list(REGISTRY)
+    if options.list:
+        for name in names:
+            print(f"{name:24} {get_dataset(name).description}")
+        return
+    problems = {}
+    for name in names:
+        try:
+            print(f"{name}: {len(dataset_folder(name))} structures; datasets/{name}")
+        except InputError as error:
+            problems[name] = error
+            print(f"{name}: not built: {error}", file=sys.stderr)
+    if options.names and problems:
+        raise InputError(f"not built: {', '.join(problems)}")
 
 
 def _descriptors(options: argparse.Namespace) -> None:
@@ -159,9 +184,25 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "folder", type=Path, help="id_prop.csv (id,target; no header) and a structure file an id"
     )
-    train.add_argument("--model", default="cgcnn", help="default: cgcnn")
+    train.add_argument(
+        "--model", default="cgcnn", help="cgcnn, or de-cgcnn, whose readout takes descriptors; default: cgcnn"
+    )
     train.add_argument(
         "--pooling", default="mean", help="mean (intensive targets) or sum (extensive); default: mean"
+    )
+    train.add_argument(
+        "--descriptors",
+        nargs="+",
+        metavar="NAME",
+        help="columns of descriptors.csv that a de- model takes; default: all, computed if there are none",
+    )
+    train.add_argument(
+        "--targets", nargs="+", metavar="NAME", help="learn these columns of descriptors.csv together"
+    )
+    train.add_argument(
+        "--task",
+        choices=["regression", "classification"],
+        help="default: regression; classes are whole numbers",
     )
     train.add_argument("--out", type=Path, help="run folder; default: <folder>-<model>-<pooling> here")
     train.add_argument("--split-file", type=Path, help="CSV id,fold; default: a random split by --data-seed")
@@ -206,7 +247,8 @@ def _parser() -> argparse.ArgumentParser:
 
     dataset = commands.add_parser("dataset", help="build datasets of the paper")
     dataset.set_defaults(command=_dataset)
-    dataset.add_argument("names", nargs="*", help="default: all")
+    dataset.add_argument("names", nargs="*", help="default: all that can be had here")
+    dataset.add_argument("--list", action="store_true", help="say what there is instead")
 
     descriptors = commands.add_parser("descriptors", help="write descriptors.csv for a folder of structures")
     descriptors.set_defaults(command=_descriptors)

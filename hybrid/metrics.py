@@ -19,3 +19,14 @@ def regression_metrics(targets: np.ndarray, predictions: np.ndarray) -> dict[str
         "r2": 1 - float((error**2).sum()) / variance if variance > 0 else float("nan"),
         "rmse": float(np.sqrt((error**2).mean())),
     }
+
+
+def classification_metrics(labels: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
+    """Accuracy, its mean over the classes (balanced), and the share of the most frequent class."""
+    right = predictions == labels
+    classes, counts = np.unique(labels, return_counts=True)
+    return {
+        "accuracy": float(right.mean()),
+        "balanced_accuracy": float(np.mean([right[labels == label].mean() for label in classes])),
+        "majority": float(counts.max() / len(labels)),
+    }

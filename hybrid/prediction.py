@@ -1,6 +1,7 @@
 """Predictions for a folder, as a table."""
 
 import csv
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,30 +11,41 @@ import torch
 from hybrid.atomic import atomic_file
 from hybrid.checkpoint import TrainedModel
 from hybrid.data.folder import CrystalFolder
+from hybrid.descriptors.of_folder import folder_descriptors
 
 
 def predict_folder(model: TrainedModel, folder: CrystalFolder, device: torch.device) -> np.ndarray:
-    """Predictions (n_crystals,) in the target's unit; a classifier's probability of class 1.
+    """Predictions (n_crystals, n_targets) in the targets' units, or classes; see `TrainedModel.predict`.
+
+    Descriptors that the model takes are read from the folder's descriptors.csv, or computed. The training
+    median stands in for one that cannot be computed.
 
     Raises:
-        InputError: a structure cannot be read, or holds an element that the model has no features for.
+        InputError: a structure cannot be read, or holds an element that the model has no features for, or
+            the model takes a descriptor that is not in the folder and cannot be computed.
     """
-    table = model.network.atom_features.tolist()
-    known = {number: features for number, features in enumerate(table) if any(features)}
+    descriptors = None
+    if model.standardisation is not None:
+        table = folder_descriptors(folder, model.standardisation.names)
+        descriptors, n_filled = model.standardisation.filled(table, folder.ids)
+        if n_filled:
+            print(f"{n_filled} crystals lack a descriptor; the training median stands in", file=sys.stderr)
+    features = model.network.atom_features.tolist()
+    known = {number: values for number, values in enumerate(features) if any(values)}
     graphs = replace(folder, atom_features=known).graphs(model.graph)
-    return model.predict(graphs, device, progress=True)
+    return model.predict(graphs, device, descriptors, progress=True)
 
 
-def write_predictions(
-    path: Path, folder: CrystalFolder, predictions: np.ndarray, folds: np.ndarray | None = None
+def write_folder_predictions(
+    path: Path, folder: CrystalFolder, predictions: np.ndarray, names: tuple[str, ...] = ()
 ) -> None:
-    """Writes id,fold,target,prediction, with the columns that there are."""
-    columns = {"id": folder.ids}
-    if folds is not None:
-        columns["fold"] = list(folds)
-    if folder.targets is not None:
+    """Writes id,target,prediction, without the target where there is none; a column each of several."""
+    columns: dict[str, list[str]] = {"id": list(folder.ids)}
+    if folder.targets is not None and not names:
         columns["target"] = [f"{number:.7g}" for number in folder.targets]
-    columns["prediction"] = [f"{number:.7g}" for number in predictions]
+    labels = [f"prediction {name}" for name in names] or ["prediction"]
+    for label, numbers in zip(labels, predictions.T, strict=True):
+        columns[label] = [f"{number:.7g}" for number in numbers]
     with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)

@@ -121,20 +121,37 @@ def get_pooling(name: str) -> Pooling:
 
 @dataclass(frozen=True)
 class TargetScale:
-    """The affine map between a target's unit and what the network learns: y = network * std + mean."""
+    """The affine map between a target's unit and what the network learns: y = network * std + mean.
 
-    mean: float
-    std: float
+    Attributes:
+        mean: a number, or (n_targets,) for several targets.
+        std: the same.
+    """
+
+    mean: float | Tensor
+    std: float | Tensor
 
     @classmethod
     def fit(cls, training_targets: Tensor, pooling: Pooling) -> "TargetScale":
-        """Mean and standard deviation of the training targets; an extensive pooling keeps mean 0.
+        """Mean and standard deviation of training targets (n,) or (n, n_targets).
 
-        A sum over atoms would have to produce the constant mean/std from cells of any size.
+        An extensive pooling keeps mean 0: a sum over atoms would have to produce the constant mean/std
+        from cells of any size. Targets that do not vary keep their unit.
         """
-        mean = 0.0 if pooling.extensive else float(training_targets.mean())
-        std = float(training_targets.std()) if len(training_targets) > 1 else 0.0
-        return cls(mean, std if std > 0 else 1.0)
+        varied = len(training_targets) > 1
+        std = training_targets.std(dim=0) if varied else torch.zeros_like(training_targets[0])
+        std = torch.where(std > 0, std, torch.ones_like(std))
+        mean = training_targets.mean(dim=0)
+        if pooling.extensive:
+            mean = torch.zeros_like(mean)
+        return cls(mean, std) if training_targets.dim() > 1 else cls(float(mean), float(std))
+
+    def to(self, device: torch.device | str) -> "TargetScale":
+        """The same on `device`."""
+        mean, std = (
+            value.to(device) if isinstance(value, Tensor) else value for value in (self.mean, self.std)
+        )
+        return TargetScale(mean, std)
 
     def normalise(self, targets: Tensor) -> Tensor:
         """From the target's unit to the network's scale."""

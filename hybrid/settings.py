@@ -24,8 +24,11 @@ class GraphSettings(Settings):
 class ModelSettings(Settings):
     """The network; sizes are upstream CGCNN's defaults, which the paper uses."""
 
-    name: Literal["cgcnn"] = "cgcnn"
+    name: Literal["cgcnn", "de-cgcnn"] = Field("cgcnn", description="de-: descriptors join the readout")
     pooling: str = Field("mean", description="a name from hybrid.readout.POOLINGS")
+    descriptors: tuple[str, ...] = Field(
+        (), description="columns of descriptors.csv that a de- model takes; none: all"
+    )
     atom_fea_len: int = Field(64, ge=1, description="length of an atom vector")
     n_conv: int = Field(3, ge=1, description="convolution layers")
     h_fea_len: int = Field(128, ge=1, description="width of the head")
@@ -64,13 +67,22 @@ def default_trainer(pooling: str) -> TrainerSettings:
     return ANNEALED if get_pooling(pooling).extensive else TrainerSettings()
 
 
+Split = tuple[float, float, float]
+
+
 class RunSettings(Settings):
     """All that decides the result of one training run on given data."""
 
     graph: GraphSettings = GraphSettings()
     model: ModelSettings = ModelSettings()
     trainer: TrainerSettings = TrainerSettings()
-    split: tuple[float, float, float] = Field((0.8, 0.1, 0.1), description="training, validation, test")
+    task: Literal["regression", "classification"] = "regression"
+    targets: tuple[str, ...] = Field(
+        (), description="columns of descriptors.csv that are learnt together; none: id_prop.csv's target"
+    )
+    split: Split | str = Field(
+        (0.8, 0.1, 0.1), description="training, validation, test; or the name of a file in splits/"
+    )
     n_structures: int | None = Field(None, ge=3, description="train on a random subset of this size")
     data_seed: int = Field(0, description="draws the subset and the split")
     model_seed: int = Field(0, description="draws the initial weights and the batches")

@@ -22,7 +22,7 @@ from hybrid.data.splits import FOLDS, random_split
 from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
 from hybrid.settings import ModelSettings, RunSettings, TrainerSettings, default_trainer
-from hybrid.training.regression import EpochBatches
+from hybrid.training.optimisation import EpochBatches
 from hybrid.training.run import RESUME_EVERY, resolve_device, subset, train
 
 SMALL = ModelSettings(atom_fea_len=8, n_conv=1, h_fea_len=8)
@@ -79,10 +79,10 @@ def test_a_run_folder_is_whole_and_its_parts_agree(folder: CrystalFolder, tmp_pa
     with (tmp_path / "run" / "log.csv").open() as file:
         log = list(csv.DictReader(file))
     assert [int(row["epoch"]) for row in log] == [1, 2, 3, 4, 5]
-    best = min(log, key=lambda row: float(row["validation_mae"]))
+    best = min(log, key=lambda row: float(row["validation_error"]))
     assert metrics["best_epoch"] == int(best["epoch"])
     # The weights that predict are those of the best epoch.
-    assert metrics["validation"]["mae"] == pytest.approx(float(best["validation_mae"]), rel=1e-4)
+    assert metrics["validation"]["mae"] == pytest.approx(float(best["validation_error"]), rel=1e-4)
 
 
 def test_metrics_are_the_formulas() -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import inspect
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +12,7 @@ from pymatgen.core import Structure
 
 from hybrid.descriptors.registry import Descriptor
 from hybrid.errors import InputError
+from hybrid.line_cache import LineCache
 
 _PACKAGES = ("numpy", "scipy", "spglib", "pymatgen", "pymatgen-core", "matminer")
 _SOURCES = Path(__file__).parent
@@ -38,51 +38,28 @@ class Row:
 
 
 class RowCache:
-    """Rows by key, in memory and, with a path, in a JSON-lines file that outlives a killed run.
+    """Rows by key; see `LineCache`.
 
-    Raises:
-        InputError: the file cannot be read or written to.
+    Args:
+        path: the file that keeps them, if any.
     """
 
     def __init__(self, path: Path | None = None):
-        self._rows: dict[str, Row] = {}
-        self._file = None
-        if path is None:
-            return
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # unbuffered, and each row in one write: a kill can only cut the last line short
-            self._file = path.open("ab+", buffering=0)
-            self._file.seek(0)
-            content = self._file.read()
-            if content and not content.endswith(b"\n"):
-                self._file.write(b"\n")
-        except OSError as error:
-            raise InputError(f"{path}: cannot be kept there ({error.strerror})") from error
-        for line in content.splitlines():
-            try:
-                entry = json.loads(line)
-                self._rows[entry["key"]] = Row(entry["values"], entry["error"])
-            except (ValueError, KeyError, TypeError):
-                continue  # half a line; its crystal is computed again
+        self._lines = LineCache(path)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._rows
+        return key in self._lines
 
     def __getitem__(self, key: str) -> Row:
-        return self._rows[key]
+        return Row(**self._lines[key])
 
     def add(self, key: str, row: Row) -> None:
         """Keeps a row."""
-        self._rows[key] = row
-        if self._file:
-            entry = {"key": key, "values": row.values, "error": row.error}
-            self._file.write(json.dumps(entry).encode() + b"\n")
+        self._lines.add(key, {"values": row.values, "error": row.error})
 
     def close(self) -> None:
         """Closes the file."""
-        if self._file:
-            self._file.close()
+        self._lines.close()
 
 
 def key_of(structure: Structure | Path, descriptors: Sequence[Descriptor], backend: str) -> str:

@@ -93,8 +93,12 @@ class DescriptorTable:
         columns = [self.names.index(name) for name in names]
         return replace(self, names=tuple(names), values=self.values[:, columns])
 
-    def rows(self, ids: Iterable[str]) -> Tensor:
+    def rows(self, ids: Iterable[str], gaps: bool = False) -> Tensor:
         """The descriptors (n_ids, n_descriptors) of the crystals `ids`.
+
+        Args:
+            ids: of crystals in the table.
+            gaps: give NaN for what could not be computed instead of stopping there.
 
         Raises:
             InputError: a crystal has no row, or one without values.
@@ -103,7 +107,7 @@ class DescriptorTable:
         for identity in ids:
             if identity not in self._position:
                 raise InputError(f"{self.path}: has no row for id '{identity}'")
-            if identity in self.errors:
+            if identity in self.errors and not gaps:
                 raise InputError(f"{self.path}: id '{identity}' has no descriptors ({self.errors[identity]})")
         return self.values[[self._position[identity] for identity in ids]]
 
@@ -124,30 +128,44 @@ def _number(cell: str, where: str, error: str | None) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Standardisation:
-    """The training set's mean and standard deviation of each descriptor.
+    """The training set's mean, standard deviation and median of each descriptor.
 
     Attributes:
         names: (n_descriptors,) the descriptors, in the order the model takes them.
         mean: (n_descriptors,) in each descriptor's unit.
         std: (n_descriptors,); 1 where the training set shows no variation, so nothing is divided by 0.
+        median: (n_descriptors,) what stands for a value that could not be computed, where that is allowed.
     """
 
     names: tuple[str, ...]
     mean: Tensor
     std: Tensor
+    median: Tensor
 
     @classmethod
-    def fit(cls, table: DescriptorTable, training_ids: Iterable[str]) -> "Standardisation":
+    def fit(
+        cls, table: DescriptorTable, training_ids: Iterable[str], gaps: bool = False
+    ) -> "Standardisation":
         """Statistics of the training crystals only.
 
+        Args:
+            table: holds the training crystals.
+            training_ids: which they are.
+            gaps: leave out values that could not be computed instead of stopping there.
+
         Raises:
-            InputError: a training crystal has no usable row.
+            InputError: a training crystal has no usable row, or a descriptor no value at all.
         """
-        rows = table.rows(training_ids)
-        std = rows.std(dim=0, correction=0)
+        rows = table.rows(training_ids, gaps)
+        median = rows.nanmedian(dim=0).values
+        for name, value in zip(table.names, median.tolist(), strict=True):
+            if math.isnan(value):
+                raise InputError(f"{table.path}: no training crystal has a value of '{name}'; leave it out")
+        mean = rows.nanmean(dim=0)
+        std = (rows - mean).square().nanmean(dim=0).sqrt()
         # a constant column may miss zero by rounding
-        constant = std <= 1e-12 * rows.abs().amax(dim=0)
-        return cls(table.names, rows.mean(dim=0), torch.where(constant, torch.ones_like(std), std))
+        constant = std <= 1e-12 * rows.nan_to_num().abs().amax(dim=0)
+        return cls(table.names, mean, torch.where(constant, torch.ones_like(std), std), median)
 
     def apply(self, table: DescriptorTable) -> DescriptorTable:
         """The table's descriptors that the model takes, standardised, as float32.
@@ -158,14 +176,28 @@ class Standardisation:
         chosen = table.select(self.names)
         return replace(chosen, values=((chosen.values - self.mean) / self.std).float())
 
+    def filled(self, table: DescriptorTable, ids: Iterable[str]) -> tuple[Tensor, int]:
+        """Standardised rows (n_ids, n_descriptors), the training median where a value is missing.
+
+        Returns:
+            The rows as float32, and how many of these crystals miss a value.
+
+        Raises:
+            InputError: a crystal has no row, or the table lacks some of the descriptors.
+        """
+        rows = table.select(self.names).rows(ids, gaps=True)
+        missing = rows.isnan()
+        rows = torch.where(missing, self.median, rows)
+        return ((rows - self.mean) / self.std).float(), int(missing.any(dim=1).sum())
+
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        return {"names": list(self.names), "mean": self.mean, "std": self.std}
+        return {"names": list(self.names), "mean": self.mean, "std": self.std, "median": self.median}
 
     @classmethod
     def from_state_dict(cls, state: dict[str, Any]) -> "Standardisation":
         """The standardisation that a checkpoint kept."""
-        return cls(tuple(state["names"]), state["mean"].cpu(), state["std"].cpu())
+        return cls(tuple(state["names"]), *(state[key].cpu() for key in ("mean", "std", "median")))
 
 
 def of_checkpoint(

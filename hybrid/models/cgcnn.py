@@ -2,13 +2,13 @@
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hybrid import vendor
 from hybrid.graphs.crystal import CrystalBatch
 from hybrid.kernels.gated_sum import GatedSum
-from hybrid.readout import Crystals
+from hybrid.readout import Crystals, crystal_mean
 from hybrid.settings import GraphSettings, ModelSettings
 
 vendor.activate("cgcnn2")
@@ -29,7 +29,8 @@ class CGCNN(CrystalGraphConvNet):
         graph: the graph's settings, which fix the Gaussians.
         model: sizes and pooling.
         n_descriptors: length of the descriptor vector that joins the readout (eq. 14); 0 for none.
-        classification: two-class log-probabilities instead of a number.
+        n_outputs: numbers a crystal, or classes; none: upstream's one number or two classes.
+        classification: log-probabilities of the classes instead of numbers.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class CGCNN(CrystalGraphConvNet):
         graph: GraphSettings,
         model: ModelSettings,
         n_descriptors: int = 0,
+        n_outputs: int | None = None,
         classification: bool = False,
     ):
         centres = torch.from_numpy(np.arange(0, graph.radius + graph.step, graph.step))
@@ -52,12 +54,14 @@ class CGCNN(CrystalGraphConvNet):
             pooling=model.pooling,
             n_descriptors=n_descriptors,
         )
+        if n_outputs and n_outputs != (2 if classification else 1):
+            self.fc_out = nn.Linear(model.h_fea_len, n_outputs)
         self.step = graph.step
         self.register_buffer("atom_features", atom_features, persistent=False)
         self.register_buffer("centres", centres.to(atom_features.dtype), persistent=False)
 
     def forward(self, batch: CrystalBatch, descriptors: Tensor | None = None) -> Tensor:
-        """Outputs (n_crystals, 1), or log-probabilities (n_crystals, 2).
+        """Outputs, or log-probabilities, (n_crystals, n_outputs).
 
         Args:
             batch: the crystals' graphs.
@@ -81,6 +85,10 @@ class CGCNN(CrystalGraphConvNet):
             for layer in self.convs:
                 atoms = _update(layer, atoms, _gated_sum(layer, atoms, batch.neighbours, gaussians))
         return atoms
+
+    def represent(self, batch: CrystalBatch) -> Tensor:
+        """The crystals' learnt vectors, mean_i a_i (n_crystals, atom_fea_len), whatever the pooling."""
+        return crystal_mean(self.atom_vectors(batch), batch.crystals)
 
     def pooling(self, atoms: Tensor, crystals: Crystals) -> Tensor:
         """The head's input rows; replaces upstream's loop over crystals."""

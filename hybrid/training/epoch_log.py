@@ -14,7 +14,7 @@ from typing_extensions import override
 from hybrid.atomic import atomic_file
 from hybrid.errors import DivergedError
 
-COLUMNS = ("epoch", "training_loss", "validation_mae", "learning_rate", "seconds")
+COLUMNS = ("epoch", "training_loss", "validation_error", "learning_rate", "seconds")
 
 
 class EpochLog(Callback):
@@ -54,8 +54,8 @@ class EpochLog(Callback):
 
     @override
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        mae = float(trainer.callback_metrics["validation_mae"])
-        if not math.isfinite(mae):
+        error = float(trainer.callback_metrics["validation_error"])
+        if not math.isfinite(error):
             raise DivergedError(
                 f"training diverged in epoch {trainer.current_epoch + 1}: the validation error is not a "
                 "number; try a lower --learning-rate or a --gradient-clip"
@@ -64,13 +64,13 @@ class EpochLog(Callback):
             {
                 "epoch": trainer.current_epoch + 1,
                 "training_loss": float(trainer.callback_metrics["training_loss"]),
-                "validation_mae": mae,
+                "validation_error": error,
                 "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
                 "seconds": time.perf_counter() - self._started,
             }
         )
         self._write()
-        self._bar.set_postfix_str(f"validation MAE {mae:.4g}", refresh=False)
+        self._bar.set_postfix_str(f"validation error {error:.4g}", refresh=False)
         self._bar.update()
 
     @override
@@ -78,9 +78,9 @@ class EpochLog(Callback):
         self._bar.close()
 
     def best(self) -> tuple[int, float]:
-        """Epoch and validation MAE of the best model."""
-        row = min(self.rows, key=lambda row: row["validation_mae"])
-        return int(row["epoch"]), row["validation_mae"]
+        """Epoch and validation error of the best model."""
+        row = min(self.rows, key=lambda row: row["validation_error"])
+        return int(row["epoch"]), row["validation_error"]
 
     def seconds(self) -> float:
         """Time spent in epochs, over all sittings."""

@@ -5,6 +5,7 @@ import json
 import logging
 import platform
 import shutil
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,23 +15,21 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from hybrid.atomic import write_text
 from hybrid.checkpoint import MODEL_FILE, TrainedModel
 from hybrid.data.folder import CrystalFolder
-from hybrid.data.splits import FOLDS, random_split
+from hybrid.descriptors.table import Standardisation
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
-from hybrid.metrics import regression_metrics
 from hybrid.models.cgcnn import CGCNN, atom_feature_table
-from hybrid.prediction import write_predictions
-from hybrid.readout import TargetScale, get_pooling
 from hybrid.settings import RunSettings
 from hybrid.training.epoch_log import EpochLog
-from hybrid.training.regression import EpochBatches, Positions, Regression
+from hybrid.training.optimisation import EpochBatches, Optimisation, Positions
+from hybrid.training.results import fold_metrics, write_predictions
 from hybrid.training.run_folder import alone, discard_other_run, fingerprint, refuse_other_settings
+from hybrid.training.samples import Samples
 
 RESUME_EVERY = 10  # epochs between the checkpoints from which a stopped run goes on
 
@@ -45,7 +44,7 @@ def train(
 ) -> dict[str, Any]:
     """Trains on a folder, or goes on with what a stopped call left behind.
 
-    Writes settings.json, log.csv, model.ckpt (the epoch of lowest validation MAE), predictions.csv
+    Writes settings.json, log.csv, model.ckpt (the epoch of lowest validation error), predictions.csv
     (id,fold,target,prediction in the target's unit) and metrics.json. Until the run is whole it stands in
     `<out>.partial`.
 
@@ -53,7 +52,7 @@ def train(
         folder: crystals with targets.
         settings: everything that decides the result.
         out: the run folder to write; one that is there already is returned as it is.
-        folds: a fold for each crystal; drawn by the data seed if not given.
+        folds: a fold for each crystal, instead of the settings' split.
         device: auto, cpu or cuda.
         progress: show progress bars.
 
@@ -63,20 +62,17 @@ def train(
     Raises:
         InputError: the data cannot be used or split, training diverged, or `out` holds another run.
     """
-    if folder.targets is None:
-        raise InputError(f"{folder.path}: has no targets to train on")
-    if folds is None:
-        folds = random_split(len(folder), settings.split, settings.data_seed)
     if (out / "metrics.json").exists():
         refuse_other_settings(out, settings)
     else:
-        at, graphs = resolve_device(device), folder.graphs(settings.graph)  # bad input leaves nothing behind
-        _refuse_single_atoms(folder.path, graphs.n_atoms[folds == "training"], settings.trainer.batch_size)
+        at, samples = resolve_device(device), Samples.of(folder, settings, folds)
+        graphs = folder.graphs(settings.graph)  # bad input leaves nothing behind
+        samples.refuse_single_atoms(graphs, settings.trainer.batch_size)
         partial = out.with_name(out.name + ".partial")
         with alone(partial):
             if not (out / "metrics.json").exists():
-                discard_other_run(partial, settings, fingerprint(folder, graphs, folds))
-                _fit(folder, graphs, folds, settings, partial, at, progress)
+                discard_other_run(partial, settings, fingerprint(samples, graphs))
+                _fit(samples, graphs, settings, partial, at, progress)
                 shutil.rmtree(partial / "checkpoints")
                 (partial / "lock").unlink()
                 partial.replace(out)
@@ -113,26 +109,72 @@ def resolve_device(name: str) -> torch.device:
 
 
 def _fit(
-    folder: CrystalFolder,
+    samples: Samples,
     graphs: CrystalGraphs,
-    folds: np.ndarray,
     settings: RunSettings,
     partial: Path,
     device: torch.device,
     progress: bool,
 ) -> None:
-    measured = np.asarray(folder.targets)
-    targets = torch.tensor(measured, dtype=torch.float64)
-    positions = {fold: np.flatnonzero(folds == fold) for fold in FOLDS}
-    scale = TargetScale.fit(targets[positions["training"]], get_pooling(settings.model.pooling))
+    scale = samples.scale(settings.model.pooling)
+    classes = samples.classes() if settings.task == "classification" else ()
+    standardisation, descriptors, n_filled = None, None, 0
+    if samples.descriptors is not None:
+        standardisation = Standardisation.fit(samples.descriptors, samples.ids("training"), gaps=True)
+        descriptors, n_filled = standardisation.filled(samples.descriptors, samples.folder.ids)
+        if n_filled and progress:
+            print(f"{n_filled} crystals lack a descriptor; the training median stands in", file=sys.stderr)
     torch.manual_seed(settings.model_seed)
-    network = CGCNN(atom_feature_table(folder.atom_features), settings.graph, settings.model)
-    batch_size = settings.trainer.batch_size
-    training = EpochBatches(len(positions["training"]), batch_size, settings.model_seed)
-    validation = EpochBatches(len(positions["validation"]), batch_size, None)
-    checkpoints = partial / "checkpoints"
+    network = CGCNN(
+        atom_feature_table(samples.folder.atom_features),
+        settings.graph,
+        settings.model,
+        0 if standardisation is None else len(standardisation.names),
+        len(classes) or samples.targets.shape[1],
+        bool(classes),
+    )
+    log = EpochLog(partial / "log.csv", settings.trainer.epochs, partial.stem, progress)
+    _optimise(
+        Optimisation(
+            network,
+            graphs,
+            descriptors,
+            samples.objective(settings, scale),
+            settings.trainer,
+            settings.model_seed,
+        ),
+        samples,
+        log,
+        partial / "checkpoints",
+        device,
+    )
+    model = TrainedModel(network, settings.graph, scale, samples.names, classes, standardisation)
+    predictions = model.predict(graphs, device, descriptors)
+    best_epoch, best_error = log.best()
+    model.save(partial / MODEL_FILE, settings.model, epoch=best_epoch, best_mae_error=best_error)
+    write_predictions(partial / "predictions.csv", samples, predictions)
+    metrics = {
+        "status": "done",
+        "best_epoch": best_epoch,
+        "epochs": settings.trainer.epochs,
+        "train_seconds": round(log.seconds(), 1),
+        "device": f"{device.type}, {torch.get_num_threads()} threads, {platform.machine()}",
+        **samples.sizes(),
+        **({"n_filled": n_filled} if standardisation else {}),
+        **fold_metrics(samples, predictions, settings.task),
+    }
+    write_text(partial / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+
+
+def _optimise(
+    optimisation: Optimisation, samples: Samples, log: EpochLog, checkpoints: Path, device: torch.device
+) -> None:
+    """Trains, from the last checkpoint if there is one, and leaves the network with its best weights."""
+    settings = optimisation.settings
+    training = EpochBatches(len(samples.at("training")), settings.batch_size, optimisation.seed)
+    validation = EpochBatches(len(samples.at("validation")), settings.batch_size, None)
     best = ModelCheckpoint(
-        checkpoints, "best", monitor="validation_mae", save_weights_only=True, enable_version_counter=False
+        checkpoints, "best", monitor="validation_error", save_weights_only=True, enable_version_counter=False
     )
     last = ModelCheckpoint(
         checkpoints,
@@ -141,13 +183,12 @@ def _fit(
         save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
-    log = EpochLog(partial / "log.csv", settings.trainer.epochs, partial.stem, progress)
     with _quiet_lightning():
         trainer = L.Trainer(
             accelerator="gpu" if device.type == "cuda" else "cpu",
             devices=1,
-            max_epochs=settings.trainer.epochs,
-            gradient_clip_val=settings.trainer.gradient_clip,
+            max_epochs=settings.epochs,
+            gradient_clip_val=settings.gradient_clip,
             callbacks=[log, best, last],
             logger=False,
             enable_progress_bar=False,
@@ -157,38 +198,17 @@ def _fit(
         )
         try:
             trainer.fit(
-                Regression(network, graphs, targets, scale, settings.trainer),
-                DataLoader(Positions(positions["training"]), sampler=training, batch_size=None),
-                DataLoader(Positions(positions["validation"]), sampler=validation, batch_size=None),
+                optimisation,
+                DataLoader(Positions(samples.at("training")), sampler=training, batch_size=None),
+                DataLoader(Positions(samples.at("validation")), sampler=validation, batch_size=None),
                 ckpt_path=checkpoints / "last.ckpt" if (checkpoints / "last.ckpt").exists() else None,
             )
         except SystemExit:  # what Lightning makes of Ctrl-C and of SIGTERM
             raise KeyboardInterrupt from None
     weights = torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
-    network.load_state_dict({name.removeprefix("network."): tensor for name, tensor in weights.items()})
-    model = TrainedModel(network, settings.graph, scale)
-    predictions = model.predict(graphs, device)
-    best_epoch, best_mae = log.best()
-    model.save(partial / MODEL_FILE, settings.model, epoch=best_epoch, best_mae_error=best_mae)
-    write_predictions(partial / "predictions.csv", folder, predictions, folds)
-    metrics = {
-        "status": "done",
-        "best_epoch": best_epoch,
-        "epochs": settings.trainer.epochs,
-        "train_seconds": round(log.seconds(), 1),
-        "device": f"{device.type}, {torch.get_num_threads()} threads, {platform.machine()}",
-        **{f"n_{fold}": len(positions[fold]) for fold in FOLDS},
-        **{fold: regression_metrics(measured[at], predictions[at]) for fold, at in positions.items()},
-    }
-    write_text(partial / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-
-
-def _refuse_single_atoms(path: Path, n_atoms: Tensor, batch_size: int) -> None:
-    """Batch normalisation over atoms needs more than one in every batch."""
-    if min(batch_size, len(n_atoms)) == 1 and (n_atoms == 1).any():
-        raise InputError(
-            f"{path}: a training batch would hold one atom; take more crystals or larger batches"
-        )
+    optimisation.network.load_state_dict(
+        {name.removeprefix("network."): tensor for name, tensor in weights.items()}
+    )
 
 
 @contextlib.contextmanager

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from hybrid.atomic import write_text
-from hybrid.data.folder import CrystalFolder
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.settings import RunSettings
+from hybrid.training.samples import Samples
 
 
 @contextlib.contextmanager
@@ -36,11 +36,13 @@ def discard_other_run(partial: Path, settings: RunSettings, data: str) -> None:
         write_text(seen, data)
 
 
-def fingerprint(folder: CrystalFolder, graphs: CrystalGraphs, folds: np.ndarray) -> str:
-    """Changes with any graph, target or fold."""
-    digest = hashlib.sha256(json.dumps([folder.ids, folds.tolist()]).encode())
-    arrays = (graphs.species, graphs.neighbours, graphs.distances, graphs.n_atoms)
-    for array in (np.asarray(folder.targets), *(tensor.numpy() for tensor in arrays)):
+def fingerprint(samples: Samples, graphs: CrystalGraphs) -> str:
+    """Changes with any graph, target, descriptor or fold."""
+    digest = hashlib.sha256(json.dumps([samples.folder.ids, samples.folds.tolist()]).encode())
+    tensors = [graphs.species, graphs.neighbours, graphs.distances, graphs.n_atoms]
+    if samples.descriptors is not None:
+        tensors.append(samples.descriptors.rows(samples.folder.ids, gaps=True))
+    for array in (samples.targets, *(tensor.numpy() for tensor in tensors)):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 

@@ -1,4 +1,4 @@
-"""The optimisation: batches, loss, optimiser and schedule, as Lightning takes them."""
+"""The optimisation: batches, optimiser and schedule, as Lightning takes them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,11 +13,10 @@ from typing_extensions import override
 
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.models.cgcnn import CGCNN
-from hybrid.readout import TargetScale
 from hybrid.settings import TrainerSettings
+from hybrid.training.objective import Objective
 
 OPTIMISERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-LOSSES = {"mse": torch.nn.functional.mse_loss, "l1": torch.nn.functional.l1_loss}
 
 
 class EpochBatches(Sampler[list[int]]):
@@ -59,47 +58,58 @@ class Positions(Dataset[Tensor]):
         return self.indices[positions]
 
 
-class Regression(L.LightningModule):
-    """Fits a network to normalised targets; graphs and targets stay on the device.
+class Optimisation(L.LightningModule):
+    """Fits a network to its objective; graphs, descriptors and targets stay on the device.
 
     Args:
         network: what is trained.
         graphs: of all crystals.
-        targets: (n_crystals,) in the target's unit, in double precision.
-        scale: between that unit and the network's outputs.
-        settings: loss, optimiser and schedule.
+        descriptors: (n_crystals, n_descriptors), standardised, or None.
+        objective: the targets.
+        settings: optimiser and schedule.
+        seed: draws what the network drops out, anew in each epoch, so that a resumed run draws the same.
     """
 
     def __init__(
         self,
         network: CGCNN,
         graphs: CrystalGraphs,
-        targets: Tensor,
-        scale: TargetScale,
+        descriptors: Tensor | None,
+        objective: Objective,
         settings: TrainerSettings,
+        seed: int,
     ):
         super().__init__()
-        self.network, self.scale, self.settings = network, scale, settings
-        self.graphs, self.targets = graphs, targets
-        self.normalised = scale.normalise(targets).float()
+        self.network, self.objective, self.settings, self.seed = network, objective, settings, seed
+        self.graphs, self.descriptors = graphs, descriptors
 
     @override
     def on_fit_start(self) -> None:
-        self.graphs = self.graphs.to(self.device)
-        self.targets, self.normalised = self.targets.to(self.device), self.normalised.to(self.device)
+        self.graphs, self.objective = self.graphs.to(self.device), self.objective.to(self.device)
+        if self.descriptors is not None:
+            self.descriptors = self.descriptors.to(self.device)
+
+    @override
+    def on_train_epoch_start(self) -> None:
+        torch.manual_seed(self.seed * 100_003 + self.current_epoch)
+
+    @override
+    def forward(self, indices: Tensor) -> Tensor:
+        """Outputs (n, n_outputs) of the crystals at `indices` (n,)."""
+        descriptors = None if self.descriptors is None else self.descriptors[indices]
+        outputs: Tensor = self.network(self.graphs.batch(indices), descriptors)
+        return outputs
 
     @override
     def training_step(self, indices: Tensor, _: int) -> Tensor:
-        output = self.network(self.graphs.batch(indices))[:, 0]
-        loss: Tensor = LOSSES[self.settings.loss](output, self.normalised[indices])
+        loss = self.objective.loss(self(indices), indices)
         self.log("training_loss", loss, on_step=False, on_epoch=True, batch_size=len(indices))
         return loss
 
     @override
     def validation_step(self, indices: Tensor, _: int) -> None:
-        predictions = self.scale.restore(self.network(self.graphs.batch(indices))[:, 0].double())
-        error = (predictions - self.targets[indices]).abs().mean()
-        self.log("validation_mae", error, batch_size=len(indices))
+        error = self.objective.error(self(indices), indices)
+        self.log("validation_error", error, batch_size=len(indices))
 
     @override
     def configure_optimizers(self) -> OptimizerLRScheduler:

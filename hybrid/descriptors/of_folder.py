@@ -1,0 +1,46 @@
+"""The descriptors of a dataset folder: those in its descriptors.csv, the others computed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from hybrid.data.folder import CrystalFolder
+from hybrid.descriptors.many import describe_many, write_descriptors
+from hybrid.descriptors.registry import choose
+from hybrid.descriptors.table import DescriptorTable
+from hybrid.errors import InputError
+
+
+def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> DescriptorTable:
+    """The descriptors of a folder's crystals, one row each.
+
+    A folder without descriptors.csv gets one with the paper's 29. Of columns that are asked for and not in
+    the file those that the project knows are computed; the file stays as it is.
+
+    Args:
+        folder: the crystals.
+        names: which descriptors; none: all of the file's columns.
+
+    Raises:
+        InputError: the file cannot be used, or lacks a crystal or a descriptor that cannot be computed.
+    """
+    path = folder.path / "descriptors.csv"
+    table = DescriptorTable.read(path) if path.exists() else write_descriptors(folder.path, space_group=True)
+    missing = [name for name in names if name not in table.names]
+    if missing:
+        unknown = [name for name in missing if name not in {d.name for d in choose()}]
+        if unknown:
+            raise InputError(f"{path}: lacks {', '.join(unknown)}, which only its author can compute")
+        computed = describe_many(
+            zip(folder.ids, folder.files, strict=True),
+            missing,
+            cache=folder.path / ".hybrid" / "descriptors.jsonl",
+            path=path,
+        )
+        values = torch.cat([table.rows(folder.ids, gaps=True), computed.values], dim=1)
+        errors = {**table.errors, **computed.errors}
+        table = replace(
+            table, ids=tuple(folder.ids), names=(*table.names, *missing), values=values, errors=errors
+        )
+    return table.select(names) if names else table

@@ -1,0 +1,41 @@
+"""What a run reports: how good it is in each fold, and every prediction."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hybrid.atomic import atomic_file
+from hybrid.data.splits import FOLDS
+from hybrid.metrics import classification_metrics, regression_metrics
+from hybrid.training.samples import Samples
+
+
+def fold_metrics(samples: Samples, predictions: np.ndarray, task: str = "regression") -> dict[str, Any]:
+    """Metrics by fold; with several targets, by fold and target.
+
+    Args:
+        samples: what was learnt.
+        predictions: (n_crystals, n_targets), in the targets' units or classes.
+        task: regression or classification.
+    """
+    score = classification_metrics if task == "classification" else regression_metrics
+    metrics: dict[str, Any] = {}
+    for fold in FOLDS:
+        at = samples.at(fold)
+        scores = [score(samples.targets[at, i], predictions[at, i]) for i in range(predictions.shape[1])]
+        metrics[fold] = dict(zip(samples.names, scores, strict=True)) if samples.names else scores[0]
+    return metrics
+
+
+def write_predictions(path: Path, samples: Samples, predictions: np.ndarray) -> None:
+    """Writes id,fold,target,prediction; with several targets a pair of columns each."""
+    labels = [f" {name}" for name in samples.names] or [""]
+    header = ["id", "fold", *(f"{what}{label}" for label in labels for what in ("target", "prediction"))]
+    pairs = np.stack([samples.targets, predictions], axis=2).reshape(len(predictions), -1)
+    with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        for identity, fold, numbers in zip(samples.folder.ids, samples.folds, pairs, strict=True):
+            writer.writerow([identity, fold, *(f"{number:.7g}" for number in numbers)])

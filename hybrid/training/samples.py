@@ -1,0 +1,117 @@
+"""What a run learns from: graphs, targets, descriptors and folds of the same crystals."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from hybrid.data.folder import CrystalFolder
+from hybrid.data.splits import FOLDS, random_split, read_split
+from hybrid.descriptors.of_folder import folder_descriptors
+from hybrid.descriptors.table import DescriptorTable
+from hybrid.errors import InputError
+from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.readout import TargetScale, get_pooling
+from hybrid.settings import RunSettings
+from hybrid.training.objective import Classes, Numbers, Objective
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The crystals of a run, in one order throughout.
+
+    Attributes:
+        folder: where they are from.
+        targets: (n_crystals, n_targets), in the targets' units.
+        names: (n_targets,) of the targets; empty for the one of id_prop.csv.
+        descriptors: what joins the readout, or None.
+        folds: (n_crystals,) training, validation or test.
+    """
+
+    folder: CrystalFolder
+    targets: np.ndarray
+    names: tuple[str, ...]
+    descriptors: DescriptorTable | None
+    folds: np.ndarray
+
+    @classmethod
+    def of(cls, folder: CrystalFolder, settings: RunSettings, folds: np.ndarray | None = None) -> "Samples":
+        """The samples that `settings` ask for.
+
+        Args:
+            folder: crystals.
+            settings: name targets, descriptors and split.
+            folds: a fold for each crystal, instead of the settings' split.
+
+        Raises:
+            InputError: targets, descriptors or the split cannot be used.
+        """
+        if folds is None:
+            folds = _split(folder, settings)
+        if settings.targets:
+            targets = folder_descriptors(folder, settings.targets).rows(folder.ids).numpy()
+        elif folder.targets is not None:
+            targets = folder.targets[:, None]
+        else:
+            raise InputError(f"{folder.path}: has no targets to train on")
+        descriptors = None
+        if settings.model.name.startswith("de-"):
+            descriptors = folder_descriptors(folder, settings.model.descriptors)
+        return cls(folder, targets, settings.targets, descriptors, folds)
+
+    def at(self, fold: str) -> np.ndarray:
+        """Positions of a fold's crystals."""
+        return np.flatnonzero(self.folds == fold)
+
+    def ids(self, fold: str) -> list[str]:
+        """Ids of a fold's crystals."""
+        return [self.folder.ids[i] for i in self.at(fold)]
+
+    def scale(self, pooling: str) -> TargetScale:
+        """Between the targets' units and the network's outputs, from the training set alone."""
+        training = torch.from_numpy(self.targets[self.at("training")])
+        return TargetScale.fit(training, get_pooling(pooling))
+
+    def classes(self) -> tuple[int, ...]:
+        """The classes that occur, in order.
+
+        Raises:
+            InputError: a target is not a whole number, or there is one class only.
+        """
+        classes = np.unique(self.targets)
+        for identity, target in zip(self.folder.ids, self.targets[:, 0], strict=True):
+            if target != round(target):
+                raise InputError(f"{self.folder.path}: target of '{identity}' is {target:g}, not a class")
+        if len(classes) < 2:
+            raise InputError(f"{self.folder.path}: holds one class only")
+        return tuple(int(label) for label in classes)
+
+    def objective(self, settings: RunSettings, scale: TargetScale) -> Objective:
+        """What the network is trained for."""
+        if settings.task == "classification":
+            labels = np.searchsorted(self.classes(), self.targets[:, 0])
+            return Classes(torch.from_numpy(labels))
+        return Numbers(torch.from_numpy(self.targets), scale, settings.trainer.loss)
+
+    def sizes(self) -> dict[str, int]:
+        """How many crystals each fold has."""
+        return {f"n_{fold}": int((self.folds == fold).sum()) for fold in FOLDS}
+
+    def refuse_single_atoms(self, graphs: CrystalGraphs, batch_size: int) -> None:
+        """Batch normalisation over atoms needs more than one in every batch.
+
+        Raises:
+            InputError: a training batch would hold one atom.
+        """
+        n_atoms = graphs.n_atoms[self.folds == "training"]
+        if min(batch_size, len(n_atoms)) == 1 and (n_atoms == 1).any():
+            raise InputError(
+                f"{self.folder.path}: a training batch would hold one atom; take more crystals or larger "
+                "batches"
+            )
+
+
+def _split(folder: CrystalFolder, settings: RunSettings) -> np.ndarray:
+    if isinstance(settings.split, str):
+        return read_split(folder.path / "splits" / f"{settings.split}.csv", folder.ids, settings.data_seed)
+    return random_split(len(folder), settings.split, settings.data_seed)
