@@ -70,9 +70,28 @@ def reduced_cell(structure: Structure) -> Structure:
     primitive = _primitive(
         Structure(structure.lattice.matrix, structure.species, wrapped(structure.frac_coords))
     )
-    lattice = primitive.lattice.get_niggli_reduced_lattice()
+    lattice = _niggli(primitive.lattice)
     fractional = lattice.get_fractional_coords(primitive.cart_coords)
     return Structure(lattice, primitive.species, wrapped(fractional))
+
+
+def _niggli(lattice: Lattice) -> Lattice:
+    """The Niggli cell: of the shortest vectors, with angles all below 90° or none.
+
+    pymatgen finds the cell's lengths and angles, and then vectors whose angles agree to a degree only, so
+    that near 90° acute and obtuse ones may come mixed, as the given cell has it. Turning vectors round mends
+    that.
+    """
+    matrix = lattice.get_niggli_reduced_lattice().matrix
+    a, b, c = matrix
+    products = np.array([b @ c, c @ a, a @ b])  # Å²
+    signs = np.where(np.abs(products) > 1e-5 * lattice.volume ** (1 / 3), np.sign(products), 0)
+    wanted = 1 if signs.prod() > 0 else -1
+    for turned in np.array([[1, 1, 1], [-1, 1, 1], [1, -1, 1], [1, 1, -1]]):
+        if (wanted * signs * turned.prod() * turned >= 0).all():  # products of the two other vectors
+            matrix = matrix * turned[:, None] * turned.prod()  # right-handed as before
+            break
+    return Lattice(matrix)
 
 
 def _primitive(structure: Structure) -> Structure:
