@@ -1,0 +1,302 @@
+"""How the descriptors move when a structure is slightly distorted, a question that the paper leaves open.
+
+Structures from experiment, from another functional or after another relaxation differ by thousandths of an
+Å. A descriptor that jumps under such a difference tells a network about noise. Crystals of a dataset are
+distorted in three ways, and changes are measured in the descriptor's standard deviations over the dataset.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from pymatgen.core import Lattice, Structure
+from tqdm import tqdm
+
+from hybrid.cells import reduced_cell, symmetry_dataset
+from hybrid.data.folder import CrystalFolder
+from hybrid.descriptors.compute import STEPS
+from hybrid.descriptors.environments import bonds, environments, heterogeneity
+from hybrid.descriptors.registry import paper_descriptors
+from hybrid.descriptors.rows import Row, RowCache, key_of
+from hybrid.descriptors.symmetry import ANGLE_TOLERANCE
+from hybrid.descriptors.table import DescriptorTable
+from hybrid.descriptors.voronoi import VoronoiFaces, voronoi_faces
+from hybrid.errors import InputError
+
+Kind = Literal["positions", "lattice", "supercell"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+SIZES: dict[Kind, tuple[float, ...]] = {
+    "positions": (1e-4, 1e-3, 1e-2),  # Å
+    "lattice": (1e-5, 1e-4, 1e-3),  # relative
+    "supercell": (1e-4, 1e-3, 1e-2),  # Å
+}
+NAMES = tuple(d.name for d in paper_descriptors(space_group=True))
+COUNTED = ("mean_CN_Voronoi", "std_CN_Voronoi", "mean_avg_bond_ang", "std_avg_bond_ang")
+"""The descriptors for which every face counts the same, however small it is."""
+
+MAX_ATOMS = 40  # in the primitive cell of a crystal that is distorted
+SLIVER = 0.01  # of the largest solid angle of the atom's faces: smaller ones are slivers
+LOOSE_SYMPREC = 0.1  # Å, ten times the space group's; the structural complexity has it too
+RIGHT_ANGLE = 1e-8  # a cosine that is 0 to the rounding of a structure file
+SMALL, LARGE = 0.01, 0.1  # of a standard deviation: which changes are counted
+
+
+@dataclass(frozen=True)
+class Distortion:
+    """Gaussian noise of one kind and size.
+
+    Attributes:
+        kind: of the atoms' `positions`, of the `lattice` as a strain, or of the positions in a `supercell` of
+            two cells, as a conventional cell is one.
+        size: standard deviation of each component, Å, or relative for the lattice.
+    """
+
+    kind: Kind
+    size: float
+
+    def __call__(self, structure: Structure, rng: np.random.Generator) -> Structure:
+        """The distorted structure."""
+        if self.kind == "lattice":
+            noise = rng.normal(0, self.size, (3, 3))
+            strain = np.eye(3) + (noise + noise.T) / 2
+            return Structure(
+                Lattice(structure.lattice.matrix @ strain), structure.species, structure.frac_coords
+            )
+        if self.kind == "supercell":
+            structure = structure * (2, 1, 1)
+        places = structure.cart_coords + rng.normal(0, self.size, (len(structure), 3))
+        return Structure(structure.lattice, structure.species, places, coords_are_cartesian=True)
+
+
+DISTORTIONS = tuple(Distortion(kind, size) for kind in KINDS for size in SIZES[kind])
+
+
+def choose_crystals(
+    folder: CrystalFolder, table: DescriptorTable, n_crystals: int, max_atoms: int, seed: int
+) -> list[int]:
+    """Crystals of the folder drawn at random, the same number of each crystal system where there are enough.
+
+    Args:
+        folder: the dataset.
+        table: its descriptors; crystals that lack one are left out.
+        n_crystals: how many.
+        max_atoms: in the primitive cell.
+        seed: of the draw.
+
+    Returns:
+        Their places in the folder, in order.
+
+    Raises:
+        InputError: the folder holds too few.
+    """
+    columns = table.select(["crys_sys", "natoms"]).values.numpy()
+    known = {
+        identity: (int(system), natoms)
+        for identity, (system, natoms) in zip(table.ids, columns, strict=True)
+        if identity not in table.errors
+    }
+    groups: dict[int, list[int]] = {}
+    for i, identity in enumerate(folder.ids):
+        if identity in known and known[identity][1] <= max_atoms:
+            groups.setdefault(known[identity][0], []).append(i)
+    if sum(map(len, groups.values())) < n_crystals:
+        raise InputError(
+            f"{folder.path}: has fewer than {n_crystals} crystals of at most {max_atoms} atoms with "
+            "descriptors"
+        )
+    rng = np.random.default_rng(seed)
+    queues = {system: rng.permutation(groups[system]).tolist() for system in sorted(groups)}
+    chosen: list[int] = []
+    while len(chosen) < n_crystals:
+        for queue in queues.values():
+            if queue and len(chosen) < n_crystals:
+                chosen.append(queue.pop())
+    return sorted(chosen)
+
+
+def observe(structure: Structure) -> dict[str, float]:
+    """All descriptors of a structure, and what tells why they change.
+
+    Beside the descriptors, by their names: those of COUNTED without sliver faces (`… without slivers`), the
+    space group's number at 0.1 Å (`loose space group`), the structural complexity per atom with all
+    operations of that space group, also those that the lattice vectors of the cell do not allow
+    (`complexity of orbits`), and the `Niggli type`.
+
+    Raises:
+        InputError: a descriptor cannot be computed.
+    """
+    cell = reduced_cell(structure)
+    faces = voronoi_faces(cell)
+    values = {**heterogeneity(faces), **bonds(faces)}
+    for _, step in STEPS:
+        if step is not environments:
+            values |= step(cell)
+    whole = bonds(without_slivers(faces))
+    values |= {f"{name} without slivers": whole[name] for name in COUNTED}
+    loose = symmetry_dataset(cell, LOOSE_SYMPREC, ANGLE_TOLERANCE)
+    values["loose space group"] = float(loose.number)
+    share = np.unique(loose.crystallographic_orbits, return_counts=True)[1] / len(cell)
+    values["complexity of orbits"] = abs(float(share @ np.log2(share)))
+    values["Niggli type"] = niggli_type(cell.lattice)
+    return {name: float(value) for name, value in values.items()}
+
+
+def without_slivers(faces: VoronoiFaces) -> VoronoiFaces:
+    """The faces that are not slivers, as seen from their atom."""
+    largest = np.zeros(faces.n_atoms)
+    np.maximum.at(largest, faces.atom, faces.solid_angle)
+    kept = faces.solid_angle >= SLIVER * largest[faces.atom]
+    names = ("atom", "neighbour", "distance", "area", "solid_angle", "volume")
+    return replace(faces, **{name: getattr(faces, name)[kept] for name in names})
+
+
+def niggli_type(lattice: Lattice) -> int:
+    """The type of a Niggli cell: 1 if its angles are below 90°, 2 if none is.
+
+    The angle furthest from 90° tells; the others may be on either side by rounding.
+    """
+    cosines = np.cos(np.radians(lattice.angles))
+    return 1 if cosines[np.abs(cosines).argmax()] > RIGHT_ANGLE else 2
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """Descriptors of crystals before and after distortions.
+
+    Attributes:
+        ids: (n_crystals,).
+        distortions: (n_distortions,).
+        names: (n_values,) the descriptors, and what else `observe` gives.
+        scale: (n_values,) standard deviation over the whole dataset; NaN for what is not a descriptor.
+        before: (n_crystals, n_values).
+        after: (n_distortions, n_crystals, n_draws, n_values).
+    """
+
+    ids: tuple[str, ...]
+    distortions: tuple[Distortion, ...]
+    names: tuple[str, ...]
+    scale: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+
+    def changes(self, name: str) -> np.ndarray:
+        """|after - before| of a descriptor in standard deviations: (n_distortions, n_crystals * n_draws)."""
+        i = self.names.index(name)
+        changes: np.ndarray = self.differences(name) / self.scale[i]
+        return changes
+
+    def differences(self, name: str) -> np.ndarray:
+        """|after - before| in the value's unit: (n_distortions, n_crystals * n_draws)."""
+        i = self.names.index(name)
+        change: np.ndarray = np.abs(self.after[..., i] - self.before[:, None, i])
+        flat: np.ndarray = change.reshape(len(self.distortions), -1)
+        return flat
+
+    def place(self, kind: Kind, size: float) -> int:
+        """Where a distortion stands."""
+        return self.distortions.index(Distortion(kind, size))
+
+
+@dataclass(frozen=True)
+class Movement:
+    """How one descriptor moves under one distortion, in its standard deviations over the dataset."""
+
+    name: str
+    distortion: Distortion
+    median: float
+    percentile95: float
+    over_small: float  # share of the distorted structures that change by more than 1 % of it
+    over_large: float  # by more than 10 %
+
+
+def movements(study: Study) -> list[Movement]:
+    """Every descriptor under every distortion."""
+    rows = []
+    for name in NAMES:
+        for distortion, change in zip(study.distortions, study.changes(name), strict=True):
+            rows.append(
+                Movement(
+                    name,
+                    distortion,
+                    float(np.median(change)),
+                    float(np.percentile(change, 95)),
+                    float((change > SMALL).mean()),
+                    float((change > LARGE).mean()),
+                )
+            )
+    return rows
+
+
+def run_study(
+    folder: CrystalFolder,
+    n_crystals: int = 200,
+    n_draws: int = 3,
+    max_atoms: int = MAX_ATOMS,
+    seed: int = 0,
+    distortions: Sequence[Distortion] = DISTORTIONS,
+) -> Study:
+    """Distorts crystals of a dataset and computes their descriptors again; a stopped call goes on.
+
+    Args:
+        folder: the dataset, with its descriptor table.
+        n_crystals: how many of its crystals.
+        n_draws: times that each distortion is drawn for a crystal.
+        max_atoms: in the primitive cell.
+        seed: of the choice and of the noise.
+        distortions: which.
+
+    Raises:
+        InputError: the table or the folder lacks something.
+    """
+    table = DescriptorTable.read(folder.path / "descriptors.csv").select(NAMES)
+    chosen = folder.take(choose_crystals(folder, table, n_crystals, max_atoms, seed))
+    shape = (len(distortions), len(chosen), n_draws)
+    n_observed = len(chosen) * (1 + len(distortions) * n_draws)
+    version = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
+    before, after = [], np.empty(shape, dtype=object)
+    with (
+        closing(RowCache(folder.path / ".hybrid" / "distortion.jsonl")) as rows,
+        tqdm(total=n_observed, desc="distorted crystals", unit="crystal") as progress,
+    ):
+
+        def observed(structure: Structure, identity: str) -> dict[str, float]:
+            key = key_of(structure, (), f"distortion {version}")
+            if key not in rows:
+                try:
+                    rows.add(key, Row(observe(structure)))
+                except InputError as error:
+                    raise InputError(f"{folder.path}: '{identity}', distorted: {error}") from error
+            progress.update()
+            return rows[key].values
+
+        for i, (identity, structure) in enumerate(zip(chosen.ids, chosen.structures(), strict=True)):
+            before.append(observed(structure, identity))
+            for j, k, distorted in _distorted(structure, distortions, n_draws, (seed, i)):
+                after[j, i, k] = observed(distorted, identity)
+    names = tuple(before[0])
+    scale = np.full(len(names), math.nan)
+    deviation = np.nanstd(table.values.numpy(), axis=0)
+    scale[[names.index(name) for name in NAMES]] = deviation
+    return Study(
+        tuple(chosen.ids),
+        tuple(distortions),
+        names,
+        scale,
+        np.array([[values[name] for name in names] for values in before]),
+        np.array([[values[name] for name in names] for values in after.flat]).reshape(*shape, len(names)),
+    )
+
+
+def _distorted(
+    structure: Structure, distortions: Sequence[Distortion], n_draws: int, seed: tuple[int, ...]
+) -> Iterator[tuple[int, int, Structure]]:
+    """Each distortion of a structure, drawn several times: (distortion, draw, structure)."""
+    for j, distortion in enumerate(distortions):
+        rng = np.random.default_rng((*seed, j))
+        for k in range(n_draws):
+            yield j, k, distortion(structure, rng)
