@@ -72,12 +72,19 @@ class TrainedModel:
         """
         output = torch.cat(list(self._outputs(graphs, device, descriptors, batch_size, progress)))
         if self.classes:
-            return np.array(self.classes)[output.argmax(dim=1).cpu().numpy()][:, None]
-        if self.network.classification:
+            numbers = torch.tensor(self.classes)[output.argmax(dim=1, keepdim=True).cpu()]
+        elif self.network.classification:
             numbers = output[:, 1:].exp()
         else:
             numbers = self.scale.to(device).restore(output.double())
         return np.asarray(numbers.cpu())
+
+    @torch.inference_mode()
+    def represent(self, graphs: CrystalGraphs, device: torch.device, batch_size: int = 256) -> np.ndarray:
+        """The crystals' learnt vectors mean_i a_i, (n_crystals, atom_fea_len)."""
+        network, graphs = self.network.to(device).eval(), graphs.to(device)
+        batches = torch.arange(len(graphs), device=device).split(batch_size)
+        return np.asarray(torch.cat([network.represent(graphs.batch(at)) for at in batches]).cpu())
 
     def _outputs(
         self,

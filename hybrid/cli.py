@@ -117,9 +117,10 @@ def _dataset(options: argparse.Namespace) -> None:
     from hybrid.data.registry import REGISTRY, dataset_folder, get_dataset
 
     names = options.names or list(REGISTRY)
+    known = [get_dataset(name) for name in names]
     if options.list:
-        for name in names:
-            print(f"{name:24} {get_dataset(name).description}")
+        for name, dataset in zip(names, known, strict=True):
+            print(f"{name:24} {dataset.description}")
         return
     problems = {}
     for name in names:

@@ -22,12 +22,20 @@ class GraphSettings(Settings):
 
 
 class ModelSettings(Settings):
-    """The network; sizes are upstream CGCNN's defaults, which the paper uses."""
+    """The model; a network's sizes are upstream CGCNN's defaults, which the paper uses."""
 
-    name: Literal["cgcnn", "de-cgcnn"] = Field("cgcnn", description="de-: descriptors join the readout")
+    name: Literal[
+        "cgcnn",
+        "de-cgcnn",
+        "cgcnn+descriptors",
+        "mean-baseline",
+        "majority-baseline",
+        "natoms-baseline",
+        "forest",
+    ] = Field("cgcnn", description="see hybrid/models")
     pooling: str = Field("mean", description="a name from hybrid.readout.POOLINGS")
     descriptors: tuple[str, ...] = Field(
-        (), description="columns of descriptors.csv that a de- model takes; none: all"
+        (), description="columns of descriptors.csv that the model takes, if it takes any; none: all"
     )
     atom_fea_len: int = Field(64, ge=1, description="length of an atom vector")
     n_conv: int = Field(3, ge=1, description="convolution layers")

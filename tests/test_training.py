@@ -22,8 +22,9 @@ from hybrid.data.splits import FOLDS, random_split
 from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
 from hybrid.settings import ModelSettings, RunSettings, TrainerSettings, default_trainer
+from hybrid.training.fit import RESUME_EVERY
 from hybrid.training.optimisation import EpochBatches
-from hybrid.training.run import RESUME_EVERY, resolve_device, subset, train
+from hybrid.training.run import resolve_device, subset, train
 
 SMALL = ModelSettings(atom_fea_len=8, n_conv=1, h_fea_len=8)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TextIO, cast
 
-import pooch  # type: ignore[import-untyped]
+import pooch
 import requests
 from platformdirs import user_cache_path
 from tqdm import tqdm

@@ -18,6 +18,7 @@ from hybrid.descriptors.registry import Descriptor, choose, paper_descriptors, r
 from hybrid.descriptors.rows import Row, RowCache, key_of
 from hybrid.descriptors.table import ERROR, ID, DescriptorTable
 from hybrid.errors import InputError
+from hybrid.paths import DATASETS
 from hybrid.structures import structure_files
 
 
@@ -84,7 +85,7 @@ def write_descriptors(
 ) -> DescriptorTable:
     """Writes `descriptors.csv` into a dataset folder: the paper's descriptors and the registered ones.
 
-    Finished rows are kept in `.hybrid/` inside the folder; the table appears when all are done.
+    Finished rows are kept, see `kept_rows`; the table appears when all are done.
 
     Args:
         folder: structure files, one a crystal, named by id.
@@ -108,12 +109,21 @@ def write_descriptors(
         [d.name for d in (*paper_descriptors(space_group=True), *registered_descriptors())],
         backend=backend,
         n_jobs=n_jobs,
-        cache=folder / ".hybrid" / "descriptors.jsonl",
+        cache=kept_rows(folder),
         progress=progress,
         path=path,
     ).select([d.name for d in (*paper_descriptors(space_group), *registered_descriptors())])
     write_table(table, path)
     return table
+
+
+def kept_rows(folder: Path) -> Path:
+    """The file that keeps finished rows: inside the folder, or one for all of the project's datasets.
+
+    These have many crystals in common, and a row belongs to a structure file's content.
+    """
+    shared = folder.resolve().parent == DATASETS
+    return (DATASETS if shared else folder) / ".hybrid" / "descriptors.jsonl"
 
 
 def write_table(table: DescriptorTable, path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 
 from hybrid.data.folder import CrystalFolder
-from hybrid.descriptors.many import describe_many, write_descriptors
+from hybrid.descriptors.many import describe_many, kept_rows, write_descriptors
 from hybrid.descriptors.registry import choose
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
@@ -35,7 +35,7 @@ def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> Desc
         computed = describe_many(
             zip(folder.ids, folder.files, strict=True),
             missing,
-            cache=folder.path / ".hybrid" / "descriptors.jsonl",
+            cache=kept_rows(folder.path),
             path=path,
         )
         values = torch.cat([table.rows(folder.ids, gaps=True), computed.values], dim=1)

@@ -1,18 +1,16 @@
 """The optimisation: batches, optimiser and schedule, as Lightning takes them."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset, Sampler
 from typing_extensions import override
 
-from hybrid.graphs.crystal import CrystalGraphs
-from hybrid.models.cgcnn import CGCNN
 from hybrid.settings import TrainerSettings
 from hybrid.training.objective import Objective
 
@@ -58,12 +56,24 @@ class Positions(Dataset[Tensor]):
         return self.indices[positions]
 
 
+class Batches(Protocol):
+    """What batches are cut from: crystal graphs, or anything else with a row a crystal."""
+
+    def batch(self, indices: Tensor) -> Any:
+        """The crystals at `indices` (n,)."""
+        ...
+
+    def to(self, device: torch.device) -> "Batches":
+        """The same on `device`."""
+        ...
+
+
 class Optimisation(L.LightningModule):
     """Fits a network to its objective; graphs, descriptors and targets stay on the device.
 
     Args:
-        network: what is trained.
-        graphs: of all crystals.
+        network: what is trained; it takes a batch and its descriptors.
+        graphs: of all crystals, or what stands for them.
         descriptors: (n_crystals, n_descriptors), standardised, or None.
         objective: the targets.
         settings: optimiser and schedule.
@@ -72,8 +82,8 @@ class Optimisation(L.LightningModule):
 
     def __init__(
         self,
-        network: CGCNN,
-        graphs: CrystalGraphs,
+        network: nn.Module,
+        graphs: Batches,
         descriptors: Tensor | None,
         objective: Objective,
         settings: TrainerSettings,

@@ -1,6 +1,7 @@
 """What a run reports: how good it is in each fold, and every prediction."""
 
 import csv
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,14 @@ from hybrid.atomic import atomic_file
 from hybrid.data.splits import FOLDS
 from hybrid.metrics import classification_metrics, regression_metrics
 from hybrid.training.samples import Samples
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Predictions (n_crystals, n_targets) of a fitted model, and what else there is to say of it."""
+
+    predictions: np.ndarray
+    notes: dict[str, Any] = field(default_factory=dict)
 
 
 def fold_metrics(samples: Samples, predictions: np.ndarray, task: str = "regression") -> dict[str, Any]:

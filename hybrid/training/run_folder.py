@@ -36,10 +36,12 @@ def discard_other_run(partial: Path, settings: RunSettings, data: str) -> None:
         write_text(seen, data)
 
 
-def fingerprint(samples: Samples, graphs: CrystalGraphs) -> str:
+def fingerprint(samples: Samples, graphs: CrystalGraphs | None) -> str:
     """Changes with any graph, target, descriptor or fold."""
     digest = hashlib.sha256(json.dumps([samples.folder.ids, samples.folds.tolist()]).encode())
-    tensors = [graphs.species, graphs.neighbours, graphs.distances, graphs.n_atoms]
+    tensors = []
+    if graphs is not None:
+        tensors += [graphs.species, graphs.neighbours, graphs.distances, graphs.n_atoms]
     if samples.descriptors is not None:
         tensors.append(samples.descriptors.rows(samples.folder.ids, gaps=True))
     for array in (samples.targets, *(tensor.numpy() for tensor in tensors)):

@@ -15,6 +15,8 @@ from hybrid.readout import TargetScale, get_pooling
 from hybrid.settings import RunSettings
 from hybrid.training.objective import Classes, Numbers, Objective
 
+WITH_DESCRIPTORS = ("de-cgcnn", "cgcnn+descriptors")
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -55,7 +57,7 @@ class Samples:
         else:
             raise InputError(f"{folder.path}: has no targets to train on")
         descriptors = None
-        if settings.model.name.startswith("de-"):
+        if settings.model.name in WITH_DESCRIPTORS:
             descriptors = folder_descriptors(folder, settings.model.descriptors)
         return cls(folder, targets, settings.targets, descriptors, folds)
 

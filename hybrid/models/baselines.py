@@ -1,0 +1,63 @@
+"""What a network has to beat: trivial predictions, and a random forest on the descriptors alone."""
+
+from collections.abc import Callable
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+from hybrid.descriptors.of_folder import folder_descriptors
+from hybrid.descriptors.table import Standardisation
+from hybrid.settings import RunSettings
+from hybrid.training.results import Fitted
+from hybrid.training.samples import Samples
+
+N_TREES = 300
+
+
+def mean(samples: Samples, _: RunSettings) -> Fitted:
+    """The mean of the training targets for every crystal."""
+    constant = samples.targets[samples.at("training")].mean(axis=0)
+    return Fitted(np.tile(constant, (len(samples.targets), 1)))
+
+
+def majority(samples: Samples, _: RunSettings) -> Fitted:
+    """The most frequent class of the training set for every crystal."""
+    classes, counts = np.unique(samples.targets[samples.at("training")], return_counts=True)
+    return Fitted(np.full_like(samples.targets, classes[counts.argmax()]))
+
+
+def natoms(samples: Samples, _: RunSettings) -> Fitted:
+    """K times the number of atoms of the primitive cell, k by least squares on the training set.
+
+    What a target per cell owes to the size of the cell alone.
+    """
+    counts = folder_descriptors(samples.folder, ["natoms"]).rows(samples.folder.ids).numpy()
+    training = samples.at("training")
+    k = (counts[training] * samples.targets[training]).sum(axis=0) / (counts[training] ** 2).sum()
+    return Fitted(counts * k, {"k": k.tolist()})
+
+
+def forest(samples: Samples, settings: RunSettings) -> Fitted:
+    """A random forest on the descriptors ("descriptors-only model" of Table 1).
+
+    The validation set is left out of its training, so that it sees as much as the networks do. Missing
+    descriptors are replaced by the training median.
+    """
+    table = folder_descriptors(samples.folder, settings.model.descriptors)
+    standardisation = Standardisation.fit(table, samples.ids("training"), gaps=True)
+    rows, n_filled = standardisation.filled(table, samples.folder.ids)
+    x, training = rows.numpy(), samples.at("training")
+    y = samples.targets[:, 0] if samples.targets.shape[1] == 1 else samples.targets
+    kind = RandomForestClassifier if settings.task == "classification" else RandomForestRegressor
+    trees = kind(N_TREES, random_state=settings.model_seed).fit(x[training], y[training])
+    importance = dict(zip(table.names, trees.feature_importances_.tolist(), strict=True))
+    predictions = np.asarray(trees.predict(x)).reshape(len(x), -1)
+    return Fitted(predictions, {"n_filled": n_filled, "importance": importance})
+
+
+BASELINES: dict[str, Callable[[Samples, RunSettings], Fitted]] = {
+    "mean-baseline": mean,
+    "majority-baseline": majority,
+    "natoms-baseline": natoms,
+    "forest": forest,
+}
