@@ -28,7 +28,7 @@ $(VENV):
 
 $(INSTALLED): pyproject.toml constraints.txt | $(if $(PYTHON),,$(VENV))
 	$(RUN) -m pip install --quiet --constraint constraints.txt torch
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,alignn]'
 	@mkdir -p build && touch $@
 
 vendor: $(INSTALLED)  ## fetch the pinned upstream codes and patch them

@@ -236,8 +236,9 @@ def test_importing_it_needs_neither_torch_nor_pymatgen() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0
 
 
-def test_the_vendored_tree_is_what_the_patches_give() -> None:
-    vendor.check("cgcnn2")
+@pytest.mark.parametrize("name", vendor.sources())
+def test_the_vendored_tree_is_what_the_patches_give(name: str) -> None:
+    vendor.check(name)
 
 
 def test_patches_are_thin() -> None:
