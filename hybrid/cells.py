@@ -54,11 +54,15 @@ def symmetry_dataset(structure: Structure, symprec: float, angle_tolerance: floa
     return dataset
 
 
-def reduced_cell(structure: Structure) -> Structure:
+def reduced_cell(structure: Structure, symprec: float = SYMPREC) -> Structure:
     """The Niggli cell of the primitive cell, with fractional coordinates in [0, 1).
 
     "Primitive cell" in the paper: number of atoms and lattice constants are this cell's. The atoms keep
     their places, nothing is symmetrised; site properties are left behind.
+
+    Args:
+        structure: an ordered crystal.
+        symprec: how closely a translation has to map the crystal onto itself, Å.
 
     Raises:
         InputError: the structure is disordered or spglib cannot analyse it.
@@ -68,7 +72,7 @@ def reduced_cell(structure: Structure) -> Structure:
     if not np.isfinite(structure.frac_coords).all() or not len(structure):
         raise InputError("an atom without a place" if len(structure) else "holds no atoms")
     primitive = _primitive(
-        Structure(structure.lattice.matrix, structure.species, wrapped(structure.frac_coords))
+        Structure(structure.lattice.matrix, structure.species, wrapped(structure.frac_coords)), symprec
     )
     lattice = _niggli(primitive.lattice)
     fractional = lattice.get_fractional_coords(primitive.cart_coords)
@@ -94,11 +98,11 @@ def _niggli(lattice: Lattice) -> Lattice:
     return Lattice(matrix)
 
 
-def _primitive(structure: Structure) -> Structure:
+def _primitive(structure: Structure, symprec: float) -> Structure:
     """The primitive cell of a wrapped structure; an atom is at the mean of the atoms it stands for."""
-    if not _may_be_supercell(structure):
+    if not _may_be_supercell(structure, symprec):
         return structure
-    dataset = symmetry_dataset(structure, SYMPREC)
+    dataset = symmetry_dataset(structure, symprec)
     of_atom = np.asarray(dataset.mapping_to_primitive)  # (n_atoms,) index in the primitive cell
     n_primitive = int(of_atom.max()) + 1
     if n_primitive == len(structure):
@@ -115,7 +119,7 @@ def _primitive(structure: Structure) -> Structure:
     return Structure(lattice, species, wrapped(fractional[first] + mean))
 
 
-def _may_be_supercell(structure: Structure) -> bool:
+def _may_be_supercell(structure: Structure, symprec: float) -> bool:
     """False if no translation within the cell maps the crystal onto itself, which is quickly seen.
 
     A translation takes an atom of the rarest species to another one, and every species onto itself. The
@@ -135,7 +139,7 @@ def _may_be_supercell(structure: Structure) -> bool:
         gap = places[:, None, None] + steps[:, None] - places  # (n, n_steps, n, 3)
         gap = (gap - np.round(gap)) @ structure.lattice.matrix
         nearest = np.einsum("aspx,aspx->asp", gap, gap).min(axis=2)  # (n, n_steps)
-        steps = steps[nearest.max(axis=0) < (5 * SYMPREC) ** 2]
+        steps = steps[nearest.max(axis=0) < (5 * symprec) ** 2]
         if not len(steps):
             return False
     return True

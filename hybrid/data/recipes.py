@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pymatgen.core import Structure
 from tqdm import tqdm
@@ -31,6 +31,7 @@ class Recipe:
         check: refuses a target that cannot be right; it is given the atoms of the reduced cell.
         target: computes the target from the reduced cell, where the source has none.
         folds: of a published split, by id; without it, splits are drawn by seed.
+        task: what the target is learnt as.
     """
 
     source: str
@@ -42,6 +43,7 @@ class Recipe:
     check: Check | None = None
     target: Callable[[Structure], float] | None = None
     folds: Callable[[], Mapping[str, str]] | None = None
+    task: Literal["regression", "classification"] = "regression"
 
     def build(self, path: Path, target: str, unit: str) -> None:
         """Writes the folder.

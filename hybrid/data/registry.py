@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from hybrid import chains
 from hybrid.data import recipe_book as book
@@ -13,6 +14,7 @@ from hybrid.data.sources import matcalc
 from hybrid.data.targets import POISSON, POSITIVE, Check, at_least, between, dulong_petit
 from hybrid.errors import unknown_name
 from hybrid.paths import DATASETS
+from hybrid.settings import Split
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Dataset:
         description: one line for people.
         build: writes the folder.
         intensive: whether the target does not grow with the cell.
+        split: how it is split: fractions, or the name of a published split.
+        task: what the target is learnt as.
     """
 
     label: str
@@ -34,6 +38,8 @@ class Dataset:
     description: str
     build: Callable[[Path], None]
     intensive: bool = True
+    split: Split | str = (0.6, 0.2, 0.2)
+    task: Literal["regression", "classification"] = "regression"
 
 
 def _chains(kind: chains.Kind, length: str) -> Dataset:
@@ -41,7 +47,15 @@ def _chains(kind: chains.Kind, length: str) -> Dataset:
     what = "single" if kind == "single" else "single and double"
     label = f"1D {'' if kind == 'single' else 'mixed '}{length}"
     description = f"1,400 {what} 1D carbon chains of {first} to {end - 1} atoms a strand"
-    return Dataset(label, "a", "Å", description, lambda path: build_chains(path, kind, (first, end)), False)
+    return Dataset(
+        label,
+        "a",
+        "Å",
+        description,
+        lambda path: build_chains(path, kind, (first, end)),
+        intensive=False,
+        split=(0.8, 0.1, 0.1),
+    )
 
 
 def _crystals(target: str, unit: str, description: str, recipe: Recipe, label: str = "") -> Dataset:
@@ -50,7 +64,16 @@ def _crystals(target: str, unit: str, description: str, recipe: Recipe, label: s
     def build(path: Path) -> None:
         recipe.build(path, target, unit)
 
-    return Dataset(label or target, target, unit, description, build, intensive)
+    return Dataset(
+        label or target,
+        target,
+        unit,
+        description,
+        build,
+        intensive,
+        split="authors" if recipe.folds else (0.6, 0.2, 0.2),
+        task=recipe.task,
+    )
 
 
 def _phonon(target: str, quantity: str, unit: str, words: str) -> dict[str, Dataset]:

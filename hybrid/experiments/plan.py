@@ -7,21 +7,35 @@ it, and a changed setting is another run, so that no stale result is ever taken 
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 from hybrid.atomic import atomic_folder
-from hybrid.data.registry import dataset_folder
+from hybrid.data.registry import dataset_folder, get_dataset
 from hybrid.errors import DivergedError, unknown_name
+from hybrid.experiments.availability import why_missing
 from hybrid.experiments.spec import Spec, load_networks, load_spec, run_settings, spec_names
 from hybrid.paths import RESULTS
 from hybrid.settings import RunSettings
-from hybrid.training.run import subset, train
+from hybrid.training.run import FROZEN, base_of, subset, train
+from hybrid.training.samples import WITH_DESCRIPTORS
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training job."""
+    """One training job.
+
+    Attributes:
+        dataset: name.
+        network: name.
+        label: what figures call the network.
+        variant: how records name its settings.
+        scale: name.
+        settings: all of them.
+        shown: the targets that the experiment reports; an empty name is id_prop.csv's.
+        panel: of the figure.
+    """
 
     dataset: str
     network: str
@@ -29,6 +43,8 @@ class Run:
     variant: str
     scale: str
     settings: RunSettings
+    shown: tuple[str, ...] = ("",)
+    panel: str = ""
 
     @property
     def name(self) -> str:
@@ -38,7 +54,30 @@ class Run:
         """
         settings = self.settings.model_dump_json(exclude_defaults=True)
         digest = hashlib.sha256(f"{self.dataset} {settings}".encode()).hexdigest()
-        return f"{self.dataset}-{self.network}-seed{self.settings.model_seed}-{digest[:8]}"
+        targets = self.settings.targets
+        learnt = f"-{targets[0]}" if len(targets) == 1 else f"-{len(targets)}-targets" if targets else ""
+        return f"{self.dataset}{learnt}-{self.network}-seed{self.settings.model_seed}-{digest[:8]}"
+
+    @property
+    def base(self) -> "Run | None":
+        """The run whose network this one takes its frozen vectors from."""
+        if self.settings.model.name != FROZEN:
+            return None
+        return replace(self, network="cgcnn", settings=base_of(self.settings))
+
+    @property
+    def needs_descriptors(self) -> bool:
+        """Whether it takes or learns any."""
+        return bool(self.settings.targets) or self.settings.model.name in (
+            *WITH_DESCRIPTORS,
+            "forest",
+            "natoms-baseline",
+        )
+
+    @property
+    def done(self) -> bool:
+        """Whether its results are there."""
+        return (self.folder / "metrics.json").exists()
 
     @property
     def folder(self) -> Path:
@@ -47,26 +86,29 @@ class Run:
 
 
 def runs_of(spec: Spec, scale: str) -> list[Run]:
-    """The runs of an experiment at a scale."""
+    """The runs of an experiment at a scale, without those whose data cannot be had."""
+    return [run for run in planned(spec, scale) if run.done or not why_missing(run.dataset)]
+
+
+def planned(spec: Spec, scale: str) -> list[Run]:
+    """All runs of an experiment at a scale."""
     size, networks = spec.scale(scale), load_networks()
-    return [
-        Run(
-            dataset,
-            name,
-            networks[name].label,
-            networks[name].variant,
-            scale,
-            run_settings(networks[name], size, seed),
-        )
-        for dataset in spec.datasets
-        for name in spec.networks
-        for seed in size.seeds
-    ]
+    runs = []
+    for part in spec.parts:
+        for dataset, name in product(part.datasets, part.networks):
+            for targets, seed in product(part.learnt(size.one_by_one), part.seeds or size.seeds):
+                network = networks[name]
+                settings = run_settings(network, get_dataset(dataset), size.of(dataset), seed, targets)
+                variant = network.variant + (", multi-target" if len(targets) > 1 else "")
+                shown = tuple(t for t in targets if not part.show or t in part.show) or ("",)
+                runs.append(Run(dataset, name, network.label, variant, scale, settings, shown, part.panel))
+    return runs
 
 
 def all_runs(scale: str) -> dict[str, Run]:
-    """The runs of all experiments at a scale, by name."""
-    return {run.name: run for name in spec_names() for run in runs_of(load_spec(name), scale)}
+    """The runs of all experiments at a scale, and those that they build on, by name."""
+    runs = [run for name in spec_names() for run in runs_of(load_spec(name), scale)]
+    return {run.name: run for run in [*runs, *(run.base for run in runs if run.base)]}
 
 
 def execute(name: str, scale: str, device: str = "auto") -> None:
@@ -80,7 +122,8 @@ def execute(name: str, scale: str, device: str = "auto") -> None:
         raise unknown_name("run", name, runs)
     run = runs[name]
     try:
-        train(subset(dataset_folder(run.dataset), run.settings), run.settings, run.folder, device=device)
+        crystals = subset(dataset_folder(run.dataset), run.settings)
+        train(crystals, run.settings, run.folder, device=device, base=run.base.folder if run.base else None)
     except DivergedError as error:
         with atomic_folder(run.folder) as folder:
             (folder / "settings.json").write_text(run.settings.model_dump_json(indent=2) + "\n")

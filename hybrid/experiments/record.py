@@ -12,12 +12,17 @@ from typing import Any
 from hybrid import vendor
 from hybrid.atomic import atomic_file, write_text
 from hybrid.data.registry import get_dataset
-from hybrid.experiments.plan import Run, runs_of
-from hybrid.experiments.spec import Spec
+from hybrid.data.splits import FOLDS
+from hybrid.descriptors.registry import choose
+from hybrid.experiments.availability import why_missing
+from hybrid.experiments.plan import Run, planned, runs_of
+from hybrid.experiments.spec import NotRun, Spec
+from hybrid.models.baselines import BASELINES
 from hybrid.paths import RESULTS, ROOT
+from hybrid.settings import RunSettings
+from hybrid.training.samples import WITH_DESCRIPTORS
 
 PACKAGES = ("torch", "numpy", "pymatgen", "lightning")
-METRICS = ("mae", "mad", "mae_over_mad", "r2", "rmse")
 
 
 def record_path(experiment: str, scale: str) -> Path:
@@ -41,61 +46,101 @@ def write_record(spec: Spec, scale: str) -> None:
         "code": {"commit": _commit(), "patches": vendor.get_source("cgcnn2").tree_sha256},
         "environment": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "hardware": hardware(),
-        "rows": [_row(run, spec) for run in runs]
-        + [_missing(part.label, part.reason) for part in spec.not_run],
+        "metric": spec.metric,
+        "rows": [row for run in runs for row in _rows(run, spec)]
+        + [_missing(part) for part in (*_without_data(spec, scale), *spec.not_run)],
     }
-    with (
-        atomic_file(predictions_path(spec.experiment, scale)) as temporary,
-        temporary.open("w", newline="") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow(("dataset", "network", "seed", "id", "target", "prediction"))
-        for run in runs:
-            writer.writerows(
-                (run.dataset, run.network, run.settings.model_seed, *row) for row in _test_rows(run)
-            )
+    if spec.drawing == "parity":
+        _write_test_predictions(runs, predictions_path(spec.experiment, scale))
     write_text(record_path(spec.experiment, scale), json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
 
-def _row(run: Run, spec: Spec) -> dict[str, Any]:
+def _write_test_predictions(runs: list[Run], path: Path) -> None:
+    with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("dataset", "network", "seed", "id", "target", "prediction"))
+        for run in runs:
+            for row in _test_rows(run):
+                writer.writerow((run.dataset, run.network, run.settings.model_seed, *row))
+
+
+def _rows(run: Run, spec: Spec) -> list[dict[str, Any]]:
+    """A row for each target that the experiment reports of a run."""
     result = json.loads((run.folder / "metrics.json").read_text())
+    return [_row(run, spec, result, target) for target in run.shown]
+
+
+def _row(run: Run, spec: Spec, result: dict[str, Any], target: str) -> dict[str, Any]:
     dataset, settings = get_dataset(run.dataset), run.settings
-    said = spec.said(run.dataset, run.network)
+    said = spec.said(run.dataset, run.network, target)
+    symbol, unit = dataset.target, dataset.unit
+    if target:
+        (descriptor,) = choose([target])
+        symbol, unit = descriptor.symbol, descriptor.unit
+    network = settings.model.name not in BASELINES
     row = {
         "dataset": run.dataset,
         "dataset_label": dataset.label,
-        "target": dataset.target,
-        "unit": dataset.unit,
+        "target": symbol,
+        "descriptor": target or None,
+        "unit": unit,
         "network": run.network,
         "network_label": run.label,
         "model": settings.model.name,
-        "pooling": settings.model.pooling,
-        "descriptors": None,
+        "pooling": settings.model.pooling if network else None,
+        "descriptors": _descriptors(settings),
         "variant": run.variant,
+        "panel": run.panel,
         "seed": settings.model_seed,
-        "epochs": settings.trainer.epochs,
+        "epochs": settings.trainer.epochs if network else None,
         "metrics": {},
-        "paper": said and said.model_dump(include={"r2", "says", "source"}),
+        "paper": said and said.model_dump(exclude={"dataset", "network", "target"}, exclude_none=True),
         "status": result["status"],
         "note": result.get("note", f"settings: runs/{run.name}/settings.json"),
     }
     if row["status"] == "done":
+        scores = {fold: result[fold][target] if target in result[fold] else result[fold] for fold in FOLDS}
         row |= {
-            "best_epoch": result["best_epoch"],
+            "best_epoch": result.get("best_epoch"),
             "n_train": result["n_training"],
             "n_val": result["n_validation"],
             "n_test": result["n_test"],
-            "metrics": {name: result["test"][name] for name in METRICS},
-            "training_r2": result["training"]["r2"],
-            "train_seconds": result["train_seconds"],
-            "device": result["device"],
+            "n_filled": result.get("n_filled"),
+            "metrics": scores["test"],
+            "validation": scores["validation"],
+            "training_r2": scores["training"].get("r2"),
+            "train_seconds": result.get("train_seconds"),
+            "device": result.get("device"),
         }
     return row
 
 
-def _missing(label: str, reason: str) -> dict[str, Any]:
+def _descriptors(settings: RunSettings) -> list[str] | str | None:
+    """Which descriptors a model took."""
+    takes = settings.model.name in (*WITH_DESCRIPTORS, "forest")
+    return (list(settings.model.descriptors) or "all") if takes else None
+
+
+def _without_data(spec: Spec, scale: str) -> list[NotRun]:
+    """What is not run because its data cannot be had."""
+    left_out = {(run.dataset, run.panel): None for run in planned(spec, scale) if not run.done}
+    return [
+        NotRun(label=get_dataset(name).label, reason=reason, panel=panel)
+        for name, panel in left_out
+        if (reason := why_missing(name))
+    ]
+
+
+def _missing(part: NotRun) -> dict[str, Any]:
     """A row for what the paper shows and we have not run."""
-    return {"dataset": None, "dataset_label": label, "metrics": {}, "status": "not run", "note": reason}
+    return {
+        "dataset": None,
+        "dataset_label": part.label,
+        "panel": part.panel,
+        "metrics": {},
+        "status": "not run",
+        "note": part.reason,
+    }
 
 
 def _test_rows(run: Run) -> list[list[str]]:

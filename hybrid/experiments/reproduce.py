@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hybrid.errors import InputError, unknown_name
-from hybrid.experiments import generated
+from hybrid.experiments import generated, structural
+from hybrid.experiments.availability import build
+from hybrid.experiments.plan import planned
 from hybrid.experiments.record import predictions_path, record_path, write_record
 from hybrid.experiments.spec import SCALES, load_spec, spec_names
-from hybrid.figures import bars, parity
+from hybrid.figures import bars, errors, parity
 from hybrid.figures.records import read_record
 from hybrid.figures.style import save
 from hybrid.paths import RESULTS, ROOT, WORKFLOW
@@ -21,7 +23,12 @@ GENERATED: dict[str, Callable[[Path], None]] = {
     "figure3b": generated.figure3b,
     "figure3c": generated.figure3c,
     "figure3d": generated.figure3d,
+    "figureS1": structural.figureS1,
+    "figureS5": structural.figureS5,
+    "distortion": structural.distortion,
+    "table3": structural.table3,
 }
+TABLES = ("table3",)  # without a picture
 
 
 def names() -> list[str]:
@@ -51,6 +58,7 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise InputError(f"{ROOT}: another reproduction is running here; wait for it") from None
+    build(_datasets_of(targets, scale))
     command = [
         sys.executable,
         "-m",
@@ -61,12 +69,23 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str) -> int:
         str(ROOT),
     ]
     command += ["--workflow-profile", str(WORKFLOW / "profiles" / profile), "--cores", str(cores), "--nolock"]
-    command += ["--config", f"scale={scale}", "--", *(f"results/{scale}/{target}.png" for target in targets)]
+    command += [
+        "--config",
+        f"scale={scale}",
+        "--",
+        *(str(result(target, scale).relative_to(ROOT)) for target in targets),
+    ]
     done = subprocess.run(command, pass_fds=[lock], cwd=ROOT)
     if done.returncode == 0:
         for target in targets:
             _announce(target, scale)
     return done.returncode
+
+
+def _datasets_of(targets: list[str], scale: str) -> list[str]:
+    """The datasets of runs that are not done yet."""
+    runs = [run for name in targets if name in spec_names() for run in planned(load_spec(name), scale)]
+    return list(dict.fromkeys(run.dataset for run in runs if not run.done))
 
 
 def record(name: str, scale: str) -> None:
@@ -81,17 +100,23 @@ def draw(name: str, scale: str) -> None:
         GENERATED[name](stem)
         return
     recorded = read_record(record_path(name, scale))
-    if load_spec(name).drawing == "parity":
+    drawing = load_spec(name).drawing
+    if drawing == "parity":
         figure = parity.draw(recorded, predictions_path(name, scale))
     else:
-        figure = bars.draw(recorded)
+        figure = {"bars": bars, "errors": errors}[drawing].draw(recorded)
     write_record_table(recorded, stem)
     save(figure, stem)
 
 
+def result(target: str, scale: str) -> Path:
+    """The file that is there when a figure or table is done."""
+    return RESULTS / scale / f"{target}.{'md' if target in TABLES else 'png'}"
+
+
 def _announce(target: str, scale: str) -> None:
-    stem = Path("results") / scale / target
-    table = ROOT / stem.with_suffix(".md")
+    done = result(target, scale)
+    table = done.with_suffix(".md")
     if table.exists():
         print(f"\n{table.read_text()}")
-    print(f"{stem}.png")
+    print(done.relative_to(ROOT))

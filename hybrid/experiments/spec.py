@@ -7,7 +7,8 @@ from typing import Any, Literal, TypeVar
 import yaml
 from pydantic import Field, ValidationError
 
-from hybrid.data.registry import get_dataset
+from hybrid.data.registry import Dataset, get_dataset
+from hybrid.descriptors.registry import choose, paper_descriptors
 from hybrid.errors import InputError, unknown_name
 from hybrid.paths import EXPERIMENTS
 from hybrid.readout import get_pooling
@@ -25,16 +26,27 @@ T = TypeVar("T", bound=Settings)
 SHARED = ("networks", "scales")  # the files in experiments/ that are not specs
 
 
-class Scale(Settings):
-    """How large an experiment is run."""
+class Size(Settings):
+    """How long a run is trained, and on how much."""
 
     epochs: int = Field(ge=1)
-    seeds: tuple[int, ...] = Field(min_length=1, description="each draws a split and the weights")
     n_structures: int | None = Field(None, ge=3, description="a random subset of this size; none: all")
 
 
+class Scale(Size):
+    """How large an experiment is run."""
+
+    seeds: tuple[int, ...] = Field(min_length=1, description="each draws a split and the weights")
+    one_by_one: bool = Field(False, description="a network for each target, even if a part has one for all")
+    datasets: dict[str, Size] = Field(default_factory=dict, description="other sizes for some datasets")
+
+    def of(self, dataset: str) -> Size:
+        """The size of runs on a dataset."""
+        return self.datasets.get(dataset, self)
+
+
 class Network(Settings):
-    """A network under a name of its own; what is left out is the default."""
+    """A model under a name of its own; what is left out is the default."""
 
     label: str = Field(description="what figures and tables call it")
     variant: str = Field(description="how records name the settings")
@@ -43,13 +55,47 @@ class Network(Settings):
     trainer: TrainerSettings | None = Field(None, description="none: the default for the pooling")
 
 
+class Part(Settings):
+    """Every network on every dataset.
+
+    The target is id_prop.csv's, or `targets`: columns of descriptors.csv, each learnt by a network of its own
+    or, `together`, all by one.
+    """
+
+    datasets: tuple[str, ...] = Field(min_length=1)
+    networks: tuple[str, ...] = Field(min_length=1)
+    targets: tuple[str, ...] | Literal["numeric"] = Field((), description="numeric: all but the symmetry")
+    together: bool = False
+    show: tuple[str, ...] = Field((), description="the targets that are reported; none: all")
+    seeds: tuple[int, ...] = Field((), description="others than the scale's")
+    panel: str = Field("", description="of the figure")
+
+    def learnt(self, one_by_one: bool) -> list[tuple[str, ...]]:
+        """The targets of each run; an empty tuple is id_prop.csv's."""
+        if not self.targets:
+            return [()]
+        names = numeric_descriptors() if self.targets == "numeric" else self.targets
+        if self.together and not one_by_one:
+            return [tuple(names)]
+        return [(name,) for name in names if name in self.show or not self.show]
+
+
+def numeric_descriptors() -> tuple[str, ...]:
+    """The 27 descriptors that Figures 2a and 2b show: the probed ones but for the crystal system."""
+    return tuple(d.name for d in paper_descriptors() if d.name != "crys_sys")
+
+
 class PaperStatement(Settings):
-    """What the paper says of one bar, in a number or in its words."""
+    """What the paper says of one bar or cell, in numbers or in its words."""
 
     dataset: str
     network: str
+    target: str = Field("", description="a descriptor; otherwise id_prop.csv's target")
     r2: float | None = None
-    says: str
+    accuracy: float | None = None
+    mae: float | None = None
+    mae_over_mad: float | None = None
+    says: str = ""
     source: str
 
 
@@ -58,6 +104,7 @@ class NotRun(Settings):
 
     label: str
     reason: str
+    panel: str = ""
 
 
 class Spec(Settings):
@@ -65,9 +112,9 @@ class Spec(Settings):
 
     experiment: str
     caption: str
-    drawing: Literal["bars", "parity"]
-    datasets: tuple[str, ...] = Field(min_length=1)
-    networks: tuple[str, ...] = Field(min_length=1)
+    drawing: Literal["bars", "parity", "errors"]
+    metric: Literal["r2", "accuracy", "mae_over_mad"] = "r2"
+    parts: tuple[Part, ...] = Field(min_length=1)
     paper: tuple[PaperStatement, ...] = ()
     not_run: tuple[NotRun, ...] = ()
     scales: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -79,9 +126,10 @@ class Spec(Settings):
         shared = _read(EXPERIMENTS / "scales.yaml")
         return _validate(Scale, {**shared[name], **self.scales.get(name, {})}, EXPERIMENTS / "scales.yaml")
 
-    def said(self, dataset: str, network: str) -> PaperStatement | None:
+    def said(self, dataset: str, network: str, target: str) -> PaperStatement | None:
         """The paper's statement on a bar, if it makes one."""
-        return next((s for s in self.paper if (s.dataset, s.network) == (dataset, network)), None)
+        bar = (dataset, network, target)
+        return next((s for s in self.paper if (s.dataset, s.network, s.target) == bar), None)
 
 
 def load_spec(name: str) -> Spec:
@@ -95,11 +143,15 @@ def load_spec(name: str) -> Spec:
     path = EXPERIMENTS / f"{name}.yaml"
     spec = _validate(Spec, _read(path), path)
     networks = load_networks()
-    for dataset in spec.datasets:
-        get_dataset(dataset)
-    for network in spec.networks:
-        if network not in networks:
-            raise unknown_name("network", network, networks)
+    for part in spec.parts:
+        for dataset in part.datasets:
+            get_dataset(dataset)
+        for network in part.networks:
+            if network not in networks:
+                raise unknown_name("network", network, networks)
+        if part.targets != "numeric":
+            choose(part.targets)
+        choose(part.show)
     return spec
 
 
@@ -117,14 +169,19 @@ def load_networks() -> dict[str, Network]:
     return networks
 
 
-def run_settings(network: Network, scale: Scale, seed: int) -> RunSettings:
-    """A run of `network` at `scale`; the seed draws both the split and the weights, so spreads hold both."""
+def run_settings(
+    network: Network, dataset: Dataset, size: Size, seed: int, targets: tuple[str, ...] = ()
+) -> RunSettings:
+    """A run of `network`; the seed draws both the split and the weights, so that spreads hold both."""
     trainer = network.trainer or default_trainer(network.model.pooling)
     return RunSettings(
+        task="regression" if targets else dataset.task,
+        targets=targets,
         graph=network.graph,
         model=network.model,
-        trainer=trainer.model_copy(update={"epochs": scale.epochs}),
-        n_structures=scale.n_structures,
+        trainer=trainer.model_copy(update={"epochs": size.epochs}),
+        split=dataset.split,
+        n_structures=size.n_structures,
         data_seed=seed,
         model_seed=seed,
     )

@@ -26,7 +26,7 @@ from hybrid.analysis.lattice import (
     sphere_radius,
 )
 from hybrid.data.folder import CrystalFolder
-from hybrid.data.registry import dataset_folder
+from hybrid.data.registry import REGISTRY, dataset_folder
 from hybrid.descriptors.lattice import cell_shape, density
 from hybrid.descriptors.registry import choose, paper_descriptors
 from hybrid.figures import distortion as distortion_figure
@@ -151,13 +151,13 @@ def _share(chosen: np.ndarray) -> str:
     return f"{chosen.sum():,} ({100 * chosen.mean():.1f} %)"
 
 
-def table3(stem: Path, properties: Sequence[Property] = ()) -> None:
-    """The descriptors and the properties, with what they are.
-
-    Args:
-        stem: of the table.
-        properties: a row each.
-    """
+def table3(stem: Path) -> None:
+    """The descriptors and the properties, with what they are."""
+    properties: list[Property] = [
+        (dataset.target, dataset.description, dataset.unit, f"dataset {name}", dataset.intensive)
+        for name, dataset in REGISTRY.items()
+        if not name.startswith("chains") and dataset.target not in ("a", "crystal system")
+    ]
     rows = [
         [
             "descriptor",

@@ -1,4 +1,4 @@
-"""Bars of R² by dataset and network: Figures 3g, 3h and S3."""
+"""Bars by dataset, target and network, in one or several panels: Figures 2, 3g, 3h, S2, S3 and S4."""
 
 from textwrap import fill
 from typing import Any
@@ -6,75 +6,116 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hybrid.figures.records import bars, not_run, scale_note
-from hybrid.figures.style import COLOURS, COLUMN, PAGE, SMALL, new_figure, styled
+from hybrid.figures.records import Bar, bars, not_run, scale_note
+from hybrid.figures.style import COLOURS, COLUMN, LARGE, PAGE, SMALL, new_figure, styled
 
 FLOOR = -0.35  # bars below are cut there; their value is written beside them
 GROUP = 0.8  # width of a group of bars
+CROWDED = 8  # groups; with more, labels stand upright
+METRICS = {"r2": "R²", "accuracy": "accuracy", "mae_over_mad": "MAE/MAD"}
 
 
 @styled
 def draw(record: dict[str, Any]) -> Figure:
-    """A group of bars a dataset, a bar a network: mean over seeds, with every seed as a point.
+    """A group of bars a dataset and target, a bar a network: mean over seeds, with every seed as a point.
 
     What was not run has an empty place with the reason.
     """
     drawn, missing = bars(record), not_run(record)
-    datasets = list(dict.fromkeys(bar.first["dataset_label"] for bar in drawn))
+    panels = list(dict.fromkeys(row["panel"] for row in record["rows"]))
     networks = list(dict.fromkeys(bar.first["network_label"] for bar in drawn))
-    figure = new_figure(PAGE if len(datasets) * len(networks) > 6 else COLUMN * 1.35, 75)
-    axes = figure.subplots()
-    width = GROUP / len(networks)
-    for bar in drawn:
-        group = datasets.index(bar.first["dataset_label"])
-        place = networks.index(bar.first["network_label"])
-        x = group + (place - (len(networks) - 1) / 2) * width
-        label = bar.first["network_label"] if group == 0 else None
-        height = max(bar.mean("r2"), FLOOR) if bar.done else 0
-        axes.bar(x, height, 0.9 * width, color=bar.colour, label=label)
-        if bar.done:
-            _draw_seeds(axes, x, bar.values("r2"))
-            _write_value(axes, x, bar.mean("r2"), max(bar.values("r2")))
-        if bar.n_diverged:
-            text = f"{bar.n_diverged} of {len(bar.rows)} diverged"
-            axes.text(
-                x, 0.03 + max(height, 0), text, rotation=90, ha="center", va="bottom", fontsize=SMALL - 1
-            )
-    for place, row in enumerate(missing, start=len(datasets)):
-        axes.bar(
-            place,
-            1,
-            GROUP,
-            bottom=0,
-            color="none",
-            edgecolor=COLOURS["baseline"],
-            hatch="////",
-            linewidth=0.5,
+    n_bars = max(
+        len({bar.group for bar in drawn if bar.first["panel"] == panel}) * len(networks) for panel in panels
+    )
+    figure = new_figure(PAGE if n_bars > 6 else COLUMN * 1.35, 20 + 55 * len(panels))
+    metric = record.get("metric", "r2")
+    for axes, panel in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
+        _draw_panel(
+            axes,
+            [bar for bar in drawn if bar.first["panel"] == panel],
+            [row for row in missing if row["panel"] == panel],
+            networks,
+            _metric_of(drawn, panel, metric),
         )
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-        axes.text(
-            place,
-            0.5,
-            f"not run:\n{fill(row['note'], 18)}",
-            ha="center",
-            va="center",
-            fontsize=SMALL - 1,
-            bbox=box,
-        )
-    labels = datasets + [fill(row["dataset_label"], 18) for row in missing]
-    axes.set_xticks(range(len(labels)), labels)
-    axes.set_xlim(-0.6, len(labels) - 0.4)
-    axes.tick_params(axis="x", length=0)
-    axes.axhline(0, color=COLOURS["text"], linewidth=0.6)
-    axes.set_ylim(FLOOR, 1.1)
-    axes.set_ylabel(f"R² of {drawn[0].first['target']}, test set")
+        if panel:
+            axes.set_title(panel, loc="left", fontsize=LARGE, fontweight="bold")
+    handles = {
+        label: handle
+        for axes in figure.axes
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
     figure.legend(
-        *axes.get_legend_handles_labels(),
+        handles.values(),
+        handles.keys(),
         loc="outside upper center",
         ncols=min(len(networks), 2 if len(networks) == 4 else 3),
     )
     figure.supxlabel(scale_note(record), fontsize=SMALL - 1, color=COLOURS["footnote"])
     return figure
+
+
+def _metric_of(drawn: list[Bar], panel: str, metric: str) -> str:
+    """The record's metric, but for classes their accuracy."""
+    done = [bar for bar in drawn if bar.first["panel"] == panel and bar.done]
+    return "accuracy" if done and "accuracy" in done[0].done[0]["metrics"] else metric
+
+
+def _draw_panel(
+    axes: Axes, drawn: list[Bar], missing: list[dict[str, Any]], networks: list[str], metric: str
+) -> None:
+    groups = list(dict.fromkeys(bar.group for bar in drawn))
+    crowded = len(groups) * len(networks) > 2 * CROWDED
+    for bar in drawn:
+        here = [name for name in networks if any(b.first["network_label"] == name for b in drawn)]
+        width = GROUP / len(here)
+        place = here.index(bar.first["network_label"])
+        x = groups.index(bar.group) + (place - (len(here) - 1) / 2) * width
+        height = max(bar.mean(metric), FLOOR) if bar.done else 0
+        axes.bar(x, height, 0.9 * width, color=bar.colour, label=bar.first["network_label"])
+        if bar.done:
+            _draw_seeds(axes, x, bar.values(metric))
+            if not crowded or len(here) == 1:
+                _write_value(axes, x, bar.mean(metric), max(bar.values(metric)))
+        if bar.n_diverged:
+            text = f"{bar.n_diverged} of {len(bar.rows)} diverged"
+            axes.text(
+                x, 0.03 + max(height, 0), text, rotation=90, ha="center", va="bottom", fontsize=SMALL - 1
+            )
+    for place, row in enumerate(missing, start=len(groups)):
+        _leave_out(axes, place, row)
+    labels = groups + [fill(row["dataset_label"], 18) for row in missing]
+    if len(labels) > CROWDED:
+        axes.set_xticks(
+            range(len(labels)),
+            [label.split("\n")[0] for label in labels],
+            rotation=40,
+            ha="right",
+            rotation_mode="anchor",
+        )
+    else:
+        axes.set_xticks(range(len(labels)), labels)
+    axes.set_xlim(-0.6, len(labels) - 0.4)
+    axes.tick_params(axis="x", length=0)
+    axes.axhline(0, color=COLOURS["text"], linewidth=0.6)
+    lowest = min((bar.mean(metric) for bar in drawn if bar.done), default=0)
+    axes.set_ylim(FLOOR if lowest < 0 else 0, 1.1)
+    targets = {bar.first["target"] for bar in drawn}
+    of = f" of {targets.pop()}" if len(targets) == 1 else ""
+    axes.set_ylabel(f"{METRICS[metric]}{of}, test set")
+
+
+def _leave_out(axes: Axes, place: int, row: dict[str, Any]) -> None:
+    """An empty place with the reason."""
+    axes.bar(place, 1, GROUP, color="none", edgecolor=COLOURS["baseline"], hatch="////", linewidth=0.5)
+    axes.text(
+        place,
+        0.5,
+        f"not run:\n{fill(row['note'], 18)}",
+        ha="center",
+        va="center",
+        fontsize=SMALL - 1,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+    )
 
 
 def _draw_seeds(axes: Axes, x: float, values: list[float]) -> None:

@@ -39,10 +39,24 @@ class Bar:
         return sum(values) / len(values) if values else float("nan")
 
     @property
+    def group(self) -> str:
+        """The dataset, and the descriptor that is learnt there."""
+        label, target = self.first["dataset_label"], self.first["target"]
+        return f"{target}\n{label}" if self.first.get("descriptor") else label
+
+    @property
     def colour(self) -> str:
-        """The colour of what sets this network apart: its variant, or else its pooling."""
-        pooling, variant = self.first["pooling"], self.first["variant"]
-        return COLOURS.get(f"{pooling} {variant}") or COLOURS.get(variant) or COLOURS[pooling]
+        """The colour of what sets this network apart: its variant, or else its pooling or model."""
+        row = self.first
+        variant = row["variant"].removesuffix(", multi-target")
+        names = (
+            f"{row['model']} {variant}",
+            f"{row['pooling']} {variant}",
+            variant,
+            row["model"],
+            row["pooling"],
+        )
+        return next(COLOURS[name] for name in names if name in COLOURS)
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -53,10 +67,10 @@ def read_record(path: Path) -> dict[str, Any]:
 
 def bars(record: dict[str, Any]) -> list[Bar]:
     """The record's trained rows, one bar for a network on a dataset, in the record's order."""
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in record["rows"]:
         if row["status"] != "not run":
-            groups.setdefault((row["dataset"], row["network"]), []).append(row)
+            groups.setdefault((row["panel"], row["dataset"], row["target"], row["network"]), []).append(row)
     return [Bar(rows) for rows in groups.values()]
 
 
@@ -68,7 +82,7 @@ def not_run(record: dict[str, Any]) -> list[dict[str, Any]]:
 def scale_note(record: dict[str, Any]) -> str:
     """Scale, epochs, seeds and training size in one line, for the foot of a figure."""
     done = [row for row in record["rows"] if row["status"] == "done"]
-    epochs = "/".join(sorted({str(row["epochs"]) for row in done}, key=int))
+    epochs = "/".join(sorted({str(row["epochs"]) for row in done if row["epochs"]}, key=int))
     seeds = len({row["seed"] for row in done})
     sizes = "/".join(sorted({f"{row['n_train']:,}" for row in done}))
     plural = "" if seeds == 1 else "s"

@@ -40,16 +40,16 @@ def natoms(samples: Samples, _: RunSettings) -> Fitted:
 def forest(samples: Samples, settings: RunSettings) -> Fitted:
     """A random forest on the descriptors ("descriptors-only model" of Table 1).
 
-    The validation set is left out of its training, so that it sees as much as the networks do. Missing
-    descriptors are replaced by the training median.
+    Nothing of it is chosen on the validation set, which it is therefore trained on too. Missing descriptors
+    are replaced by the training median.
     """
     table = folder_descriptors(samples.folder, settings.model.descriptors)
     standardisation = Standardisation.fit(table, samples.ids("training"), gaps=True)
     rows, n_filled = standardisation.filled(table, samples.folder.ids)
-    x, training = rows.numpy(), samples.at("training")
+    x, seen = rows.numpy(), samples.folds != "test"
     y = samples.targets[:, 0] if samples.targets.shape[1] == 1 else samples.targets
     kind = RandomForestClassifier if settings.task == "classification" else RandomForestRegressor
-    trees = kind(N_TREES, random_state=settings.model_seed).fit(x[training], y[training])
+    trees = kind(N_TREES, random_state=settings.model_seed).fit(x[seen], y[seen])
     importance = dict(zip(table.names, trees.feature_importances_.tolist(), strict=True))
     predictions = np.asarray(trees.predict(x)).reshape(len(x), -1)
     return Fitted(predictions, {"n_filled": n_filled, "importance": importance})

@@ -1,0 +1,56 @@
+"""Errors relative to MAD, a row a dataset and a mark a model: Tables 1, 2 and S1 as a picture."""
+
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+
+from hybrid.figures.records import bars, not_run, scale_note
+from hybrid.figures.style import COLOURS, PAGE, SMALL, new_figure, styled
+
+ROW = 7.5  # mm
+TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+SPREAD = 0.55  # of a row, over which its models are spread
+
+
+@styled
+def draw(record: dict[str, Any]) -> Figure:
+    """MAE/MAD on a logarithmic axis: full marks ours, with all seeds on a line; hollow ones the paper's."""
+    drawn, missing = [bar for bar in bars(record) if bar.done], not_run(record)
+    datasets = list(dict.fromkeys(bar.group for bar in drawn))
+    labels = datasets + [row["dataset_label"] for row in missing]
+    networks = list(dict.fromkeys(bar.first["network_label"] for bar in drawn))
+    figure = new_figure(PAGE, 35 + ROW * len(labels) * max(1, len(networks) / 6))
+    axes = figure.subplots()
+    for bar in drawn:
+        place = networks.index(bar.first["network_label"])
+        offset = (place / max(1, len(networks) - 1) - 0.5) * SPREAD
+        y, values = datasets.index(bar.group) + offset, bar.values("mae_over_mad")
+        axes.plot([min(values), max(values)], [y, y], color=bar.colour, linewidth=1.2)
+        axes.plot(bar.mean("mae_over_mad"), y, "o", color=bar.colour, markersize=4)
+        said = (bar.first["paper"] or {}).get("mae_over_mad")
+        if said:
+            axes.plot(said, y, "D", color="white", markeredgecolor=bar.colour, markersize=3.5)
+    for y, row in enumerate(missing, start=len(datasets)):
+        axes.text(0.021, y, f"not run: {row['note']}", va="center", fontsize=SMALL - 0.5)
+    for y in range(len(labels) - 1):
+        axes.axhline(y + 0.5, color=COLOURS["image"], linewidth=0.4)
+    axes.set_xscale("log")
+    axes.set_xlim(0.02, 1.5)
+    axes.xaxis.set_major_locator(FixedLocator(TICKS))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.axvline(0.2, color=COLOURS["footnote"], linewidth=0.6, linestyle=":")
+    axes.set_yticks(range(len(labels)), [label.replace("\n", ", ") for label in labels])
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel("MAE/MAD, test set (below 0.2, dotted: a good model)")
+    colours = {bar.first["network_label"]: bar.colour for bar in drawn}
+    handles = [Line2D([], [], color=colours[name], marker="o", markersize=4, label=name) for name in networks]
+    paper = Line2D([], [], color="none", marker="D", markersize=3.5, markeredgecolor=COLOURS["text"])
+    paper.set_markerfacecolor("white")
+    paper.set_label("the paper's")
+    figure.legend(handles=[*handles, paper], loc="outside upper center", ncols=3)
+    figure.supxlabel(scale_note(record), fontsize=SMALL - 1, color=COLOURS["footnote"])
+    return figure
