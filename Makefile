@@ -8,7 +8,8 @@
 SCALE ?= quick
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 PROFILE ?= local
-FIGURES := figure3b figure3c figure3d figure3e figure3f figure3g figure3h figureS3
+FIGURES := figure2 figure3b figure3c figure3d figure3e figure3f figure3g figure3h figureS1 figureS2 figureS3 figureS4 \
+           figureS5 distortion table1 table2 table3 tableS1
 
 VENV := .venv/bin/python
 RUN := $(or $(PYTHON),$(VENV))
@@ -46,10 +47,10 @@ repatch: $(INSTALLED)  ## fold edits of a vendored tree into its last patch
 datasets: setup  ## build every dataset
 	@$(RUN) -m hybrid dataset
 
-$(FIGURES): setup  ## reproduce a figure with its data, training and tables
+$(FIGURES): setup  ## reproduce a figure or table with its data and training
 	@$(RUN) -m hybrid reproduce $@ --scale $(SCALE) --cores $(CORES) --profile $(PROFILE)
 
-figures: setup  ## reproduce all figures
+figures: setup  ## reproduce all figures and tables
 	@$(RUN) -m hybrid reproduce $(FIGURES) --scale $(SCALE) --cores $(CORES) --profile $(PROFILE)
 
 test: setup  ## run the tests (under ten minutes)

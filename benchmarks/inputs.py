@@ -9,12 +9,14 @@ from pymatgen.core import Structure
 
 from hybrid.chains import LONG, chain_set
 from hybrid.data.folder import write_folder
+from hybrid.data.registry import get_dataset
 
+N_SAMPLE = 80
 CRYSTALS = "matcalc/alexandria-binary-pbe-phonon-2025.1.json.gz"
 
 
 def write_inputs(scratch: Path) -> dict[str, Path]:
-    """Writes the long chains and, where HYBRID_DATA has them, the 1,170 Alexandria binaries."""
+    """Writes the long chains and, where HYBRID_DATA has them, real crystals."""
     folders = {"long": scratch / "long"}
     chains = ((identity, chain, chain.lattice.a) for identity, chain in chain_set("single", LONG))
     write_folder(folders["long"], chains, {})
@@ -30,4 +32,15 @@ def write_inputs(scratch: Path) -> dict[str, Path]:
         for number, entry in enumerate(entries)
     )
     write_folder(folders["crystals"], crystals, {})
+    by_size = sorted(entries, key=lambda entry: len(entry["structure"]["sites"]))
+    sample = by_size[:: len(by_size) // N_SAMPLE][:N_SAMPLE]
+    folders["sample"] = scratch / "sample"
+    write_folder(
+        folders["sample"],
+        ((f"sample-{i:02d}", Structure.from_dict(e["structure"]), 0.0) for i, e in enumerate(sample)),
+        {},
+    )
+    for name in ("phonon-cv", "mp-descriptors"):
+        folders[name] = scratch / name
+        get_dataset(name).build(folders[name])
     return folders

@@ -1,4 +1,4 @@
-"""One measurement of ours: ours.py epoch|graphs FOLDER."""
+"""One measurement of ours: ours.py epoch|graphs|descriptors|table FOLDER."""
 
 import sys
 from pathlib import Path
@@ -8,13 +8,16 @@ import torch
 from clock import report
 
 from hybrid.data.folder import read_folder
+from hybrid.descriptors.compute import describe
+from hybrid.descriptors.many import describe_many
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.models.cgcnn import CGCNN, atom_feature_table
 from hybrid.settings import GraphSettings, ModelSettings
+from hybrid.structures import read_structure
 
 task, folder = sys.argv[1], read_folder(Path(sys.argv[2]))
 torch.manual_seed(0)
-structures = list(folder.structures())
+structures = [] if task == "table" else list(folder.structures())
 
 if task == "epoch":
     graphs = CrystalGraphs.from_structures(structures, GraphSettings())
@@ -32,6 +35,20 @@ if task == "epoch":
             optimiser.step()
 
     report(train, warm_up=lambda: train(1))
+elif task == "descriptors":
+
+    def describe_all(count: int | None = None) -> None:
+        """The descriptors of the first `count` structures."""
+        for structure in structures[:count]:
+            describe(structure)
+
+    report(describe_all, warm_up=lambda: describe_all(3))
+elif task == "table":
+    crystals = dict(zip(folder.ids, folder.files, strict=True))
+    report(
+        lambda: describe_many(crystals, progress=False),
+        warm_up=lambda: describe(read_structure(folder.files[0])),
+    )
 else:
 
     def build(count: int | None = None) -> CrystalGraphs:
