@@ -75,7 +75,7 @@ COMPARISONS = (
         "sample",
         "descriptors",
         "descriptors",
-        f"the 29 descriptors of {N_SAMPLE} binaries, evenly from the smallest to the largest cell, in memory; "
+        f"the 29 descriptors of {N_SAMPLE} binaries, evenly from the smallest to the largest cell; "
         "theirs: plain matminer on the same cells",
         repeats=1,
     ),
