@@ -1,6 +1,7 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear whole or not at all, and locks."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
@@ -27,6 +28,15 @@ def write_text(path: Path, text: str) -> None:
     """Writes `text` to `path` atomically."""
     with atomic_file(path) as temporary:
         temporary.write_text(text)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds the lock file `path`, waiting for a process that does; it goes with the process that holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager

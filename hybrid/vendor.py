@@ -14,7 +14,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import tomllib
@@ -24,6 +23,7 @@ from pathlib import Path
 
 from hybrid.atomic import atomic_folder, write_text
 from hybrid.errors import InputError, unknown_name
+from hybrid.package_index import pip_download
 from hybrid.patch_queue import (
     apply_patch,
     diff_trees,
@@ -246,12 +246,9 @@ def _fetch(source: Source) -> Path:
     if not wheel.exists():
         with tempfile.TemporaryDirectory() as scratch:
             pin = f"{source.name}=={source.version}"
-            options = ["--no-deps", "--only-binary", ":all:", "--quiet", "--disable-pip-version-check"]
-            command = [sys.executable, "-m", "pip", "download", *options, "--dest", scratch, pin]
-            outcome = subprocess.run(command, capture_output=True, text=True)
+            reason = pip_download(pin, Path(scratch), "--only-binary", ":all:")
             fetched = Path(scratch, source.file)
             if not fetched.exists():
-                reason = (outcome.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
                 raise InputError(
                     f"{source.file} cannot be fetched from the package index ({reason}); "
                     f"put it into {wheel.parent}"

@@ -7,7 +7,6 @@ never used.
 """
 
 import contextlib
-import fcntl
 import gzip
 import hashlib
 import os
@@ -20,12 +19,11 @@ from typing import Any, TextIO, cast
 
 import pooch
 import requests
-from platformdirs import user_cache_path
 from tqdm import tqdm
 
-from hybrid.atomic import write_text
+from hybrid.atomic import locked, write_text
 from hybrid.errors import InputError, unknown_name
-from hybrid.paths import DATASETS
+from hybrid.paths import DATASETS, user_cache
 
 FILES = DATASETS / "files.toml"
 TIMEOUT = (10.0, 30.0)  # s to connect, s between two pieces
@@ -131,8 +129,8 @@ def find(file: DataFile) -> Path | None:
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: HYBRID_CACHE, otherwise the user's cache folder, and `data` in it."""
-    return Path(os.environ.get("HYBRID_CACHE") or user_cache_path("hybrid")).expanduser() / "data"
+    """Where downloads are kept."""
+    return user_cache() / "data"
 
 
 def open_text(path: Path) -> TextIO:
@@ -189,9 +187,7 @@ def _download(file: DataFile) -> Path:
         raise missing(file, "there is nowhere to download it from")
     path = cache_folder() / file.name
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.with_name(f".{path.name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(path.with_name(f".{path.name}.lock")):
             get = ResumableDownload(path.with_name(f"{path.name}.part"))
             pooch.retrieve(file.url, f"sha256:{file.sha256}", path.name, path.parent, downloader=get)
     except requests.RequestException as error:

@@ -112,7 +112,7 @@ def _labelled(quantity: str) -> Iterator[Entry]:
 
 
 def _of_primitive_cells(quantity: str) -> Iterator[Entry]:
-    """The same with the cells that the authors' values belong to: primitive as the Materials Project finds it.
+    """The same with the cells that the values belong to: primitive as the Materials Project finds them.
 
     Its tolerance is wider than ours. Five of the snapshot's cells are supercells by it alone, and their heat
     capacities are those of the smaller cells.

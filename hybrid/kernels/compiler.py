@@ -11,9 +11,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from hybrid.atomic import atomic_file
+from hybrid.paths import user_cache
 
 FLAGS = ("-std=c++14", "-O3", "-ffast-math", "-march=native", "-fPIC")
 log = logging.getLogger(__name__)
@@ -41,7 +40,7 @@ def compiled(source: Path, *defines: str) -> ctypes.CDLL | None:
         return None
     options = [*FLAGS, *(f"-D{define}" for define in defines)]
     key = hashlib.sha256("\0".join([source.read_text(), compiler, *options, _processor()]).encode())
-    library = user_cache_path("hybrid") / "kernels" / f"{source.stem}-{key.hexdigest()[:16]}.so"
+    library = user_cache() / "kernels" / f"{source.stem}-{key.hexdigest()[:16]}.so"
     if not library.exists():
         try:
             _compile([compiler, *options], source, library)

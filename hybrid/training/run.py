@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hybrid.atomic import write_text
+from hybrid.atomic import locked, write_text
 from hybrid.checkpoint import MODEL_FILE, load
 from hybrid.data.folder import CrystalFolder
 from hybrid.errors import InputError
@@ -17,7 +17,7 @@ from hybrid.models.baselines import BASELINES
 from hybrid.settings import RunSettings
 from hybrid.training.fit import fit_frozen, fit_network
 from hybrid.training.results import Fitted, fold_metrics, write_predictions
-from hybrid.training.run_folder import alone, discard_other_run, fingerprint, refuse_other_settings
+from hybrid.training.run_folder import discard_other_run, fingerprint, refuse_other_settings
 from hybrid.training.samples import Samples
 
 FROZEN = "cgcnn+descriptors"
@@ -59,7 +59,7 @@ def train(
         at, samples = resolve_device(device), Samples.of(folder, settings, folds)
         graphs = _graphs(samples, settings)  # bad input leaves nothing behind
         partial = out.with_name(out.name + ".partial")
-        with alone(partial):
+        with locked(partial / "lock"):  # a second process waits, and then finds the run done
             if not (out / "metrics.json").exists():
                 discard_other_run(partial, settings, fingerprint(samples, graphs))
                 fitted = _fit(samples, graphs, settings, partial, at, progress, base)

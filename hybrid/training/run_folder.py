@@ -1,11 +1,8 @@
-"""Who may write a run folder, and whether what stands there is the run that is asked for."""
+"""Whether what stands in a run folder is the run that is asked for."""
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +12,6 @@ from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.settings import RunSettings
 from hybrid.training.samples import Samples
-
-
-@contextlib.contextmanager
-def alone(partial: Path) -> Iterator[None]:
-    """Keeps a second process from training the same run; it waits, and then finds the run done."""
-    partial.mkdir(parents=True, exist_ok=True)
-    with (partial / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def discard_other_run(partial: Path, settings: RunSettings, data: str) -> None:

