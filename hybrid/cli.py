@@ -116,6 +116,12 @@ def _chains(options: argparse.Namespace) -> None:
 def _dataset(options: argparse.Namespace) -> None:
     from hybrid.data.registry import REGISTRY, dataset_folder, get_dataset
 
+    if options.source:
+        _own_dataset(options)
+        return
+    for option in ("out", "given_per", "per", "skip_bad", "random_split", "grouped_split"):
+        if getattr(options, option):
+            raise InputError(f"--{option.replace('_', '-')} goes with --from FOLDER")
     names = options.names or list(REGISTRY)
     known = [get_dataset(name) for name in names]
     if options.list:
@@ -131,6 +137,33 @@ def _dataset(options: argparse.Namespace) -> None:
             print(f"{name}: not built: {error}", file=sys.stderr)
     if options.names and problems:
         raise InputError(f"not built: {', '.join(problems)}")
+
+
+def _own_dataset(options: argparse.Namespace) -> None:
+    from hybrid.data.own import Splitting, normalise_folder
+
+    if options.names or options.list:
+        raise InputError("--from FOLDER makes one dataset of that folder; it takes no names and no --list")
+    if not options.out:
+        raise InputError("--from FOLDER needs --out FOLDER")
+    splitting = Splitting(
+        random=bool(options.random_split),
+        groupings=options.grouped_split or (),
+        fractions=options.random_split or Splitting.fractions,
+        seed=options.data_seed,
+    )
+    manifest = normalise_folder(
+        options.source,
+        options.out,
+        given_per=options.given_per,
+        per=options.per,
+        skip_bad=options.skip_bad,
+        splitting=splitting,
+    )
+    _report_dropped(manifest["dropped"])
+    for name, counts in manifest["splits"].items():
+        print(f"splits/{name}.csv: {', '.join(f'{count} {fold}' for fold, count in counts.items())}")
+    print(f"{manifest['n_crystals']} crystals, {manifest['n_reduced']} in a smaller cell; {options.out}")
 
 
 def _descriptors(options: argparse.Namespace) -> None:
@@ -246,10 +279,35 @@ def _parser() -> argparse.ArgumentParser:
         "--double-offset", type=float, default=3.0, help="Å between the strands of a double chain"
     )
 
-    dataset = commands.add_parser("dataset", help="build datasets of the paper")
+    dataset = commands.add_parser(
+        "dataset", help="build datasets of the paper, or a normalised one of your own folder"
+    )
     dataset.set_defaults(command=_dataset)
     dataset.add_argument("names", nargs="*", help="default: all that can be had here")
     dataset.add_argument("--list", action="store_true", help="say what there is instead")
+    own = dataset.add_argument_group("your own structures")
+    own.add_argument(
+        "--from", dest="source", type=Path, metavar="FOLDER", help="id_prop.csv and a structure file an id"
+    )
+    own.add_argument("--out", type=Path, metavar="FOLDER", help="the folder to write: reduced cells as CIF")
+    own.add_argument(
+        "--given-per", metavar="UNIT", help="cell, atom or formula: what the targets there belong to"
+    )
+    own.add_argument(
+        "--per", metavar="UNIT", help="cell, atom or formula: what they are to belong to; default: intensive"
+    )
+    own.add_argument("--skip-bad", action="store_true", help="leave out and list what cannot be used")
+    own.add_argument(
+        "--random-split", type=float, nargs=3, metavar=("TRAIN", "VAL", "TEST"), help="write such a split"
+    )
+    own.add_argument(
+        "--grouped-split",
+        nargs="+",
+        metavar="GROUP",
+        help="formula or prototype: write a split that tears no group apart; fractions of --random-split, "
+        "otherwise 0.8 0.1 0.1",
+    )
+    own.add_argument("--data-seed", type=int, default=0, help="draws the splits; default: 0")
 
     descriptors = commands.add_parser("descriptors", help="write descriptors.csv for a folder of structures")
     descriptors.set_defaults(command=_descriptors)

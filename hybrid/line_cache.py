@@ -31,7 +31,9 @@ class LineCache:
             if content and not content.endswith(b"\n"):
                 self._file.write(b"\n")
         except OSError as error:
-            raise InputError(f"{path}: cannot be kept there ({error.strerror})") from error
+            if not path.is_file():
+                raise InputError(f"{path}: cannot be kept there ({error.strerror})") from error
+            content = path.read_bytes()  # it may be read, and nothing is added
         for line in content.splitlines():
             try:
                 entry = json.loads(line)

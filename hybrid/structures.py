@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from pymatgen.core import Structure
+from pymatgen.core import DummySpecies, Structure
 from pymatgen.io.vasp import Poscar
 
 from hybrid.errors import InputError
@@ -50,8 +50,7 @@ def read_structure(path: Path) -> Structure:
     """Reads one ordered crystal structure; the format follows from the file's ending.
 
     Raises:
-        InputError: the file does not parse, holds no atoms, has a partially occupied site, or an atom
-            without a place.
+        InputError: the file does not parse, or holds no such structure; see `check_structure`.
     """
     if path.suffix not in READERS:
         raise InputError(f"{path}: unknown structure format '{path.suffix}'; known: {', '.join(READERS)}")
@@ -62,15 +61,33 @@ def read_structure(path: Path) -> Structure:
     except Exception as error:  # parsers raise anything; the user needs the file and the reason
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path}: does not parse as a structure ({reason[:160]})") from error
+    check_structure(structure, str(path))
+    return structure
+
+
+def check_structure(structure: Structure, where: str) -> None:
+    """Checks that a structure is an ordered crystal with a place for each atom.
+
+    Args:
+        structure: what a parser made.
+        where: file, and row or id if it has those, for the error.
+
+    Raises:
+        InputError: it holds no atoms, a partially occupied site, something that is no element, an atom
+            without a place, or its cell has no volume.
+    """
     if len(structure) == 0:
-        raise InputError(f"{path}: holds no atoms")
+        raise InputError(f"{where}: holds no atoms")
     for number, site in enumerate(structure, start=1):
         if not site.is_ordered:
             parts = " / ".join(f"{amount:g} {species}" for species, amount in site.species.items())
-            raise InputError(f"{path}: site {number} is {parts}; ordered structures only")
+            raise InputError(f"{where}: site {number} is {parts}; ordered structures only")
+        if isinstance(site.specie, DummySpecies):
+            raise InputError(f"{where}: holds '{site.specie.symbol}', which is no element (site {number})")
     if not np.isfinite(structure.cart_coords).all():
-        raise InputError(f"{path}: a coordinate is not a number")
-    return structure
+        raise InputError(f"{where}: a coordinate is not a number")
+    if not structure.volume > 0:
+        raise InputError(f"{where}: the cell has no volume")
 
 
 def structure_files(folder: Path) -> dict[str, Path]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hybrid.data.splits import FOLDS, random_split, read_split, write_split
+from hybrid.data.splits import FOLDS, grouped_split, random_split, read_split, write_split
 from hybrid.errors import InputError
 
 IDS = [f"x{i}" for i in range(20)]
@@ -113,3 +113,66 @@ def test_split_files_that_cannot_be_used(text: str, message: str, tmp_path: Path
 def test_no_split_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.csv: no such split file"):
         read_split(tmp_path / "a.csv", IDS, 0)
+
+
+# --- splits that keep groups together ---
+
+GROUPS = [f"g{i // 2}" for i in range(40)]  # twenty pairs
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    group_sizes=st.lists(st.integers(1, 5), min_size=25, max_size=120),
+    fractions=st.sampled_from([(0.6, 0.2, 0.2), (0.5, 0.25, 0.25), (0.4, 0.2, 0.4)]),
+    seed=st.integers(0, 2**32),
+)
+def test_no_group_is_in_two_folds_and_sizes_are_near_the_fractions(
+    group_sizes: list[int], fractions: tuple[float, float, float], seed: int
+) -> None:
+    groups = [f"g{i}" for i, size in enumerate(group_sizes) for _ in range(size)]
+    shuffled = np.random.default_rng(seed).permutation(groups).tolist()
+    folds = grouped_split(shuffled, fractions, seed)
+    of_group: dict[str, set[str]] = {}
+    for group, fold in zip(shuffled, folds, strict=True):
+        of_group.setdefault(group, set()).add(fold)
+    assert {len(found) for found in of_group.values()} == {1}
+    assert sum(sizes(folds)) == len(groups)
+    for size, fraction in zip(sizes(folds)[1:], fractions[1:], strict=True):
+        wanted = fraction * len(groups)
+        assert wanted - max(group_sizes) < size <= wanted + 0.5
+    assert (folds == grouped_split(shuffled, fractions, seed)).all()
+
+
+def test_groups_of_one_split_as_crystals_do() -> None:
+    folds = grouped_split(IDS, (0.6, 0.2, 0.2), 0)
+    assert sizes(folds) == [12, 4, 4]
+
+
+def test_another_seed_is_another_grouped_split() -> None:
+    one, two = (grouped_split(GROUPS, (0.6, 0.2, 0.2), seed) for seed in (0, 1))
+    assert (one != two).any()
+    assert sizes(one) == sizes(two) == [24, 8, 8]
+
+
+def test_a_group_too_large_for_a_fold_trains() -> None:
+    groups = ["oxide"] * 60 + [f"g{i}" for i in range(40)]
+    for seed in range(5):
+        folds = grouped_split(groups, (0.6, 0.2, 0.2), seed)
+        assert set(folds[:60]) == {"training"}
+        assert sizes(folds) == [60, 20, 20]
+
+
+@pytest.mark.parametrize("groups", [[], ["a"] * 10, ["a"] * 5 + ["b"] * 5])
+def test_too_few_groups(groups: list[str]) -> None:
+    with pytest.raises(InputError, match=f"{len(set(groups))} groups cannot be split"):
+        grouped_split(groups, (0.6, 0.2, 0.2), 0)
+
+
+def test_groups_too_large_to_split() -> None:
+    with pytest.raises(InputError, match="the groups are too large for a validation fold"):
+        grouped_split(["a"] * 10 + ["b"] * 10 + ["c"] * 10, (0.3, 0.1, 0.6), 0)
+
+
+def test_fractions_of_a_grouped_split_that_are_none() -> None:
+    with pytest.raises(InputError, match="three positive fractions that add up to 1"):
+        grouped_split(GROUPS, (0.8, 0.1, 0.2), 0)

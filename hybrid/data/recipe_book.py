@@ -1,17 +1,20 @@
 """The recipes of the data sets of real crystals, by what they are made from."""
 
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import cache, partial
 
 from pymatgen.core import Structure
 
 from hybrid.cells import reduced_cell
+from hybrid.data.files import MissingDataError, data_file
 from hybrid.data.recipes import Recipe
 from hybrid.data.sources import authors, materials_project, matminer_release, snapshot
 from hybrid.data.sources.entries import Entry, Labels
 from hybrid.data.targets import POSITIVE, Check, dulong_petit
-from hybrid.descriptors.compute import describe
+from hybrid.descriptors.lattice import cell_shape, packing_fraction
+from hybrid.descriptors.symmetry import space_group
 from hybrid.errors import InputError
 
 MP = "Materials Project"
@@ -40,7 +43,7 @@ def crystal_systems() -> Recipe:
         source=f"{MP} structures of the authors' ids",
         licence=MP_LICENCE,
         entries=lambda: _labelled("crystal_system_int"),
-        target=lambda cell: describe(cell, ["crys_sys"])["crys_sys"],
+        target=lambda cell: space_group(cell)["crys_sys"],
         folds=lambda: _labels("crystal_system_int").folds,
         task="classification",
     )
@@ -105,10 +108,23 @@ def _labels(quantity: str) -> Labels:
 
 
 def _labelled(quantity: str) -> Iterator[Entry]:
-    """The snapshot's structures of the authors' ids, with the authors' values."""
+    """Structures of the authors' ids, with the authors' values."""
     labels = _labels(quantity).values
-    for identity, structure in snapshot.structures(labels.keys()):
+    for identity, structure in _structures(labels):
         yield Entry(identity, structure, {quantity: labels[identity]})
+
+
+def _structures(ids: Collection[str]) -> Iterator[tuple[str, Structure]]:
+    """Those of the snapshot; without it, those that the Materials Project serves today, with a key."""
+    try:
+        data_file(snapshot.FILE)
+    except MissingDataError:
+        if not os.environ.get("MP_API_KEY"):
+            raise
+        for entry in materials_project.entries(sorted(ids), []):
+            yield entry.id, entry.structure
+    else:
+        yield from snapshot.structures(ids)
 
 
 def _of_primitive_cells(quantity: str) -> Iterator[Entry]:
@@ -122,8 +138,8 @@ def _of_primitive_cells(quantity: str) -> Iterator[Entry]:
 
 
 def _lattice_length(cell: Structure) -> float:
-    describe(cell, ["packing_frac"])
-    return float(describe(cell, ["a"])["a"])
+    packing_fraction(cell)
+    return cell_shape(cell)["a"]
 
 
 def _without_structures() -> Iterator[Entry]:

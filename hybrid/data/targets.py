@@ -21,7 +21,8 @@ Check = Callable[[float, int], None]
 def n_units(structure: Structure, per: str) -> float:
     """How many cells (one), atoms or formula units a structure holds.
 
-    The formula unit is that of the reduced formula, with whole numbers that have no common divisor.
+    The formula unit is that of pymatgen's reduced formula: whole numbers without a common divisor, and the
+    molecule of the elements that form one (O2).
 
     Raises:
         InputError: `per` is none of NORMALISATIONS.

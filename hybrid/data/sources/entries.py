@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from pymatgen.core import DummySpecies, Structure
+from pymatgen.core import Structure
 
 from hybrid.errors import InputError
+from hybrid.structures import check_structure
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,7 @@ def parse_structure(
     except Exception as error:  # parsers raise anything; the user needs the file and the reason
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{where}: does not parse as a structure ({reason[:160]})") from error
-    if not len(structure):
-        raise InputError(f"{where}: holds no atoms")
-    if not structure.is_ordered:
-        raise InputError(f"{where}: has partially occupied sites; ordered structures only")
-    unknown = [site.specie for site in structure if isinstance(site.specie, DummySpecies)]
-    if unknown:
-        raise InputError(f"{where}: holds '{unknown[0].symbol}', which is no element")
-    if not np.isfinite(structure.cart_coords).all():
-        raise InputError(f"{where}: a coordinate is not a number")
+    check_structure(structure, where)
     if n_atoms is not None and len(structure) != n_atoms:
         raise InputError(f"{where}: has {len(structure)} atoms, not {n_atoms} as the table says")
     return structure

@@ -1,0 +1,624 @@
+"""Datasets: whole and right, from the paper's sources and from a user's own folder."""
+
+import csv
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import FCC, random_crystal, write_structure
+from pymatgen.core import Lattice, Structure
+from scipy.constants import R
+
+from hybrid.cli import main
+from hybrid.data import files, recipe_book, recipes, registry
+from hybrid.data.files import MissingDataError
+from hybrid.data.folder import read_folder
+from hybrid.data.groups import formula, prototype
+from hybrid.data.recipes import Recipe
+from hybrid.data.registry import REGISTRY, get_dataset
+from hybrid.data.sources import authors, matminer_release, snapshot
+from hybrid.data.sources.entries import Entry, Labels
+from hybrid.data.splits import read_split
+from hybrid.data.targets import dulong_petit, n_units, renormalise
+from hybrid.errors import InputError
+from hybrid.paths import DATASETS
+from hybrid.structures import read_structure
+
+RECORDED = {  # the names that records may carry
+    "chains-short",
+    "chains-long",
+    "chains-mixed-short",
+    "chains-mixed-long",
+    "mp-descriptors",
+    "mp-crystal-system",
+    "phonon-cv",
+    "phonon-u",
+    "elastic-k",
+    "elastic-g",
+    "elastic-poisson",
+    "piezo-modulus",
+    "dielectric-electronic",
+    "dielectric-total",
+    "refractive-index",
+    "band-gap",
+    "formation-energy",
+    "final-energy-wbm",
+    "alexandria-cv",
+    "binary-k",
+    "binary-g",
+    "log-kappa",
+    "magnetization",
+}
+LABELLED = {  # crystals of the authors' ids that the snapshot has
+    "mp-descriptors": 9_753,
+    "mp-crystal-system": 30_487,
+    "phonon-cv": 1_503,
+    "phonon-cv-per-atom": 1_503,
+    "phonon-u": 1_503,
+    "phonon-u-per-atom": 1_503,
+}
+BENCHMARKS = {"alexandria-cv": 1_170, "binary-k": 3_953, "binary-g": 3_953, "final-energy-wbm": 972}
+RELEASED = {
+    **dict.fromkeys(("elastic-k", "elastic-g", "elastic-poisson"), 1_181),
+    **dict.fromkeys(("dielectric-electronic", "dielectric-total", "refractive-index", "band-gap"), 1_056),
+    "piezo-modulus": 941,
+    "formation-energy": 3_938,
+}
+COUNTS = {**LABELLED, **BENCHMARKS, **RELEASED}
+BY_KEY = [name for name, dataset in REGISTRY.items() if registry.BY_KEY in dataset.description]
+
+
+def rock_salt(cation: str = "Na", anion: str = "Cl", a: float = 5.64) -> Structure:
+    """The conventional cell of 8 atoms."""
+    return Structure(
+        Lattice.cubic(a), [cation] * 4 + [anion] * 4, [*FCC, *((np.array(FCC) + 0.5) % 1).tolist()]
+    )
+
+
+def rows(path: Path) -> list[list[str]]:
+    with path.open(newline="") as file:
+        return list(csv.reader(file))
+
+
+def manifest(folder: Path) -> dict:
+    return json.loads((folder / "manifest.json").read_text())
+
+
+# --- names ---
+
+
+def test_every_name_that_records_may_carry_is_registered() -> None:
+    assert REGISTRY.keys() >= RECORDED
+    assert get_dataset("phonon-cv") is REGISTRY["phonon-cv"]
+    with pytest.raises(InputError, match="unknown dataset 'phonon-cy'; did you mean 'phonon-cv'"):
+        get_dataset("phonon-cy")
+
+
+def test_every_dataset_that_needs_no_key_is_counted_here() -> None:
+    built = {name for name in REGISTRY if not name.startswith("chains-")} - set(BY_KEY)
+    assert built == COUNTS.keys() | {"log-kappa"}
+
+
+def test_the_readme_lists_every_dataset() -> None:
+    text = (DATASETS / "README.md").read_text()
+    for name, dataset in REGISTRY.items():
+        row = f"| `{name}` | {dataset.description} | {dataset.target} | {dataset.unit or '-'} |"
+        assert row in text, f"datasets/README.md lacks this row:\n{row}"
+    rows_of_four = re.findall(r"^\| `([^|]*)` \|[^|]*\|[^|]*\|[^|]*\|$", text, re.MULTILINE)
+    assert sorted(rows_of_four) == sorted(REGISTRY)
+
+
+# --- what a target belongs to ---
+
+
+def test_units_of_rock_salt(NaCl: Structure, NaCl_primitive: Structure) -> None:
+    assert [n_units(NaCl, per) for per in ("cell", "atom", "formula")] == [1, 8, 4]
+    assert [n_units(NaCl_primitive, per) for per in ("cell", "atom", "formula")] == [1, 2, 1]
+    with pytest.raises(InputError, match="unknown normalisation 'fromula'; did you mean 'formula'"):
+        n_units(NaCl, "fromula")
+
+
+@pytest.mark.parametrize(
+    ("given", "of_primitive", "of_atom", "of_formula"),
+    [("cell", 100, 50, 100), ("atom", 800, 400, 800), ("formula", 400, 200, 400)],
+)
+def test_a_value_of_the_conventional_cell(
+    NaCl: Structure,
+    NaCl_primitive: Structure,
+    given: str,
+    of_primitive: float,
+    of_atom: float,
+    of_formula: float,
+) -> None:
+    """400 given per cell of 8 atoms, per atom, or per formula unit."""
+    for per, expected in (("cell", of_primitive), ("atom", of_atom), ("formula", of_formula)):
+        assert renormalise(400, NaCl, given, NaCl_primitive, per) == pytest.approx(expected)
+        back = renormalise(expected, NaCl_primitive, per, NaCl, given)
+        assert back == pytest.approx(400)
+
+
+@pytest.mark.parametrize(
+    ("element", "n_atoms", "n_formulas"),
+    [
+        ("Cu", 4, 4),
+        ("Cu", 1, 1),
+        ("O", 8, 4),
+        ("O", 2, 1),
+        ("O", 1, 0.5),
+        ("N", 6, 3),
+        ("C", 2, 2),
+        ("S", 8, 8),
+    ],
+)
+def test_the_formula_unit_of_an_element(element: str, n_atoms: int, n_formulas: float) -> None:
+    """One atom, but the molecule for H2, N2, O2, F2 and Cl2."""
+    places = [[i / n_atoms, 0, 0] for i in range(n_atoms)]
+    crystal = Structure(Lattice.orthorhombic(3 * n_atoms, 3, 3), [element] * n_atoms, places)
+    assert n_units(crystal, "formula") == n_formulas
+
+
+# --- a recipe ---
+
+
+def toy(values: list[float], **settings: object) -> Recipe:
+    """Rock salts in the conventional cell, with a quantity given for it."""
+
+    def entries() -> Iterator[Entry]:
+        for i, value in enumerate(values):
+            yield Entry(f"x{i}", rock_salt(a=5 + 0.01 * i), {"q": value})
+
+    return Recipe("a test", "CC0", entries, "q", **{"given_per": "cell", "per": "cell", **settings})
+
+
+@pytest.mark.parametrize(("per", "expected"), [("cell", 48), ("atom", 24), ("formula", 48), (None, 192)])
+def test_targets_belong_to_the_cell_that_is_written(per: str | None, expected: float, tmp_path: Path) -> None:
+    toy([192.0, 96.0], per=per).build(tmp_path / "data", "q", "J")
+    folder = read_folder(tmp_path / "data")
+    assert [len(structure) for structure in folder.structures()] == [2, 2]
+    assert folder.targets is not None
+    assert folder.targets.tolist() == pytest.approx([expected, expected / 2])
+    assert manifest(tmp_path / "data")["normalisation"] == (per and f"per {per}")
+
+
+@pytest.mark.parametrize("per", ["cell", "atom"])
+def test_a_heat_capacity_above_3nr_is_dropped_and_listed(per: str, tmp_path: Path) -> None:
+    possible, impossible = 8 * 3 * R * 0.95, 8 * 3 * R * 1.05
+    recipe = toy([possible] * 10 + [impossible] + [possible] * 9, per=per, check=dulong_petit)
+    recipe.build(tmp_path / "data", "Cv", "J/(mol K)")
+    said = manifest(tmp_path / "data")
+    assert said["n_crystals"] == 19
+    assert len(said["dropped"]) == 1
+    of_cell = impossible / (4 if per == "cell" else 8)
+    assert said["dropped"][0].startswith(
+        f"x10: heat capacity {of_cell:.2f} J/(mol K) is not between 0 and 3NR"
+    )
+    assert not (tmp_path / "data" / "x10.cif").exists()
+    assert "x10" not in read_folder(tmp_path / "data").ids
+
+
+def test_more_than_one_refused_in_twenty_stops_the_build(tmp_path: Path) -> None:
+    for n, built in ((20, True), (19, False)):
+        recipe = toy([1.0] * (n - 1) + [1e6], check=dulong_petit)
+        if built:
+            recipe.build(tmp_path / f"of {n}", "Cv", "J/(mol K)")
+            continue
+        with pytest.raises(InputError, match="1 of 19 entries cannot be right; first x18: heat cap"):
+            recipe.build(tmp_path / f"of {n}", "Cv", "J/(mol K)")
+    assert [path.name for path in tmp_path.iterdir()] == ["of 20"]
+
+
+def test_an_id_that_comes_twice_stops_the_build(tmp_path: Path) -> None:
+    whole = toy([1.0, 2.0])
+    recipe = Recipe("a test", "CC0", lambda: itertools.chain(whole.entries(), whole.entries()), "q")
+    with pytest.raises(InputError, match="data: id 'x0' stands there twice"):
+        recipe.build(tmp_path / "data", "q", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_published_split_is_written_and_validation_carved_from_training(tmp_path: Path) -> None:
+    published = {f"x{i}": "test" if i % 5 == 0 else "training" for i in range(60)}  # 20 have no structure
+    toy([1.0] * 40, folds=lambda: published).build(tmp_path / "data", "q", "")
+    split = tmp_path / "data" / "splits" / "authors.csv"
+    assert rows(split) == [["id", "fold"], *([f"x{i}", published[f"x{i}"]] for i in range(40))]
+    assert manifest(tmp_path / "data")["labels without a structure"] == 20
+    ids = read_folder(tmp_path / "data").ids
+    folds = read_split(split, ids, seed=0)
+    assert [int((folds == fold).sum()) for fold in ("training", "validation", "test")] == [24, 8, 8]
+    assert {i for i, fold in zip(ids, folds, strict=True) if fold == "test"} == {
+        f"x{i}" for i in range(0, 40, 5)
+    }
+
+
+# --- groups ---
+
+
+def test_a_structure_type_is_one_prototype(
+    CsCl: Structure, NaCl: Structure, NaCl_primitive: Structure
+) -> None:
+    periclase = rock_salt("Mg", "O", 4.21)
+    assert prototype(NaCl) == prototype(NaCl_primitive) == prototype(periclase)
+    assert prototype(NaCl) != prototype(CsCl)
+    assert prototype(NaCl) == prototype(NaCl * (2, 1, 1))
+
+
+def test_polymorphs_are_one_formula(NaCl: Structure, NaCl_primitive: Structure, CsCl: Structure) -> None:
+    high_pressure = Structure(CsCl.lattice, ["Na", "Cl"], CsCl.frac_coords)
+    assert formula(NaCl) == formula(NaCl_primitive) == formula(high_pressure) == "NaCl"
+    assert formula(CsCl) == "CsCl"
+    assert prototype(NaCl) != prototype(high_pressure)
+
+
+# --- the paper's datasets ---
+
+
+def refuse(file: files.DataFile, *_: object) -> None:
+    """Takes the place of a download."""
+    raise files.missing(file, "tests download nothing")
+
+
+@pytest.fixture
+def at_hand(hybrid_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is downloaded: data are in HYBRID_DATA or the cache, or the test is skipped."""
+    if not (hybrid_data / snapshot.FILE).exists():
+        pytest.skip(f"{hybrid_data / snapshot.FILE} is not there")
+    monkeypatch.setattr(files, "_download", refuse)
+    monkeypatch.setattr(matminer_release, "_fetch", refuse)
+
+
+def build(name: str, path: Path) -> None:
+    try:
+        REGISTRY[name].build(path)
+    except MissingDataError as error:
+        if name in RELEASED:
+            pytest.skip(str(error))
+        raise
+
+
+def check_whole(path: Path, name: str) -> None:
+    """What holds of every dataset, however many crystals of it."""
+    folder = read_folder(path)
+    assert folder.targets is not None
+    assert np.isfinite(folder.targets).all()
+    said = manifest(path)
+    assert said["n_crystals"] == len(folder) > 0
+    assert (said["target"], said["unit"]) == (REGISTRY[name].target, REGISTRY[name].unit)
+    assert len(folder) == len({file.name for file in path.glob("*.cif")})
+    if name in LABELLED:
+        folds = read_split(path / "splits" / "authors.csv", folder.ids, seed=0)
+        assert ((folds == "validation").sum() / (folds != "test").sum()) == pytest.approx(0.25, abs=0.02)
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_a_sample_of_each_dataset(
+    name: str, at_hand: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipes, "tqdm", lambda entries, **_: itertools.islice(entries, 40))
+    build(name, tmp_path / name)
+    check_whole(tmp_path / name, name)
+    said = manifest(tmp_path / name)
+    assert said["n_crystals"] + len(said["dropped"]) == 40
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COUNTS)
+def test_each_dataset_whole(name: str, at_hand: None, tmp_path: Path) -> None:
+    build(name, tmp_path / name)
+    check_whole(tmp_path / name, name)
+    said = manifest(tmp_path / name)
+    assert said["n_crystals"] + len(said["dropped"]) == COUNTS[name]
+    if name in ("phonon-cv", "phonon-u"):
+        published = authors.labels(name.removeprefix("phonon-")).values
+        assert said["dropped"] == []
+        for identity, target in rows(tmp_path / name / "id_prop.csv"):
+            assert float(target) == pytest.approx(published[identity]), identity
+
+
+def test_the_authors_values_are_of_the_primitive_cell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, NaCl: Structure, CsCl: Structure
+) -> None:
+    """They stay as published, whether a cell was stored as a conventional one or as a supercell by a hair."""
+    distorted = CsCl * (2, 1, 1)
+    distorted.translate_sites([0], [0, 0.02, 0], frac_coords=False)
+    values = {"mp-22862": 47.844, "distorted": 49.0}
+    labels = Labels(values, {"mp-22862": "training", "distorted": "test"})
+    monkeypatch.setattr(recipe_book, "_labels", lambda _: labels)
+    monkeypatch.setattr(
+        snapshot, "structures", lambda _: iter([("mp-22862", NaCl), ("distorted", distorted)])
+    )
+    for per, divisor in (("cell", 1), ("atom", 2)):
+        recipe_book.phonon("cv", per).build(tmp_path / per, "Cv", "J/(mol K)")
+        folder = read_folder(tmp_path / per)
+        assert folder.targets is not None
+        assert folder.targets.tolist() == pytest.approx([47.844 / divisor, 49.0 / divisor])
+        assert [len(structure) for structure in folder.structures()] == [2, 2]
+
+
+def test_the_structures_of_thermal_conductivity_are_nowhere(at_hand: None, tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"2668 labels by ICSD number and no structures; give yours"
+    ) as error:
+        REGISTRY["log-kappa"].build(tmp_path / "log-kappa")
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- the command, for the paper's datasets ---
+
+
+@pytest.fixture
+def nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of datasets, and no data, network or key."""
+    monkeypatch.delenv("HYBRID_DATA", raising=False)
+    monkeypatch.delenv("MP_API_KEY", raising=False)
+    monkeypatch.setenv("HYBRID_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(registry, "DATASETS", tmp_path / "datasets")
+    recipe_book._labels.cache_clear()
+    monkeypatch.setattr(files, "_download", refuse)
+    monkeypatch.setattr(matminer_release, "_fetch", refuse)
+    return tmp_path / "datasets"
+
+
+def toy_chains(folder: Path) -> list[str]:
+    """Stands in for the chains, so that they are there already."""
+    names = [name for name in REGISTRY if name.startswith("chains-")]
+    for name in names:
+        toy([1.0, 2.0, 3.0]).build(folder / name, "a", "Å")
+    return names
+
+
+def test_what_cannot_be_had_is_one_line_each(nothing: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chains = toy_chains(nothing)
+    capsys.readouterr()
+    assert main(["dataset"]) == 0
+    told = capsys.readouterr()
+    assert told.out.splitlines() == [f"{name}: 3 structures; datasets/{name}" for name in chains]
+    lines = told.err.splitlines()
+    assert [line.split(": ")[0] for line in lines] == [name for name in REGISTRY if name not in chains]
+    for line in lines:
+        assert re.search(r"not built: .*(put it at|MP_API_KEY)", line), line
+    assert sorted(path.name for path in nothing.iterdir()) == sorted(chains)
+
+
+def test_a_dataset_that_was_asked_for_and_cannot_be_had(
+    nothing: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy_chains(nothing)
+    capsys.readouterr()
+    assert main(["dataset", "chains-long", "mp-cv", "binary-k"]) == 2
+    told = capsys.readouterr()
+    assert told.out == "chains-long: 3 structures; datasets/chains-long\n"
+    assert told.err.splitlines()[-1] == "error: not built: mp-cv, binary-k"
+
+
+def test_the_list(nothing: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dataset", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(REGISTRY)
+    assert main(["dataset", "--list", "phonon-u"]) == 0
+    assert capsys.readouterr().out.split(maxsplit=1)[1].strip() == REGISTRY["phonon-u"].description
+    assert not nothing.exists()
+
+
+@pytest.mark.slow
+def test_the_command_itself_without_data_and_network(tmp_path: Path) -> None:
+    toy_chains(tmp_path / "datasets")
+    code = """
+import sys
+from pathlib import Path
+from hybrid.cli import main
+from hybrid.data import files, registry
+files.BACKOFF = 0
+registry.DATASETS = Path("datasets")
+sys.exit(main(["dataset"]))
+"""
+    hidden = ("HYBRID_DATA", "MP_API_KEY", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    environment |= {
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "HYBRID_CACHE": str(tmp_path / "cache"),
+        "PIP_NO_INDEX": "1",
+        "http_proxy": "http://127.0.0.1:9",
+        "https_proxy": "http://127.0.0.1:9",
+    }
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert ran.returncode == 0
+    assert ran.stdout.count("3 structures") == 4
+    lines = ran.stderr.splitlines()
+    assert [line.split(": ")[0] for line in lines] == [n for n in REGISTRY if not n.startswith("chains-")]
+    assert sum("there is no connection to the server" in line for line in lines) == 11
+    assert sum("pip cannot download matminer==0.3.2" in line for line in lines) == len(RELEASED)
+    assert sum("needs a key" in line for line in lines) == len(BY_KEY)
+
+
+# --- the command, for a user's own structures ---
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Rock salts in the conventional cell, as CIF, and small crystals as POSCAR, JSON and extended XYZ."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    table = []
+    for cation, anion, a in (("Na", "Cl", 5.64), ("Mg", "O", 4.21), ("Li", "F", 4.03), ("K", "Br", 6.6)):
+        write_structure(rock_salt(cation, anion, a), folder / f"{cation}{anion}.cif")
+        table.append(f"{cation}{anion},{a * 100!r}\n")
+    for i, ending in enumerate((".vasp", ".json", ".extxyz") * 4):
+        write_structure(random_crystal(i), folder / f"x{i:02d}{ending}")
+        table.append(f"x{i:02d},{i}.5\n")
+    (folder / "id_prop.csv").write_text("".join(table))
+    return folder
+
+
+def own(*options: str) -> int:
+    return main(["dataset", "--from", "mine", "--out", "out", *options])
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one sentence of a command that cannot be done, and that it wrote nothing."""
+    before = sorted(Path().iterdir())
+    capsys.readouterr()
+    assert main(["dataset", *arguments]) == 2
+    told = capsys.readouterr()
+    assert sorted(Path().iterdir()) == before
+    assert told.out == ""
+    sentence = told.err.splitlines()[-1]
+    assert sentence.startswith("error: ")
+    return sentence.removeprefix("error: ")
+
+
+def test_intensive_targets_stay_and_cells_are_reduced(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert own() == 0
+    assert capsys.readouterr().out == "16 crystals, 4 in a smaller cell; out\n"
+    folder = read_folder(Path("out"))
+    assert folder.ids == read_folder(mine).ids
+    assert rows(Path("out/id_prop.csv"))[:2] == [["NaCl", "564.0"], ["MgO", "421.0"]]
+    cell = read_structure(Path("out/NaCl.cif"))
+    assert len(cell) == 2
+    assert cell.lattice.abc == pytest.approx([5.64 / np.sqrt(2)] * 3)
+    said = manifest(Path("out"))
+    assert said["source"] == str(mine)
+    assert said["normalisation"] is None
+    assert (said["n_crystals"], said["n_reduced"], said["dropped"]) == (16, 4, [])
+    assert not Path("out/splits").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "per", "factor"),
+    [("cell", "cell", 1 / 4), ("cell", "atom", 1 / 8), ("cell", "formula", 1 / 4), ("atom", "cell", 2)],
+)
+def test_extensive_targets_are_brought_to_the_reduced_cell(
+    mine: Path, given: str, per: str, factor: float
+) -> None:
+    """From 8 atoms to 2; a cell that is primitive keeps its value."""
+    assert own("--given-per", given, "--per", per) == 0
+    targets = {identity: float(value) for identity, value in rows(Path("out/id_prop.csv"))}
+    assert targets["NaCl"] == pytest.approx(564 * factor)
+    assert targets["KBr"] == pytest.approx(660 * factor)
+    if given == per:
+        assert targets["x04"] == pytest.approx(4.5)
+    said = manifest(Path("out"))
+    assert (said["given"], said["normalisation"]) == (f"per {given}", f"per {per}")
+
+
+def test_splits_are_files_that_are_read_back(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--random-split", "0.5", "0.25", "0.25", "--grouped-split", "prototype", "formula")
+    assert own(*options, "--data-seed", "3") == 0
+    assert "splits/random-3.csv: 8 training, 4 validation, 4 test\n" in capsys.readouterr().out
+    assert sorted(path.name for path in Path("out/splits").iterdir()) == [
+        "formula-3.csv",
+        "prototype-3.csv",
+        "random-3.csv",
+    ]
+    ids = read_folder(Path("out")).ids
+    said = manifest(Path("out"))["splits"]
+    for name, counts in said.items():
+        folds = read_split(Path(f"out/splits/{name}.csv"), ids, seed=0)
+        assert {fold: int((folds == fold).sum()) for fold in counts} == counts
+    folds = dict(zip(ids, read_split(Path("out/splits/prototype-3.csv"), ids, 0), strict=True))
+    assert len({folds[name] for name in ("NaCl", "MgO", "LiF", "KBr")}) == 1
+    assert main(["dataset", "--from", "mine", "--out", "again", *options, "--data-seed", "3"]) == 0
+    for name in said:
+        assert Path(f"out/splits/{name}.csv").read_bytes() == Path(f"again/splits/{name}.csv").read_bytes()
+
+
+def test_a_grouped_split_alone_is_80_10_10(mine: Path) -> None:
+    assert own("--grouped-split", "formula") == 0
+    assert manifest(Path("out"))["splits"] == {"formula-0": {"training": 12, "validation": 2, "test": 2}}
+
+
+def test_own_element_features_are_kept(mine: Path) -> None:
+    features = {str(z): [float(z)] for z in range(1, 101)}
+    (mine / "atom_init.json").write_text(json.dumps(features))
+    assert own() == 0
+    assert json.loads(Path("out/atom_init.json").read_text()) == features
+
+
+def spoil(folder: Path) -> None:
+    """A structure, a row, and a cell that spglib cannot analyse."""
+    (folder / "x01.json").write_text("{}")
+    table = (folder / "id_prop.csv").read_text()
+    (folder / "id_prop.csv").write_text(table.replace("x03,3.5", "x03,nan"))
+    on_one_place = Structure(Lattice.cubic(4), ["Cu", "Cu"], [[0, 0, 0], [1e-6, 0, 0]])
+    write_structure(on_one_place, folder / "x04.json")
+
+
+def test_bad_rows_and_structures_stop_it(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spoil(mine)
+    arguments = ("--from", "mine", "--out", "out")
+    assert refused(capsys, *arguments).startswith("mine/id_prop.csv: row 8: target of 'x03' is nan")
+    table = (mine / "id_prop.csv").read_text()
+    (mine / "id_prop.csv").write_text(table.replace("nan", "3.5"))
+    assert refused(capsys, *arguments).startswith("mine/x01.json: does not parse as a structure")
+    write_structure(random_crystal(1), mine / "x01.json")
+    assert refused(capsys, *arguments).startswith("mine/x04.json: spglib finds no symmetry at 0.01 Å")
+
+
+def test_skip_bad_leaves_them_out_and_lists_them(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spoil(mine)
+    assert own("--skip-bad", "--random-split", "0.6", "0.2", "0.2") == 0
+    told = capsys.readouterr()
+    said = manifest(Path("out"))
+    assert said["n_crystals"] == sum(said["splits"]["random-0"].values()) == 13
+    assert [reason.split(": ")[0] for reason in said["dropped"]] == [
+        "mine/id_prop.csv",
+        "mine/x01.json",
+        "mine/x04.json",
+    ]
+    for reason in said["dropped"]:
+        assert f"left out: {reason}\n" in told.err
+    assert {"x01", "x03", "x04"}.isdisjoint(read_folder(Path("out")).ids)
+
+
+def test_nothing_left_to_use(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    on_one_place = Structure(Lattice.cubic(4), ["Cu", "Cu"], [[0, 0, 0], [1e-6, 0, 0]])
+    for path in mine.iterdir():
+        path.unlink()
+    write_structure(on_one_place, mine / "x.json")
+    (mine / "id_prop.csv").write_text("x,1\n")
+    message = refused(capsys, "--from", "mine", "--out", "out", "--skip-bad")
+    assert message == "mine: holds no structures that can be used"
+
+
+OUT = ("--from", "mine", "--out", "out")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((*OUT, "--per", "atom"), "targets per atom need --given-per"),
+        ((*OUT, "--given-per", "cell"), "targets given per cell need --per"),
+        ((*OUT, "--given-per", "sell", "--per", "atom"), "unknown normalisation 'sell'; did you mean 'cell'"),
+        ((*OUT, "--given-per", "cell", "--per", "mole"), "unknown normalisation 'mole'; "),
+        ((*OUT, "--grouped-split", "prototyp"), "unknown grouping 'prototyp'; did you mean 'prototype'"),
+        ((*OUT, "--random-split", "0.6", "0.2", "0.3"), "three positive fractions that add up to 1"),
+        (("--from", "mine", "--out", "mine"), "mine: is there already"),
+        (("--from", "nowhere", "--out", "out"), "nowhere: no such folder"),
+        (("--from", "mine"), "--from FOLDER needs --out"),
+        ((*OUT, "phonon-cv"), "takes no names"),
+        (("--out", "out"), "--out goes with --from FOLDER"),
+        (("phonon-cv", "--given-per", "cell"), "--given-per goes with --from FOLDER"),
+    ],
+)
+def test_options_that_cannot_be(
+    arguments: tuple[str, ...], message: str, mine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert message in refused(capsys, *arguments)
+
+
+def test_too_few_to_split(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in mine.glob("x*"):
+        path.unlink()
+    table = (mine / "id_prop.csv").read_text().splitlines()[:4]
+    (mine / "id_prop.csv").write_text("\n".join(table))
+    message = refused(capsys, *OUT, "--grouped-split", "prototype")
+    assert message == "1 groups cannot be split; training, validation and test need one each"
