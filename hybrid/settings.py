@@ -32,7 +32,7 @@ class ModelSettings(Settings):
         "majority-baseline",
         "natoms-baseline",
         "forest",
-    ] = Field("cgcnn", description="see hybrid/models")
+    ] = Field("cgcnn", description="a network of hybrid/models, or a baseline")
     pooling: str = Field("mean", description="a name from hybrid.readout.POOLINGS")
     descriptors: tuple[str, ...] = Field(
         (), description="columns of descriptors.csv that the model takes, if it takes any; none: all"

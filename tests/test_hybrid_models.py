@@ -17,9 +17,9 @@ from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.descriptors.table import DescriptorTable, Standardisation
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
-from hybrid.models.baselines import BASELINES
 from hybrid.prediction import predict_folder
 from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings
+from hybrid.training.baselines import BASELINES
 from hybrid.training.run import train
 from hybrid.training.samples import Samples
 

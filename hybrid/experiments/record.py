@@ -17,9 +17,9 @@ from hybrid.descriptors.registry import choose
 from hybrid.experiments.availability import why_missing
 from hybrid.experiments.plan import Run, planned, runs_of
 from hybrid.experiments.spec import NotRun, Spec
-from hybrid.models.baselines import BASELINES
 from hybrid.paths import RESULTS, ROOT
 from hybrid.settings import RunSettings
+from hybrid.training.baselines import BASELINES
 from hybrid.training.samples import WITH_DESCRIPTORS
 
 PACKAGES = ("torch", "numpy", "pymatgen", "lightning")

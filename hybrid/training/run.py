@@ -13,8 +13,8 @@ from hybrid.checkpoint import MODEL_FILE, load
 from hybrid.data.folder import CrystalFolder
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
-from hybrid.models.baselines import BASELINES
 from hybrid.settings import RunSettings
+from hybrid.training.baselines import BASELINES
 from hybrid.training.fit import fit_frozen, fit_network
 from hybrid.training.results import Fitted, fold_metrics, write_predictions
 from hybrid.training.run_folder import discard_other_run, fingerprint, refuse_other_settings
