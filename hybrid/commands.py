@@ -1,0 +1,201 @@
+"""What each command does with its options; imports wait until the command is known, so that help is quick."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from hybrid.errors import InputError
+
+
+def train_on_folder(options: argparse.Namespace) -> None:
+    """Trains a model on a folder."""
+    from pydantic import ValidationError
+
+    from hybrid.data.folder import read_folder
+    from hybrid.data.splits import read_split
+    from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings, default_trainer
+    from hybrid.training.run import subset, train
+
+    def given(*names: str) -> dict[str, object]:
+        return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+
+    chosen = given("epochs", "batch_size", "optimiser", "learning_rate", "gradient_clip")
+    try:
+        model = ModelSettings(
+            name=options.model,
+            pooling=options.pooling,
+            **given("descriptors", "n_conv", "atom_fea_len", "h_fea_len", "n_h"),
+        )
+        settings = RunSettings(
+            model=model,
+            graph=GraphSettings(**given("max_neighbours", "radius")),
+            trainer=TrainerSettings(**{**default_trainer(options.pooling).model_dump(), **chosen}),
+            **given("task", "targets", "split", "n_structures", "data_seed", "model_seed"),
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        option = "model" if option == "name" else option
+        raise InputError(f"--{option} {first['input']}: {first['msg']}") from error
+    folder = read_folder(options.folder, targets=not settings.targets, skip_bad=options.skip_bad)
+    _report_dropped(folder.dropped)
+    folder = subset(folder, settings)
+    folds = read_split(options.split_file, folder.ids, settings.data_seed) if options.split_file else None
+    out = options.out or Path(f"{options.folder.resolve().name}-{options.model}-{options.pooling}")
+    if out.exists() and not (out / "metrics.json").exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: is there already and is not a run folder; choose another --out")
+    metrics = train(folder, settings, out, folds, options.device)
+    test = metrics["test"]
+    for name, scores in test.items() if settings.targets else [("", test)]:
+        print(f"test {name + ': ' if name else ''}{_in_words(scores)}")
+    print(out)
+
+
+def _in_words(scores: dict[str, float]) -> str:
+    if "accuracy" in scores:
+        return f"accuracy {scores['accuracy']:.3f} (most frequent class: {scores['majority']:.3f})"
+    return f"MAE {scores['mae']:.4g}, MAE/MAD {scores['mae_over_mad']:.3f}, R² {scores['r2']:.3f}"
+
+
+def predict_for_folder(options: argparse.Namespace) -> None:
+    """Predicts with a trained model, and says how good it is where targets are known."""
+    from hybrid.checkpoint import load
+    from hybrid.data.folder import read_folder
+    from hybrid.metrics import classification_metrics, regression_metrics
+    from hybrid.prediction import predict_folder, write_folder_predictions
+    from hybrid.training.run import resolve_device
+
+    out = options.out or Path(f"{options.folder.resolve().name}-predictions.csv")
+    if out.is_dir():
+        raise InputError(f"{out}: is a folder; --out is the CSV file to write")
+    model = load(options.model)
+    labelled = (options.folder / "id_prop.csv").exists()
+    folder = read_folder(options.folder, targets=labelled, skip_bad=options.skip_bad)
+    _report_dropped(folder.dropped)
+    predictions = predict_folder(model, folder, resolve_device(options.device))
+    write_folder_predictions(out, folder, predictions, model.targets)
+    print(f"{len(folder)} predictions; {out}")
+    if folder.targets is None or model.targets or len(folder) < 2:
+        return
+    if model.classes:
+        print(f"against id_prop.csv: {_in_words(classification_metrics(folder.targets, predictions[:, 0]))}")
+    elif not model.network.classification:
+        print(f"against id_prop.csv: {_in_words(regression_metrics(folder.targets, predictions[:, 0]))}")
+
+
+def write_chains(options: argparse.Namespace) -> None:
+    """Writes a folder of 1D carbon chains."""
+    from hybrid.data.chain_sets import build_chains
+
+    if options.out.exists():
+        raise InputError(f"{options.out}: is there already")
+    build_chains(
+        options.out,
+        options.kind,
+        tuple(options.lengths),
+        options.n_chains,
+        options.seed,
+        options.double_offset,
+    )
+    print(f"{options.n_chains} chains; {options.out}")
+
+
+def build_datasets(options: argparse.Namespace) -> None:
+    """Builds datasets of the paper, or a normalised one of a user's own folder."""
+    from hybrid.data.registry import REGISTRY, dataset_folder, get_dataset
+
+    if options.source:
+        _own_dataset(options)
+        return
+    for option in ("out", "given_per", "per", "skip_bad", "random_split", "grouped_split"):
+        if getattr(options, option):
+            raise InputError(f"--{option.replace('_', '-')} goes with --from FOLDER")
+    names = options.names or list(REGISTRY)
+    known = [get_dataset(name) for name in names]
+    if options.list:
+        for name, dataset in zip(names, known, strict=True):
+            print(f"{name:24} {dataset.description}")
+        return
+    problems = {}
+    for name in names:
+        try:
+            print(f"{name}: {len(dataset_folder(name))} structures; datasets/{name}")
+        except InputError as error:
+            problems[name] = error
+            print(f"{name}: not built: {error}", file=sys.stderr)
+    if options.names and problems:
+        raise InputError(f"not built: {', '.join(problems)}")
+
+
+def _own_dataset(options: argparse.Namespace) -> None:
+    from hybrid.data.own import Splitting, normalise_folder
+
+    if options.names or options.list:
+        raise InputError("--from FOLDER makes one dataset of that folder; it takes no names and no --list")
+    if not options.out:
+        raise InputError("--from FOLDER needs --out FOLDER")
+    splitting = Splitting(
+        random=bool(options.random_split),
+        groupings=options.grouped_split or (),
+        fractions=options.random_split or Splitting.fractions,
+        seed=options.data_seed,
+    )
+    manifest = normalise_folder(
+        options.source,
+        options.out,
+        given_per=options.given_per,
+        per=options.per,
+        skip_bad=options.skip_bad,
+        splitting=splitting,
+    )
+    _report_dropped(manifest["dropped"])
+    for name, counts in manifest["splits"].items():
+        print(f"splits/{name}.csv: {', '.join(f'{count} {fold}' for fold, count in counts.items())}")
+    print(f"{manifest['n_crystals']} crystals, {manifest['n_reduced']} in a smaller cell; {options.out}")
+
+
+def compute_descriptors(options: argparse.Namespace) -> None:
+    """Writes descriptors.csv into a folder."""
+    from hybrid.descriptors.many import write_descriptors
+
+    table = write_descriptors(
+        options.folder, space_group=options.space_group, backend=options.backend, n_jobs=options.jobs
+    )
+    for identity, reason in table.errors.items():
+        print(f"no descriptors: {identity}: {reason}", file=sys.stderr)
+    print(f"{len(table.ids)} crystals, {len(table.errors)} without; {options.folder / 'descriptors.csv'}")
+
+
+def reproduce_results(options: argparse.Namespace) -> int:
+    """Reproduces figures and tables."""
+    from hybrid.experiments.reproduce import reproduce
+
+    return reproduce(options.targets, options.scale, options.cores, options.profile)
+
+
+def do_run(options: argparse.Namespace) -> None:
+    """Does one training run of a reproduction."""
+    from hybrid.experiments.plan import execute
+
+    execute(options.name, options.scale, options.device)
+
+
+def collect_record(options: argparse.Namespace) -> None:
+    """Collects an experiment's runs into its record."""
+    from hybrid.experiments.reproduce import record
+
+    record(options.name, options.scale)
+
+
+def draw_result(options: argparse.Namespace) -> None:
+    """Draws a figure and its tables."""
+    from hybrid.experiments.reproduce import draw
+
+    draw(options.name, options.scale)
+
+
+def _report_dropped(dropped: list[str]) -> None:
+    for reason in dropped:
+        print(f"left out: {reason}", file=sys.stderr)
+    if dropped:
+        print(f"left out {len(dropped)} in all", file=sys.stderr)
