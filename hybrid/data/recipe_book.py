@@ -145,6 +145,6 @@ def _lattice_length(cell: Structure) -> float:
 def _without_structures() -> Iterator[Entry]:
     labels = _labels("log_kappa").values
     raise InputError(
-        f"log-kappa: the authors published {len(labels)} labels by ICSD number and no structures; give yours "
+        f"the authors published {len(labels)} labels by ICSD number and no structures; give yours "
         "with `hybrid dataset --from FOLDER`"
     )

@@ -70,7 +70,7 @@ class Recipe:
         """Ids, reduced cells and targets; the manifest hears what is left out and why."""
         seen = set()
         dropped: list[str] = manifest["dropped"]
-        for entry in tqdm(self.entries(), desc=f"building {path.name}", unit="crystal"):
+        for entry in tqdm(self.entries(), desc=f"building {path.name}", unit="crystal", delay=0.5):
             if entry.id in seen:
                 raise InputError(f"{path.name}: id '{entry.id}' stands there twice")
             seen.add(entry.id)
