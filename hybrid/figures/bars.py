@@ -97,8 +97,8 @@ def _draw_panel(
     axes.set_xlim(-0.6, len(labels) - 0.4)
     axes.tick_params(axis="x", length=0)
     axes.axhline(0, color=COLOURS["text"], linewidth=0.6)
-    lowest = min((bar.mean(metric) for bar in drawn if bar.done), default=0)
-    axes.set_ylim(FLOOR if lowest < 0 else 0, 1.1)
+    lowest = min((value for bar in drawn for value in bar.values(metric)), default=0)
+    axes.set_ylim(max(FLOOR, 1.3 * lowest) if lowest < 0 else 0, 1.1)
     targets = {bar.first["target"] for bar in drawn}
     of = f" of {targets.pop()}" if len(targets) == 1 else ""
     axes.set_ylabel(f"{METRICS[metric]}{of}, test set")

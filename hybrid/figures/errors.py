@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
-from hybrid.figures.records import bars, not_run, scale_note
+from hybrid.figures.records import Bar, bars, not_run, scale_note
 from hybrid.figures.style import COLOURS, PAGE, SMALL, new_figure, styled
 
 ROW = 7.5  # mm
@@ -28,7 +28,7 @@ def draw(record: dict[str, Any]) -> Figure:
         offset = (place / max(1, len(networks) - 1) - 0.5) * SPREAD
         y, values = datasets.index(bar.group) + offset, bar.values("mae_over_mad")
         axes.plot([min(values), max(values)], [y, y], color=bar.colour, linewidth=1.2)
-        axes.plot(bar.mean("mae_over_mad"), y, "o", color=bar.colour, markersize=4)
+        axes.plot(bar.mean("mae_over_mad"), y, _mark(bar), color=bar.colour, markersize=4)
         said = (bar.first["paper"] or {}).get("mae_over_mad")
         if said:
             axes.plot(said, y, "D", color="white", markeredgecolor=bar.colour, markersize=3.5)
@@ -46,11 +46,19 @@ def draw(record: dict[str, Any]) -> Figure:
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("MAE/MAD, test set (below 0.2, dotted: a good model)")
-    colours = {bar.first["network_label"]: bar.colour for bar in drawn}
-    handles = [Line2D([], [], color=colours[name], marker="o", markersize=4, label=name) for name in networks]
+    marks = {bar.first["network_label"]: (bar.colour, _mark(bar)) for bar in drawn}
+    handles = [
+        Line2D([], [], color=colour, marker=mark, markersize=4, label=name)
+        for name, (colour, mark) in marks.items()
+    ]
     paper = Line2D([], [], color="none", marker="D", markersize=3.5, markeredgecolor=COLOURS["text"])
     paper.set_markerfacecolor("white")
     paper.set_label("the paper's")
     figure.legend(handles=[*handles, paper], loc="outside upper center", ncols=3)
     figure.supxlabel(scale_note(record), fontsize=SMALL - 1, color=COLOURS["footnote"])
     return figure
+
+
+def _mark(bar: Bar) -> str:
+    """Squares for the tuned trainer."""
+    return "s" if bar.first["variant"] == "tuned" else "o"

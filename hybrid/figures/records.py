@@ -46,16 +46,10 @@ class Bar:
 
     @property
     def colour(self) -> str:
-        """The colour of what sets this network apart: its variant, or else its pooling or model."""
-        row = self.first
-        variant = row["variant"].removesuffix(", multi-target")
-        names = (
-            f"{row['model']} {variant}",
-            f"{row['pooling']} {variant}",
-            variant,
-            row["model"],
-            row["pooling"],
-        )
+        """The colour of what sets this network apart: its variant, its model and pooling, or one of the two."""
+        model, pooling = self.first["model"], self.first["pooling"]
+        variant = self.first["variant"].removesuffix(", multi-target")
+        names = (f"{pooling} {variant}", variant, f"{model} {pooling}", model, pooling)
         return next(COLOURS[name] for name in names if name in COLOURS)
 
 

@@ -22,7 +22,6 @@ COLOURS = {
     "descriptors": "#009E73",
     "8-layers": "#E69F00",
     "18-neighbours-12A": "#56B4E9",
-    "cgcnn": "#0072B2",
     "de-cgcnn": "#009E73",
     "cgcnn+descriptors": "#CC79A7",
     "forest": "#8C6D31",
