@@ -46,7 +46,7 @@ class Bar:
 
     @property
     def colour(self) -> str:
-        """The colour of what sets this network apart: its variant, its model and pooling, or one of the two."""
+        """The colour of what sets this network apart: its variant, its model, or its pooling."""
         model, pooling = self.first["model"], self.first["pooling"]
         variant = self.first["variant"].removesuffix(", multi-target")
         names = (f"{pooling} {variant}", variant, f"{model} {pooling}", model, pooling)
