@@ -44,7 +44,7 @@ def test_every_spec_can_be_run_at_every_scale(name: str, scale: str) -> None:
     assert loaded.experiment == name
     runs = planned(loaded, scale)
     size = loaded.scale(scale)
-    assert len({run.name for run in runs}) == len(runs)
+    assert len({(run.name, run.panel) for run in runs}) == len(runs)
     for run in runs:
         assert run.settings.trainer.epochs == size.of(run.dataset).epochs
         assert run.settings.n_structures == size.of(run.dataset).n_structures

@@ -280,7 +280,8 @@ def test_graphs_of_a_folder_are_cached_until_a_structure_changes(
     every = torch.arange(4)
     first = read_folder(path).graphs(GraphSettings()).batch(every)
     with monkeypatch.context() as patch:
-        patch.setattr("hybrid.data.folder.read_structure", lambda path: pytest.fail("parsed again"))
+        patch.setattr("hybrid.data.structure_table.read_structure", lambda path: pytest.fail("parsed again"))
+        patch.setattr(CrystalGraphs, "from_structures", lambda *_: pytest.fail("built again"))
         assert_equal_batches(read_folder(path).graphs(GraphSettings()).batch(every), first)
     write_structure(NaCl, path / "x02.json")
     changed = read_folder(path).graphs(GraphSettings())
