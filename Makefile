@@ -9,7 +9,7 @@ SCALE ?= quick
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 PROFILE ?= local
 FIGURES := figure2 figure3b figure3c figure3d figure3e figure3f figure3g figure3h figureS1 figureS2 figureS3 figureS4 \
-           figureS5 distortion table1 table2 table3 tableS1
+           figureS5 figure4 figureS6 supercells distortion table1 table2 table3 tableS1
 
 VENV := .venv/bin/python
 RUN := $(or $(PYTHON),$(VENV))

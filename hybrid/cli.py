@@ -81,6 +81,22 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--out", type=Path, help="CSV to write; default: <folder>-predictions.csv here")
     _common(predict)
 
+    supercells = parsers.add_parser(
+        "supercells", help="compare a model's predictions of crystals and of their supercells"
+    )
+    supercells.set_defaults(command=commands.compare_supercells)
+    supercells.add_argument("model", type=Path, help="run folder or checkpoint file")
+    supercells.add_argument("folder", type=Path, help="structure files, with or without id_prop.csv")
+    supercells.add_argument(
+        "--sizes", type=_supercell, nargs="+", metavar="AxBxC", help="default: 2x1x1 2x2x2"
+    )
+    supercells.add_argument("--n-crystals", type=int, default=50, help="a random choice; default: 50")
+    supercells.add_argument("--seed", type=int, default=0, help="draws it; default: 0")
+    supercells.add_argument(
+        "--out", type=Path, help="tables to write, .md and .csv; default: <folder>-supercells here"
+    )
+    _common(supercells)
+
     chains = parsers.add_parser("chains", help="write a folder of 1D carbon chains (SI section 9)")
     chains.set_defaults(command=commands.write_chains)
     chains.add_argument("out", type=Path)
@@ -144,16 +160,30 @@ def _parser() -> argparse.ArgumentParser:
 
     for name, command, text in (
         ("run", commands.do_run, "do one training run of a reproduction"),
+        ("measure", commands.measure_run, "measure what the model of a finished run has learnt"),
         ("record", commands.collect_record, "collect an experiment's runs into its record"),
         ("draw", commands.draw_result, "draw a figure and its tables"),
     ):
         step = parsers.add_parser(name, help=text)
         step.set_defaults(command=command)
         step.add_argument("name")
+        if name == "measure":
+            step.add_argument("what", help="importance, representation or supercells")
         _scale(step)
-        if name == "run":
+        if name in ("run", "measure"):
             step.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     return parser
+
+
+def _supercell(text: str) -> tuple[int, int, int]:
+    """2x1x1 as numbers."""
+    try:
+        a, b, c = (int(number) for number in text.split("x"))
+    except ValueError:
+        a = b = c = 0
+    if min(a, b, c) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a supercell such as 2x1x1")
+    return a, b, c
 
 
 def _common(command: argparse.ArgumentParser) -> None:

@@ -83,6 +83,30 @@ def predict_for_folder(options: argparse.Namespace) -> None:
         print(f"against id_prop.csv: {_in_words(regression_metrics(folder.targets, predictions[:, 0]))}")
 
 
+def compare_supercells(options: argparse.Namespace) -> None:
+    """Compares a model's predictions of crystals and of their supercells."""
+    from hybrid.analysis.supercells import SIZES
+    from hybrid.checkpoint import load
+    from hybrid.data.folder import read_folder
+    from hybrid.experiments.learnt import write_supercells
+    from hybrid.training.run import resolve_device
+
+    out = options.out or Path(f"{options.folder.resolve().name}-supercells")
+    model = load(options.model)
+    folder = read_folder(options.folder, targets=False, skip_bad=options.skip_bad)
+    _report_dropped(folder.dropped)
+    write_supercells(
+        out,
+        model,
+        folder,
+        sizes=options.sizes or SIZES,
+        n_crystals=options.n_crystals,
+        seed=options.seed,
+        device=resolve_device(options.device),
+    )
+    print(out.with_name(f"{out.name}.md").read_text())
+
+
 def write_chains(options: argparse.Namespace) -> None:
     """Writes a folder of 1D carbon chains."""
     from hybrid.data.chain_sets import build_chains
@@ -178,6 +202,14 @@ def do_run(options: argparse.Namespace) -> None:
     from hybrid.experiments.plan import execute
 
     execute(options.name, options.scale, options.device)
+
+
+def measure_run(options: argparse.Namespace) -> None:
+    """Measures what the model of a finished run has learnt."""
+    from hybrid.experiments.measurements import measure
+    from hybrid.experiments.plan import find
+
+    measure(find(options.name, options.scale), options.what, options.device)
 
 
 def collect_record(options: argparse.Namespace) -> None:

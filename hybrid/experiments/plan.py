@@ -111,8 +111,8 @@ def all_runs(scale: str) -> dict[str, Run]:
     return {run.name: run for run in [*runs, *(run.base for run in runs if run.base)]}
 
 
-def execute(name: str, scale: str, device: str = "auto") -> None:
-    """Does the run called `name`, unless it is done; that training diverges is a result too.
+def find(name: str, scale: str) -> Run:
+    """The run called `name`.
 
     Raises:
         InputError: no experiment has such a run.
@@ -120,7 +120,16 @@ def execute(name: str, scale: str, device: str = "auto") -> None:
     runs = all_runs(scale)
     if name not in runs:
         raise unknown_name("run", name, runs)
-    run = runs[name]
+    return runs[name]
+
+
+def execute(name: str, scale: str, device: str = "auto") -> None:
+    """Does the run called `name`, unless it is done; that training diverges is a result too.
+
+    Raises:
+        InputError: no experiment has such a run.
+    """
+    run = find(name, scale)
     try:
         crystals = subset(dataset_folder(run.dataset), run.settings)
         train(crystals, run.settings, run.folder, device=device, base=run.base.folder if run.base else None)

@@ -15,6 +15,7 @@ from hybrid.data.registry import get_dataset
 from hybrid.data.splits import FOLDS
 from hybrid.descriptors.registry import choose
 from hybrid.experiments.availability import why_missing
+from hybrid.experiments.measurements import concerns, measured
 from hybrid.experiments.plan import Run, planned, runs_of
 from hybrid.experiments.spec import NotRun, Spec
 from hybrid.paths import RESULTS, ROOT
@@ -67,7 +68,10 @@ def _write_test_predictions(runs: list[Run], path: Path) -> None:
 def _rows(run: Run, spec: Spec) -> list[dict[str, Any]]:
     """A row for each target that the experiment reports of a run."""
     result = json.loads((run.folder / "metrics.json").read_text())
-    return [_row(run, spec, result, target) for target in run.shown]
+    rows = [_row(run, spec, result, target) for target in run.shown]
+    if concerns(run, spec.drawing):  # the drawing names what is measured
+        rows = [{**row, spec.drawing: measured(run, spec.drawing)} for row in rows]
+    return rows
 
 
 def _row(run: Run, spec: Spec, result: dict[str, Any], target: str) -> dict[str, Any]:

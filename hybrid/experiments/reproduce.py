@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hybrid.errors import InputError, unknown_name
-from hybrid.experiments import generated, structural
+from hybrid.experiments import generated, learnt, structural
 from hybrid.experiments.availability import build
 from hybrid.experiments.plan import planned
 from hybrid.experiments.record import predictions_path, record_path, write_record
@@ -101,6 +101,9 @@ def draw(name: str, scale: str) -> None:
         return
     recorded = read_record(record_path(name, scale))
     drawing = load_spec(name).drawing
+    if drawing in learnt.DRAWINGS:
+        learnt.DRAWINGS[drawing](stem, recorded)
+        return
     if drawing == "parity":
         figure = parity.draw(recorded, predictions_path(name, scale))
     else:

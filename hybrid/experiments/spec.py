@@ -112,7 +112,7 @@ class Spec(Settings):
 
     experiment: str
     caption: str
-    drawing: Literal["bars", "parity", "errors"]
+    drawing: Literal["bars", "parity", "errors", "importance", "representation", "supercells"]
     metric: Literal["r2", "accuracy", "mae_over_mad"] = "r2"
     parts: tuple[Part, ...] = Field(min_length=1)
     paper: tuple[PaperStatement, ...] = ()
