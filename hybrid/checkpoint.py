@@ -1,7 +1,7 @@
 """Trained models on disk, in upstream CGCNN's checkpoint format with what we need beside it.
 
-Upstream's own checkpoints, those of the patched training script and ours are all read by `load`; upstream's
-prediction script reads ours.
+Upstream's own checkpoints of CGCNN and of ALIGNN, those of the patched training scripts and ours are all
+read by `load`; upstream CGCNN's prediction script reads ours of a CGCNN.
 """
 
 import argparse
@@ -22,8 +22,9 @@ from hybrid.atomic import atomic_file
 from hybrid.data.folder import ATOM_INIT, read_atom_features
 from hybrid.descriptors.table import Standardisation
 from hybrid.errors import InputError
-from hybrid.graphs.crystal import CrystalGraphs
-from hybrid.models.cgcnn import CGCNN, atom_feature_table
+from hybrid.models.alignn_checkpoint import converted, is_upstreams
+from hybrid.models.cgcnn import atom_feature_table
+from hybrid.models.networks import CrystalNetwork, NetworkKind, PackedGraphs, get_network
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings
 
@@ -41,22 +42,29 @@ class TrainedModel:
         targets: names, if it was trained on columns of descriptors.csv.
         classes: what it tells apart, if it is a classifier that we have trained.
         standardisation: of the descriptors that join its readout, or None.
+        name: of the network, in hybrid.models.networks.
     """
 
-    network: CGCNN
+    network: CrystalNetwork
     graph: GraphSettings
     scale: TargetScale
     targets: tuple[str, ...] = ()
     classes: tuple[int, ...] = ()
     standardisation: Standardisation | None = None
+    name: str = "cgcnn"
+
+    @property
+    def kind(self) -> NetworkKind:
+        """What its network and its graphs are."""
+        return get_network(self.name)
 
     @torch.inference_mode()
     def predict(
         self,
-        graphs: CrystalGraphs,
+        graphs: PackedGraphs,
         device: torch.device,
         descriptors: Tensor | None = None,
-        batch_size: int = 256,
+        batch_size: int | None = None,
         progress: bool = False,
     ) -> np.ndarray:
         """Predictions (n_crystals, n_targets) in the targets' units, or classes.
@@ -67,7 +75,7 @@ class TrainedModel:
             graphs: of the crystals.
             device: where to compute.
             descriptors: standardised, (n_crystals, n_descriptors), if the network takes any.
-            batch_size: crystals at a time.
+            batch_size: crystals at a time; none: as many as suit the network.
             progress: show a progress bar.
         """
         output = torch.cat(list(self._outputs(graphs, device, descriptors, batch_size, progress)))
@@ -80,30 +88,33 @@ class TrainedModel:
         return np.asarray(numbers.cpu())
 
     @torch.inference_mode()
-    def represent(self, graphs: CrystalGraphs, device: torch.device, batch_size: int = 256) -> np.ndarray:
-        """The crystals' learnt vectors mean_i a_i, (n_crystals, atom_fea_len)."""
+    def represent(
+        self, graphs: PackedGraphs, device: torch.device, batch_size: int | None = None
+    ) -> np.ndarray:
+        """The crystals' learnt vectors mean_i a_i, (n_crystals, n_features)."""
         network, graphs = self.network.to(device).eval(), graphs.to(device)
-        batches = torch.arange(len(graphs), device=device).split(batch_size)
+        batches = torch.arange(len(graphs), device=device).split(batch_size or self.kind.at_once)
         return np.asarray(torch.cat([network.represent(graphs.batch(at)) for at in batches]).cpu())
 
     def _outputs(
         self,
-        graphs: CrystalGraphs,
+        graphs: PackedGraphs,
         device: torch.device,
         descriptors: Tensor | None,
-        batch_size: int,
+        batch_size: int | None,
         progress: bool,
     ) -> Iterator[Tensor]:
         network, graphs = self.network.to(device).eval(), graphs.to(device)
         descriptors = None if descriptors is None else descriptors.to(device)
-        batches = torch.arange(len(graphs), device=device).split(batch_size)
+        batches = torch.arange(len(graphs), device=device).split(batch_size or self.kind.at_once)
         for indices in tqdm(batches, desc="predicting", unit="batch", disable=not progress):
             yield network(graphs.batch(indices), None if descriptors is None else descriptors[indices])
 
     def save(self, path: Path, model: ModelSettings, **provenance: Any) -> None:
         """Writes the model atomically; `provenance` holds plain values such as the epoch."""
         args = {
-            **model.model_dump(exclude={"name", "descriptors"}),
+            "network": self.kind.name,
+            **model.model_dump(include={"pooling", *self.kind.sizes}),
             "task": "classification" if self.network.classification else "regression",
             "graph": self.graph.model_dump(),
         }
@@ -125,10 +136,10 @@ class TrainedModel:
 
 
 def load(path: Path) -> TrainedModel:
-    """Reads a run folder, our checkpoint, or upstream CGCNN's.
+    """Reads a run folder, our checkpoint, or upstream CGCNN's or ALIGNN's.
 
     Raises:
-        InputError: there is no such file, or it is no CGCNN checkpoint.
+        InputError: there is no such file, or it is no such checkpoint.
     """
     file = path / MODEL_FILE if path.is_dir() else path
     if not file.exists():
@@ -136,10 +147,10 @@ def load(path: Path) -> TrainedModel:
     try:
         with torch.serialization.safe_globals([argparse.Namespace, *_numpy_globals()]):
             checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-        return _trained_model(checkpoint)
+        return _trained_model(converted(checkpoint, file) if is_upstreams(checkpoint) else checkpoint)
     except _UNREADABLE as error:
         reason = " ".join(str(error).split())[:160]
-        raise InputError(f"{file}: is not a CGCNN checkpoint ({reason})") from error
+        raise InputError(f"{file}: is not a CGCNN checkpoint, nor one of ALIGNN ({reason})") from error
 
 
 def _trained_model(checkpoint: dict[str, Any]) -> TrainedModel:
@@ -148,24 +159,24 @@ def _trained_model(checkpoint: dict[str, Any]) -> TrainedModel:
     table = checkpoint.get("atom_features")
     if table is None:
         table = atom_feature_table(read_atom_features(ATOM_INIT))
-    model = ModelSettings(
-        pooling=args.get("pooling", "mean"),
-        **{key: args[key] for key in ("atom_fea_len", "n_conv", "h_fea_len", "n_h")},
-    )
+    kind = get_network(args.get("network", "cgcnn"))
+    model = ModelSettings(pooling=args.get("pooling", "mean"), **{key: args[key] for key in kind.sizes})
     graph = GraphSettings(**args.get("graph", {}))
     state = checkpoint.get("descriptors")
     standardisation = Standardisation.from_state_dict(state) if state else None
-    network = CGCNN(
+    n_outputs = len(weights["fc_out.bias" if kind.name == "cgcnn" else "fc.bias"])
+    network = kind.build(
         table,
         graph,
         model,
         0 if standardisation is None else len(standardisation.names),
-        len(weights["fc_out.bias"]),
+        n_outputs,
         args.get("task") == "classification",
     )
     network.load_state_dict(weights)
     targets, classes = (tuple(checkpoint.get(key, ())) for key in ("targets", "classes"))
-    return TrainedModel(network, graph, _scale(args, normaliser), targets, classes, standardisation)
+    scale = _scale(args, normaliser)
+    return TrainedModel(network, graph, scale, targets, classes, standardisation, kind.name)
 
 
 # What torch and we stumble over in files that are something else or only half there.
@@ -190,6 +201,11 @@ def _scale(args: dict[str, Any], normaliser: dict[str, Any]) -> TargetScale:
 
 
 def _numpy_globals() -> list[Any]:
-    """What a numpy number unpickles with: one upstream checkpoint keeps its best error as one."""
+    """What numpy numbers and arrays unpickle with; upstream's trainers keep errors and random states as such."""
     multiarray: Any = importlib.import_module("numpy._core.multiarray")
-    return [np.dtype, np.dtypes.Float64DType, (multiarray.scalar, "numpy.core.multiarray.scalar")]
+    kept = [
+        (getattr(multiarray, name), f"numpy.{package}.multiarray.{name}")
+        for name in ("scalar", "_reconstruct")
+        for package in ("core", "_core")
+    ]
+    return [np.ndarray, np.dtype, np.dtypes.Float64DType, np.dtypes.UInt32DType, *kept]

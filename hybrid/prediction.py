@@ -32,7 +32,7 @@ def predict_folder(model: TrainedModel, folder: CrystalFolder, device: torch.dev
             print(f"{n_filled} crystals lack a descriptor; the training median stands in", file=sys.stderr)
     features = model.network.atom_features.tolist()
     known = {number: values for number, values in enumerate(features) if any(values)}
-    graphs = replace(folder, atom_features=known).graphs(model.graph)
+    graphs = replace(folder, atom_features=known).graphs(model.graph, model.kind.graphs)
     return model.predict(graphs, device, descriptors, progress=True)
 
 

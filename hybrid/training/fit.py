@@ -16,9 +16,9 @@ from torch.utils.data import DataLoader
 
 from hybrid.checkpoint import MODEL_FILE, TrainedModel
 from hybrid.descriptors.table import Standardisation
-from hybrid.graphs.crystal import CrystalGraphs
-from hybrid.models.cgcnn import CGCNN, atom_feature_table
+from hybrid.models.cgcnn import atom_feature_table
 from hybrid.models.frozen import FrozenHead, FrozenVectors
+from hybrid.models.networks import PackedGraphs, get_network
 from hybrid.settings import RunSettings
 from hybrid.training.epoch_log import EpochLog
 from hybrid.training.optimisation import EpochBatches, Optimisation, Positions
@@ -30,7 +30,7 @@ RESUME_EVERY = 10  # epochs between the checkpoints from which a stopped run goe
 
 def fit_network(
     samples: Samples,
-    graphs: CrystalGraphs,
+    graphs: PackedGraphs,
     settings: RunSettings,
     partial: Path,
     device: torch.device,
@@ -50,7 +50,7 @@ def fit_network(
     classes = samples.classes() if settings.task == "classification" else ()
     descriptors = _Descriptors(samples, progress) if samples.descriptors is not None else None
     torch.manual_seed(settings.model_seed)
-    network = CGCNN(
+    network = get_network(settings.model.name).build(
         atom_feature_table(samples.folder.atom_features),
         settings.graph,
         settings.model,
@@ -64,7 +64,9 @@ def fit_network(
     )
     log = _optimise(optimisation, samples, partial, device, progress)
     standardisation = None if descriptors is None else descriptors.standardisation
-    model = TrainedModel(network, settings.graph, scale, samples.names, classes, standardisation)
+    model = TrainedModel(
+        network, settings.graph, scale, samples.names, classes, standardisation, settings.model.name
+    )
     best_epoch, best_error = log.best()
     model.save(partial / MODEL_FILE, settings.model, epoch=best_epoch, best_mae_error=best_error)
     notes = _notes(log, device)
@@ -76,7 +78,7 @@ def fit_network(
 def fit_frozen(
     samples: Samples,
     base: TrainedModel,
-    graphs: CrystalGraphs,
+    graphs: PackedGraphs,
     settings: RunSettings,
     partial: Path,
     device: torch.device,

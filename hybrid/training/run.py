@@ -12,7 +12,7 @@ from hybrid.atomic import locked, write_text
 from hybrid.checkpoint import MODEL_FILE, load
 from hybrid.data.folder import CrystalFolder
 from hybrid.errors import InputError
-from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.models.networks import PackedGraphs, get_network
 from hybrid.settings import RunSettings
 from hybrid.training.baselines import BASELINES
 from hybrid.training.fit import fit_frozen, fit_network
@@ -99,18 +99,18 @@ def resolve_device(name: str) -> torch.device:
     return torch.device("cuda" if cuda and name != "cpu" else "cpu")
 
 
-def _graphs(samples: Samples, settings: RunSettings) -> CrystalGraphs | None:
+def _graphs(samples: Samples, settings: RunSettings) -> PackedGraphs | None:
     """The graphs that a network needs; none for a baseline."""
     if settings.model.name in BASELINES:
         return None
-    graphs = samples.folder.graphs(settings.graph)
-    samples.refuse_single_atoms(graphs, settings.trainer.batch_size)
+    graphs = samples.folder.graphs(settings.graph, get_network(settings.model.name).graphs)
+    samples.refuse_single_rows(graphs.n_atoms, settings)
     return graphs
 
 
 def _fit(
     samples: Samples,
-    graphs: CrystalGraphs | None,
+    graphs: PackedGraphs | None,
     settings: RunSettings,
     partial: Path,
     device: torch.device,

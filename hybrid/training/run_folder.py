@@ -3,33 +3,33 @@
 import hashlib
 import json
 import shutil
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 
 from hybrid.atomic import write_text
 from hybrid.errors import InputError
-from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.models.networks import PackedGraphs
 from hybrid.settings import RunSettings
 from hybrid.training.samples import Samples
 
 
 def discard_other_run(partial: Path, settings: RunSettings, data: str) -> None:
     """Starts afresh if the stopped run had other settings or saw other data."""
-    file, wanted = partial / "settings.json", settings.model_dump_json(indent=2) + "\n"
     seen = partial / "checkpoints" / "data.sha256"
-    if not (file.exists() and file.read_text() == wanted and seen.exists() and seen.read_text() == data):
+    if not (_has_settings(partial, settings) and seen.exists() and seen.read_text() == data):
         shutil.rmtree(partial / "checkpoints", ignore_errors=True)
-        write_text(file, wanted)
+        write_text(partial / "settings.json", settings.model_dump_json(indent=2) + "\n")
         write_text(seen, data)
 
 
-def fingerprint(samples: Samples, graphs: CrystalGraphs | None) -> str:
+def fingerprint(samples: Samples, graphs: PackedGraphs | None) -> str:
     """Changes with any graph, target, descriptor or fold."""
     digest = hashlib.sha256(json.dumps([samples.folder.ids, samples.folds.tolist()]).encode())
     tensors = []
     if graphs is not None:
-        tensors += [graphs.species, graphs.neighbours, graphs.distances, graphs.n_atoms]
+        tensors += [getattr(graphs, f.name) for f in fields(graphs) if not f.name.startswith("first_")]
     if samples.descriptors is not None:
         tensors.append(samples.descriptors.rows(samples.folder.ids, gaps=True))
     for array in (samples.targets, *(tensor.numpy() for tensor in tensors)):
@@ -39,9 +39,12 @@ def fingerprint(samples: Samples, graphs: CrystalGraphs | None) -> str:
 
 def refuse_other_settings(out: Path, settings: RunSettings) -> None:
     """A finished run is given back only if it is the one that is asked for."""
-    try:
-        same = RunSettings.model_validate_json((out / "settings.json").read_text()) == settings
-    except (OSError, ValueError):  # not there, or of an older version with other keys
-        same = False
-    if not same:
+    if not _has_settings(out, settings):
         raise InputError(f"{out}: holds a run with other settings; remove it or choose another --out")
+
+
+def _has_settings(folder: Path, settings: RunSettings) -> bool:
+    try:
+        return RunSettings.model_validate_json((folder / "settings.json").read_text()) == settings
+    except (OSError, ValueError):  # not there, or of an older version with other keys
+        return False

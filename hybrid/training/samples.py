@@ -4,18 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from hybrid.data.folder import CrystalFolder
 from hybrid.data.splits import FOLDS, random_split, read_split
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
-from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.readout import TargetScale, get_pooling
 from hybrid.settings import RunSettings
 from hybrid.training.objective import Classes, Numbers, Objective
 
-WITH_DESCRIPTORS = ("de-cgcnn", "cgcnn+descriptors")
+WITH_DESCRIPTORS = ("de-cgcnn", "cgcnn+descriptors", "de-alignn")
 
 
 @dataclass(frozen=True)
@@ -99,16 +99,19 @@ class Samples:
         """How many crystals each fold has."""
         return {f"n_{fold}": int((self.folds == fold).sum()) for fold in FOLDS}
 
-    def refuse_single_atoms(self, graphs: CrystalGraphs, batch_size: int) -> None:
-        """Batch normalisation over atoms needs more than one in every batch.
+    def refuse_single_rows(self, n_atoms: Tensor, settings: RunSettings) -> None:
+        """Batch normalisation needs more than one atom in every batch; de-ALIGNN's readout, crystals.
 
         Raises:
-            InputError: a training batch would hold one atom.
+            InputError: a training batch would hold one.
         """
-        n_atoms = graphs.n_atoms[self.folds == "training"]
-        if min(batch_size, len(n_atoms)) == 1 and (n_atoms == 1).any():
+        n_atoms = n_atoms[self.folds == "training"]
+        if min(settings.trainer.batch_size, len(n_atoms)) > 1:
+            return
+        row = "crystal" if settings.model.name == "de-alignn" else "atom"
+        if row == "crystal" or (n_atoms == 1).any():
             raise InputError(
-                f"{self.folder.path}: a training batch would hold one atom; take more crystals or larger "
+                f"{self.folder.path}: a training batch would hold one {row}; take more crystals or larger "
                 "batches"
             )
 

@@ -1,0 +1,143 @@
+"""Which atoms, bonds and angles of a crystal no message-passing network tells apart.
+
+Two atoms get the same vector, layer by layer, if they are of one element and have the same kinds of bonds;
+two bonds, if they are equally long, join the same kinds of atoms, and the same kinds of bonds meet them at
+the same angles. Refining kinds until this holds (colour refinement) leaves one of each kind to be computed.
+Symmetry makes equivalent atoms, in the primitive cell and by repetition in larger ones, but needs not be
+known. Sums over what is merged are weighted by how many each kind stands for, and come out the same.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hybrid.graphs.bonds import Angles, Bonds
+
+TOLERANCE = 1e-5  # of bond lengths in Å and of cosines; coordinates in files are often rounded to 1e-6
+
+
+@dataclass(frozen=True)
+class MergedGraph:
+    """One of each kind of atom, bond and angle. Bonds are sorted by target, angles by second bond."""
+
+    species: np.ndarray  # (n_atom_kinds,) atomic numbers
+    atoms_of_kind: np.ndarray  # (n_atom_kinds,)
+    source: np.ndarray  # (n_bond_kinds,) kind of atom
+    target: np.ndarray  # (n_bond_kinds,) kind of atom
+    lengths: np.ndarray  # (n_bond_kinds,) Å
+    bonds_of_kind: np.ndarray  # (n_bond_kinds,)
+    first: np.ndarray  # (n_angle_kinds,) kind of bond
+    second: np.ndarray  # (n_angle_kinds,) kind of bond
+    cosines: np.ndarray  # (n_angle_kinds,)
+    angles_of_kind: np.ndarray  # (n_angle_kinds,)
+
+
+def merge_equivalent(
+    species: np.ndarray, bonds: Bonds, angles: Angles, tolerance: float | None = TOLERANCE
+) -> MergedGraph:
+    """Merges equivalent atoms, bonds and angles.
+
+    Args:
+        species: (n_atoms,) atomic numbers.
+        bonds: between the atoms.
+        angles: between the bonds.
+        tolerance: up to which lengths (Å) and cosines are equal; None merges nothing.
+    """
+    lengths = np.linalg.norm(bonds.vectors, axis=1)
+    if tolerance is None:
+        atom_kinds, bond_kinds = np.arange(len(species)), np.arange(len(lengths))
+        angle_kinds = np.arange(len(angles.cosines))
+    else:
+        atom_kinds, bond_kinds, angle_kinds = _kinds(species, lengths, bonds, angles, tolerance)
+    atom_kind = _Kinds.of(atom_kinds)
+    bond_kind = _Kinds.of(bond_kinds, along=atom_kinds[bonds.target])
+    angle_kind = _Kinds.of(angle_kinds, along=bond_kind.label[angles.second])
+    return MergedGraph(
+        species[atom_kind.example],
+        atom_kind.count,
+        atom_kind.label[bonds.source[bond_kind.example]],
+        atom_kind.label[bonds.target[bond_kind.example]],
+        bond_kind.mean(lengths),
+        bond_kind.count,
+        bond_kind.label[angles.first[angle_kind.example]],
+        bond_kind.label[angles.second[angle_kind.example]],
+        angle_kind.mean(angles.cosines),
+        angle_kind.count,
+    )
+
+
+@dataclass(frozen=True)
+class _Kinds:
+    """A partition into kinds, numbered in the order in which they are packed."""
+
+    label: np.ndarray  # (n,) number of each one's kind
+    example: np.ndarray  # (n_kinds,) one of each kind
+    count: np.ndarray  # (n_kinds,) how many there are
+
+    @classmethod
+    def of(cls, kinds: np.ndarray, along: np.ndarray | None = None) -> "_Kinds":
+        """Numbers kinds by `along` (n,), which is one number for all of a kind, then as they are."""
+        _, example, label, count = np.unique(
+            kinds, return_index=True, return_inverse=True, return_counts=True
+        )
+        if along is None:
+            return cls(label, example, count)
+        order = np.argsort(along[example], kind="stable")
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        return cls(place[label], example[order], count[order])
+
+    def mean(self, values: np.ndarray) -> np.ndarray:
+        """(n_kinds,) means of values (n,)."""
+        means: np.ndarray = np.bincount(self.label, values) / self.count
+        return means
+
+
+def _kinds(
+    species: np.ndarray, lengths: np.ndarray, bonds: Bonds, angles: Angles, tolerance: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Colour refinement: atoms, bonds and angles by kind, until another round splits none."""
+    by_cosine = _bins(angles.cosines, tolerance)
+    by_atom, by_bond = _numbered(species), _bins(lengths, tolerance)
+    found, before = (by_atom.max(), by_bond.max()), None
+    while found != before:
+        met = _multisets(_hash(by_cosine, by_bond[angles.first]), angles.second, len(lengths))
+        by_bond = _numbered(_hash(by_bond, by_atom[bonds.source], by_atom[bonds.target], met))
+        by_atom = _numbered(_hash(by_atom, _multisets(_hash(by_bond), bonds.target, len(species))))
+        found, before = (by_atom.max(), by_bond.max()), found
+    return by_atom, by_bond, _numbered(_hash(by_bond[angles.first], by_bond[angles.second], by_cosine))
+
+
+def _bins(values: np.ndarray, tolerance: float) -> np.ndarray:
+    """Numbers (n,) that are equal for values that lie together, in bins that begin after a gap."""
+    order = np.argsort(values)
+    ordered = values[order]
+    first = np.append(True, np.diff(ordered) > tolerance)
+    begin = ordered[first][np.cumsum(first) - 1]
+    width = np.floor((ordered - begin) / tolerance)
+    bins = np.empty(len(values), dtype=np.int64)
+    bins[order] = np.cumsum(np.append(0, (np.diff(width) != 0) | first[1:]))
+    return bins
+
+
+def _numbered(keys: np.ndarray) -> np.ndarray:
+    numbers: np.ndarray = np.unique(keys, return_inverse=True)[1]
+    return numbers
+
+
+def _hash(*columns: np.ndarray) -> np.ndarray:
+    """A 64-bit hash of each row (splitmix64)."""
+    hashed = np.zeros(len(columns[0]), dtype=np.uint64)
+    for column in columns:
+        hashed = hashed * np.uint64(3) + column.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        hashed = (hashed ^ (hashed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        hashed = (hashed ^ (hashed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        hashed = hashed ^ (hashed >> np.uint64(31))
+    return hashed
+
+
+def _multisets(hashes: np.ndarray, owner: np.ndarray, n_owners: int) -> np.ndarray:
+    """A hash (n_owners,) of the multiset of hashes that each owner has: their sum."""
+    sums = np.zeros(n_owners, dtype=np.uint64)
+    np.add.at(sums, owner, hashes)
+    return sums

@@ -1,0 +1,182 @@
+"""ALIGNN's crystal graph and its line graph, packed: atoms, bonds between them, angles between bonds.
+
+What is packed is the graph without its repetitions: one of each kind of equivalent atoms, bonds and angles,
+and how many of each there are (see `hybrid.graphs.equivalence`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from pymatgen.core import Structure
+from torch import Tensor
+
+from hybrid.atomic import atomic_file
+from hybrid.graphs.bonds import angles_of, bonds_of
+from hybrid.graphs.equivalence import TOLERANCE, merge_equivalent
+from hybrid.readout import Crystals
+from hybrid.settings import GraphSettings
+
+
+@dataclass(frozen=True)
+class Links:
+    """Directed edges of a graph, sorted by target; each stands for several, and so does each node."""
+
+    source: Tensor  # (n_edges,) int64 node
+    target: Tensor  # (n_edges,) int64 node, ascending
+    by_source: Tensor  # (n_edges,) the edges' positions in the order of their sources
+    first_of_target: Tensor  # (n_nodes,) position of the first edge into a node
+    first_of_source: Tensor  # (n_nodes,) position in `by_source` of the first edge out of a node
+    into_one: Tensor  # (n_edges,) floating point: how many edges into one target it stands for
+    share: Tensor  # (n_edges,) floating point: how much of all edges it stands for
+    node_share: Tensor  # (n_nodes,) floating point: how much of all nodes each stands for
+    total: Tensor  # () floating point: how many edges there are
+    node_total: Tensor  # () floating point: how many nodes there are
+
+    @classmethod
+    def of(cls, source: Tensor, target: Tensor, edges_of_kind: Tensor, nodes_of_kind: Tensor) -> "Links":
+        """Links from indices and from how many edges and nodes each stands for, in floating point."""
+        total, node_total = edges_of_kind.sum(), nodes_of_kind.sum()
+        return cls(
+            source,
+            target,
+            source.argsort(stable=True),
+            _first_of(target, len(nodes_of_kind)),
+            _first_of(source, len(nodes_of_kind)),
+            edges_of_kind / nodes_of_kind[target],
+            edges_of_kind / total,
+            nodes_of_kind / node_total,
+            total,
+            node_total,
+        )
+
+
+def _first_of(nodes: Tensor, n_nodes: int) -> Tensor:
+    counts = nodes.new_zeros(n_nodes).index_add(0, nodes, torch.ones_like(nodes))
+    return counts.cumsum(0) - counts
+
+
+@dataclass(frozen=True)
+class LineBatch:
+    """Some crystals' graphs side by side, as ALIGNN takes them; n_kinds of atoms, of bonds and of angles."""
+
+    species: Tensor  # (n_atom_kinds,) atomic numbers
+    lengths: Tensor  # (n_bond_kinds,) Å
+    cosines: Tensor  # (n_angle_kinds,)
+    bonds: Links  # from atom to atom
+    angles: Links  # from bond to bond: the second begins where the first ends
+    atoms_of_kind: Tensor  # (n_atom_kinds,) int64, how many atoms each stands for
+    crystals: Crystals  # of the atoms, not of their kinds
+
+
+@dataclass(frozen=True)
+class LineGraphs:
+    """All graphs of a data set, one after the other; indices count within their crystal."""
+
+    species: Tensor  # (n_atom_kinds,) atomic numbers
+    atoms_of_kind: Tensor  # (n_atom_kinds,) how many atoms each stands for
+    source: Tensor  # (n_bond_kinds,) atom where a bond begins
+    target: Tensor  # (n_bond_kinds,) atom where it ends, ascending
+    lengths: Tensor  # (n_bond_kinds,) Å
+    bonds_of_kind: Tensor  # (n_bond_kinds,)
+    first: Tensor  # (n_angle_kinds,) bond into an atom
+    second: Tensor  # (n_angle_kinds,) bond out of it, ascending
+    cosines: Tensor  # (n_angle_kinds,) of the angle between them
+    angles_of_kind: Tensor  # (n_angle_kinds,)
+    n_atoms: Tensor  # (n_crystals,)
+    n_kinds: Tensor  # (n_crystals, 3) kinds of atoms, bonds and angles
+    first_kind: Tensor  # (n_crystals, 3) positions of each crystal's first ones
+
+    @classmethod
+    def from_structures(
+        cls,
+        structures: Iterable[Structure],
+        settings: GraphSettings,
+        tolerance: float | None = TOLERANCE,
+        dtype: torch.dtype = torch.float32,
+    ) -> "LineGraphs":
+        """Builds the graph of every structure.
+
+        Args:
+            structures: crystals.
+            settings: how many neighbours; the radius is only where the search for them begins.
+            tolerance: up to which bond lengths (Å) and cosines are taken to be equal; None keeps every
+                atom, bond and angle apart.
+            dtype: of bond lengths and cosines.
+        """
+        columns: list[tuple[np.ndarray, ...]] = []
+        n_atoms = []
+        for structure in structures:
+            bonds = bonds_of(structure, settings.max_neighbours, settings.radius)
+            graph = merge_equivalent(
+                np.array(structure.atomic_numbers), bonds, angles_of(bonds, len(structure)), tolerance
+            )
+            columns.append(tuple(getattr(graph, f.name) for f in fields(graph)))
+            n_atoms.append(len(structure))
+        tensors = [torch.from_numpy(np.concatenate(column)) for column in zip(*columns, strict=True)]
+        packed = [t.to(dtype) if t.is_floating_point() else t.to(torch.int32) for t in tensors]
+        n_kinds = torch.tensor([[len(graph[k]) for k in (0, 2, 6)] for graph in columns])
+        packed += [torch.tensor(n_atoms), n_kinds, n_kinds.cumsum(0) - n_kinds]
+        return cls(**{f.name: tensor for f, tensor in zip(fields(cls), packed, strict=True)})
+
+    def __len__(self) -> int:
+        return len(self.n_atoms)
+
+    def batch(self, indices: Tensor) -> LineBatch:
+        """The graphs at `indices` (n_crystals,), on the device where the graphs are."""
+        n_kinds, first_kind = self.n_kinds[indices], self.first_kind[indices]
+        moved = n_kinds.cumsum(0) - n_kinds  # (n_crystals, 3) first positions in the batch
+        atoms, bonds, angles = (_Rows.of(first_kind[:, k], n_kinds[:, k]) for k in range(3))
+        source, target = (bonds.shifted(of, moved[:, 0]) for of in (self.source, self.target))
+        first, second = (angles.shifted(of, moved[:, 1]) for of in (self.first, self.second))
+        lengths, cosines = self.lengths[bonds.rows], self.cosines[angles.rows]
+        atoms_of_kind = self.atoms_of_kind[atoms.rows].long()
+        n_of_bonds = self.bonds_of_kind[bonds.rows].to(lengths.dtype)
+        n_of_angles = self.angles_of_kind[angles.rows].to(lengths.dtype)
+        return LineBatch(
+            self.species[atoms.rows].long(),
+            lengths,
+            cosines,
+            Links.of(source, target, n_of_bonds, atoms_of_kind.to(lengths.dtype)),
+            Links.of(first, second, n_of_angles, n_of_bonds),
+            atoms_of_kind,
+            Crystals.from_counts(self.n_atoms[indices]),
+        )
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "LineGraphs":
+        """The graphs on `device`, with bond lengths and cosines in `dtype` if one is given."""
+        graphs = LineGraphs(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+        if dtype is None:
+            return graphs
+        return replace(graphs, lengths=graphs.lengths.to(dtype), cosines=graphs.cosines.to(dtype))
+
+    def save(self, path: Path) -> None:
+        """Writes the graphs to one .npz file, atomically."""
+        with atomic_file(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **{f.name: getattr(self, f.name).numpy() for f in fields(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> "LineGraphs":
+        """Reads what `save` wrote."""
+        with np.load(path) as arrays:
+            return cls(**{f.name: torch.from_numpy(arrays[f.name]) for f in fields(cls)})
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of some crystals in a packed tensor."""
+
+    rows: Tensor  # (n_rows,)
+    crystal: Tensor  # (n_rows,) place of the row's crystal among those asked for
+
+    @classmethod
+    def of(cls, first: Tensor, counts: Tensor) -> "_Rows":
+        crystal = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts)
+        places = torch.arange(len(crystal), device=counts.device)
+        return cls(places + (first - (counts.cumsum(0) - counts))[crystal], crystal)
+
+    def shifted(self, packed: Tensor, shift: Tensor) -> Tensor:
+        """Indices within a crystal as indices in the batch; `shift` has one number a crystal."""
+        return packed[self.rows].long() + shift[self.crystal]

@@ -1,0 +1,152 @@
+"""The operations of ALIGNN's edge-gated convolution on merged graphs, each with its own gradient.
+
+Every row stands for several equal ones (see `hybrid.graphs.equivalence`); sums and statistics count them all.
+The gradient of a row is that of all it stands for together.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hybrid.graphs.line_graph import Links
+
+SMALL = 1e-6  # upstream's, which keeps the denominator from zero
+
+
+def gated_mean(sources: Tensor, targets: Tensor, edges: Tensor, messages: Tensor, links: Links) -> Any:
+    """Mean of the messages into each node, weighted by gates.
+
+    With m_e = s_source + t_target + u_e and gates sigmoid(m_e), the mean is
+    sum_e sigmoid(m_e) v_source / (sum_e sigmoid(m_e) + 1e-6) over the edges e into a node.
+
+    Args:
+        sources: s (n_nodes, n).
+        targets: t (n_nodes, n).
+        edges: u (n_edges, n), overwritten with m.
+        messages: v (n_nodes, n).
+        links: the graph.
+
+    Returns:
+        The means (n_nodes, n), and m (n_edges, n).
+    """
+    return _GatedMean.apply(sources, targets, edges, messages, links)  # type: ignore[no-untyped-call]
+
+
+def normalised_silu(rows: Tensor, norm: nn.BatchNorm1d, share: Tensor, total: Tensor) -> Tensor:
+    """silu(norm(rows)).
+
+    Args:
+        rows: (n, n_features).
+        norm: batch normalisation; its running statistics are updated in training.
+        share: (n,) how much of all rows each stands for.
+        total: () how many rows there are.
+    """
+    if not norm.training:
+        return F.silu(
+            F.batch_norm(rows, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
+        )
+    activated: Tensor = _NormalisedSiLU.apply(rows, norm.weight, norm.bias, share, total, norm)  # type: ignore[no-untyped-call]
+    return activated
+
+
+def update_statistics(
+    rows: Tensor, norm: nn.BatchNorm1d, share: Tensor, total: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Updates the running statistics with those of the rows, which it returns: mean and variance (n,)."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert norm.num_batches_tracked is not None
+    assert norm.momentum is not None
+    with torch.no_grad():
+        mean = share @ rows
+        variance = share @ (rows - mean).square_()
+        norm.num_batches_tracked += 1
+        norm.running_mean.lerp_(mean, norm.momentum)
+        norm.running_var.lerp_(variance * (total / (total - 1)), norm.momentum)
+    return mean, variance
+
+
+class _NormalisedSiLU(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        rows: Tensor,
+        gamma: Tensor,
+        beta: Tensor,
+        share: Tensor,
+        total: Tensor,
+        norm: nn.BatchNorm1d,
+    ) -> Tensor:
+        mean, variance = update_statistics(rows, norm, share, total)
+        inverse_std = (variance + norm.eps).rsqrt()
+        ctx.save_for_backward(rows, gamma, beta, share, mean, inverse_std)
+        scale = gamma * inverse_std
+        return F.silu(torch.addcmul(beta - mean * scale, rows, scale), inplace=True)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        rows, gamma, beta, share, mean, inverse_std = ctx.saved_tensors
+        scale = gamma * inverse_std
+        normalised = torch.addcmul(beta - mean * scale, rows, scale)
+        grad = torch.ops.aten.silu_backward(grad, normalised)
+        d_beta = grad.sum(dim=0)
+        d_scale = torch.mul(grad, rows, out=normalised).sum(dim=0)
+        d_gamma = (d_scale - mean * d_beta) * inverse_std
+        slope = inverse_std * d_gamma
+        shared = torch.addcmul(d_beta - mean * slope, rows, slope, out=normalised).mul_(share.unsqueeze(1))
+        return grad.sub_(shared).mul_(scale), d_gamma, d_beta, None, None, None
+
+
+class _GatedMean(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, sources: Tensor, targets: Tensor, edges: Tensor, messages: Tensor, links: Links
+    ) -> tuple[Tensor, Tensor]:
+        edges.add_(sources.index_select(0, links.source)).add_(targets.index_select(0, links.target))
+        gates = edges.sigmoid()
+        weights = _sum_into(gates, links).add_(SMALL)
+        means = _sum_into(messages.index_select(0, links.source).mul_(gates), links).div_(weights)
+        ctx.mark_dirty(edges)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(gates, messages, weights, means)
+        ctx.links = links
+        return means, edges
+
+    @staticmethod
+    def backward(ctx: Any, d_means: Tensor, d_edges: Tensor | None) -> tuple[Tensor | None, ...]:
+        gates, messages, weights, means = ctx.saved_tensors
+        links: Links = ctx.links
+        d_sums = d_means / weights
+        d_weights = (d_sums * means).neg_()
+        d_messages = d_sums.index_select(0, links.target)
+        gradient = (
+            messages.index_select(0, links.source)
+            .mul_(d_messages)
+            .add_(d_weights.index_select(0, links.target))
+        )
+        gradient.mul_(links.into_one.unsqueeze(1))
+        d_messages = _sum_out_of(d_messages.mul_(gates), links, links.into_one)
+        gradient = torch.ops.aten.sigmoid_backward(gradient, gates)
+        if d_edges is not None:
+            gradient.add_(d_edges)
+        ones = torch.ones_like(links.into_one)
+        d_targets = _bags(gradient, None, links.first_of_target, ones)
+        return _sum_out_of(gradient, links, ones), d_targets, gradient, d_messages, None
+
+
+def _sum_into(rows: Tensor, links: Links) -> Tensor:
+    """Sums edge rows over the edges into each node, each as often as it is there."""
+    return _bags(rows, None, links.first_of_target, links.into_one)
+
+
+def _sum_out_of(rows: Tensor, links: Links, weights: Tensor) -> Tensor:
+    """Sums weighted edge rows over the edges out of each node."""
+    return _bags(rows, links.by_source, links.first_of_source, weights[links.by_source])
+
+
+def _bags(rows: Tensor, order: Tensor | None, first: Tensor, weights: Tensor) -> Tensor:
+    if order is None:
+        order = torch.arange(len(rows), device=rows.device)
+    return F.embedding_bag(order, rows, first, mode="sum", per_sample_weights=weights)

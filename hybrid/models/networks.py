@@ -1,0 +1,92 @@
+"""The networks by name: which graphs each takes, and how it is built.
+
+A model's code is imported when it is asked for, since each needs its own upstream.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Union
+
+from torch import Tensor
+
+from hybrid.errors import unknown_name
+from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.line_graph import LineGraphs
+from hybrid.settings import GraphSettings, ModelSettings
+
+if TYPE_CHECKING:
+    from hybrid.models.alignn import ALIGNN
+    from hybrid.models.cgcnn import CGCNN
+
+CrystalNetwork = Union["CGCNN", "ALIGNN"]
+PackedGraphs = CrystalGraphs | LineGraphs
+Build = Callable[[Tensor, GraphSettings, ModelSettings, int, int | None, bool], CrystalNetwork]
+
+
+@dataclass(frozen=True)
+class NetworkKind:
+    """A network as training, checkpoints and predictions need to know it.
+
+    Attributes:
+        name: in checkpoints.
+        graphs: the class of its graphs.
+        sizes: the fields of ModelSettings that are its own.
+        at_once: crystals that are predicted at a time, a matter of memory.
+        build: makes one from element features, graph and model settings, the number of descriptors, the
+            number of outputs (None: upstream's) and whether it classifies.
+    """
+
+    name: str
+    graphs: type[CrystalGraphs] | type[LineGraphs]
+    sizes: tuple[str, ...]
+    at_once: int
+    build: Build
+
+
+def _cgcnn(
+    atom_features: Tensor,
+    graph: GraphSettings,
+    model: ModelSettings,
+    n_descriptors: int,
+    n_outputs: int | None,
+    classification: bool,
+) -> CrystalNetwork:
+    from hybrid.models.cgcnn import CGCNN
+
+    return CGCNN(atom_features, graph, model, n_descriptors, n_outputs, classification)
+
+
+def _alignn(
+    atom_features: Tensor,
+    graph: GraphSettings,  # upstream expands lengths up to 8 Å, whatever the graph
+    model: ModelSettings,
+    n_descriptors: int,
+    n_outputs: int | None,
+    classification: bool,
+) -> CrystalNetwork:
+    from hybrid.models.alignn import ALIGNN
+
+    return ALIGNN(atom_features, model, n_descriptors, n_outputs, classification)
+
+
+_CGCNN = NetworkKind("cgcnn", CrystalGraphs, ("atom_fea_len", "n_conv", "h_fea_len", "n_h"), 256, _cgcnn)
+_ALIGNN = NetworkKind("alignn", LineGraphs, ("alignn",), 32, _alignn)
+
+NETWORKS: dict[str, NetworkKind] = {
+    "cgcnn": _CGCNN,
+    "de-cgcnn": _CGCNN,
+    "cgcnn+descriptors": _CGCNN,
+    "alignn": _ALIGNN,
+    "de-alignn": _ALIGNN,
+}
+
+
+def get_network(name: str) -> NetworkKind:
+    """The network that the model called `name` trains.
+
+    Raises:
+        InputError: no such network; the message suggests the nearest name.
+    """
+    if name not in NETWORKS:
+        raise unknown_name("network", name, NETWORKS)
+    return NETWORKS[name]
