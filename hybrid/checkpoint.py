@@ -201,7 +201,7 @@ def _scale(args: dict[str, Any], normaliser: dict[str, Any]) -> TargetScale:
 
 
 def _numpy_globals() -> list[Any]:
-    """What numpy numbers and arrays unpickle with; upstream's trainers keep errors and random states as such."""
+    """What numpy numbers and arrays unpickle with; upstream keeps errors and random states as such."""
     multiarray: Any = importlib.import_module("numpy._core.multiarray")
     kept = [
         (getattr(multiarray, name), f"numpy.{package}.multiarray.{name}")

@@ -34,7 +34,9 @@ def _parser() -> argparse.ArgumentParser:
         "folder", type=Path, help="id_prop.csv (id,target; no header) and a structure file an id"
     )
     train.add_argument(
-        "--model", default="cgcnn", help="cgcnn or alignn; de-cgcnn, de-alignn: with descriptors; default: cgcnn"
+        "--model",
+        default="cgcnn",
+        help="cgcnn, alignn; de-cgcnn, de-alignn: with descriptors; default: cgcnn",
     )
     train.add_argument(
         "--pooling", default="mean", help="mean (intensive targets) or sum (extensive); default: mean"
