@@ -127,7 +127,8 @@ def assert_upstreams(
         output = model(batch)
         assert output.shape == (len(graphs), model.n_outputs)
         (output - torch.linspace(-1, 1, output.numel()).reshape(output.shape)).square().mean().backward()
-        torch.testing.assert_close(output.detach().reshape(expected.shape), expected, rtol=0, atol=tolerance)
+        scale = max(1.0, float(expected.abs().max()))  # fresh weights let some outputs grow
+        assert_close(output.detach().reshape(expected.shape), expected, scale * tolerance, f"{case} {mode}")
         largest = max(float(gradient.abs().max()) for gradient in gradients.values())
         found = {k: p.grad for k, p in model.named_parameters() if p.grad is not None}
         assert found.keys() == gradients.keys()
@@ -136,7 +137,7 @@ def assert_upstreams(
         for name, buffer in model.named_buffers():
             if name in buffers:
                 assert_close(
-                    buffer, buffers[name], 10 * tolerance * max(1.0, float(buffer.abs().max())), name
+                    buffer, buffers[name], 100 * tolerance * max(1.0, float(buffer.abs().max())), name
                 )
 
 
@@ -173,9 +174,9 @@ def test_outputs_of_real_crystals_are_upstreams(hybrid_data: Path, tmp_path: Pat
         some = crystals[number : number + 20]
         (tmp_path / str(number)).mkdir()
         results = of_upstream(tmp_path / str(number), some, models)
-        for case, merging, tolerance in (("single", 1e-5, 1e-5), ("double", None, 1e-10)):
+        for case, tolerance in (("single", 1e-5), ("double", 1e-10)):
             dtype = models[case].fc.weight.dtype
-            graphs = LineGraphs.from_structures(some, GraphSettings(), merging, dtype)
+            graphs = LineGraphs.from_structures(some, GraphSettings(), dtype=dtype)
             assert_upstreams(models[case], graphs, results, case, tolerance)
 
 

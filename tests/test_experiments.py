@@ -253,6 +253,7 @@ def test_figures_share_their_runs() -> None:
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for module in (plan, record, reproduce):
         monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(availability, "DATASETS", tmp_path / "datasets")  # whatever is noted as missing here
     return tmp_path / "results"
 
 
