@@ -29,7 +29,9 @@ def train_on_folder(options: argparse.Namespace) -> None:
         settings = RunSettings(
             model=model,
             graph=GraphSettings(**given("max_neighbours", "radius")),
-            trainer=TrainerSettings(**{**default_trainer(options.pooling).model_dump(), **chosen}),
+            trainer=TrainerSettings(
+                **{**default_trainer(options.pooling, options.model).model_dump(), **chosen}
+            ),
             **given("task", "targets", "split", "n_structures", "data_seed", "model_seed"),
         )
     except ValidationError as error:

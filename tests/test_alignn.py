@@ -118,7 +118,7 @@ def of_upstream(tmp_path: Path, crystals: list[Structure], models: dict[str, ALI
 def assert_upstreams(
     model: ALIGNN, graphs: LineGraphs, results: dict[Any, Any], case: str, tolerance: float
 ) -> None:
-    """Compares outputs, gradients relative to the largest of each parameter, and running statistics."""
+    """Compares outputs, gradients relative to the largest of all, and running statistics."""
     batch = every(graphs)
     for mode in ("eval", "train"):
         expected, gradients, buffers = results[case, mode]

@@ -173,7 +173,7 @@ def run_settings(
     network: Network, dataset: Dataset, size: Size, seed: int, targets: tuple[str, ...] = ()
 ) -> RunSettings:
     """A run of `network`; the seed draws both the split and the weights, so that spreads hold both."""
-    trainer = network.trainer or default_trainer(network.model.pooling)
+    trainer = network.trainer or default_trainer(network.model.pooling, network.model.name)
     return RunSettings(
         task="regression" if targets else dataset.task,
         targets=targets,
