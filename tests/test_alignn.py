@@ -34,7 +34,7 @@ from hybrid.settings import (
     ModelSettings,
     RunSettings,
     TrainerSettings,
-    default_trainer,
+    recipe,
 )
 from hybrid.training.run import train
 
@@ -348,7 +348,7 @@ def test_train_and_predict(name: str, pooling: str, folder: CrystalFolder, tmp_p
 
 @pytest.mark.slow
 def test_something_is_learnt(folder: CrystalFolder, tmp_path: Path) -> None:
-    trainer = default_trainer("mean", "alignn").model_copy(
+    trainer = recipe(ModelSettings(name="alignn")).trainer.model_copy(
         update={"epochs": 40, "batch_size": 4, "learning_rate": 0.01}
     )
     settings = run_settings("alignn", "mean").model_copy(update={"trainer": trainer})

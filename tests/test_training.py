@@ -21,7 +21,7 @@ from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.data.splits import FOLDS, random_split
 from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
-from hybrid.settings import ModelSettings, RunSettings, TrainerSettings, default_trainer
+from hybrid.settings import ModelSettings, RunSettings, TrainerSettings, recipe
 from hybrid.training.fit import RESUME_EVERY
 from hybrid.training.optimisation import EpochBatches
 from hybrid.training.run import resolve_device, subset, train
@@ -30,7 +30,9 @@ SMALL = ModelSettings(atom_fea_len=8, n_conv=1, h_fea_len=8)
 
 
 def run_settings(epochs: int = 4, pooling: str = "mean", **options: Any) -> RunSettings:
-    trainer = default_trainer(pooling).model_copy(update={"epochs": epochs, "batch_size": 4})
+    trainer = recipe(ModelSettings(pooling=pooling)).trainer.model_copy(
+        update={"epochs": epochs, "batch_size": 4}
+    )
     return RunSettings(model=SMALL.model_copy(update={"pooling": pooling}), trainer=trainer, **options)
 
 

@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.linear_model import Ridge
 
+from hybrid.metrics import regression_metrics
+
 PENALTIES = 10.0 ** np.arange(-6, 4)
 """Of the squared coefficients, for standardised features and descriptors; from no matter to strong."""
 
@@ -26,20 +28,43 @@ def linear_r2(vectors: np.ndarray, values: np.ndarray, folds: np.ndarray) -> flo
     training = parts["training"]
     if any(part.sum() < 2 or not np.ptp(values[part]) for part in (training, parts["test"])):
         return float("nan")
-    x = _standardised(vectors.astype(np.float64), training)
-    y = _standardised(values[:, None], training)[:, 0]
-
-    def r2(fitted: Ridge, fold: str) -> float:
-        return float(fitted.score(x[parts[fold]], y[parts[fold]]))
-
-    fits = [Ridge(penalty).fit(x[training], y[training]) for penalty in PENALTIES]
-    if parts["validation"].sum() < 2:
-        return r2(fits[0], "test")
-    return r2(max(fits, key=lambda fitted: r2(fitted, "validation")), "test")
+    predictions = linear_predictions(vectors[known], values[known][:, None], folds[known])
+    test = folds[known] == "test"
+    return regression_metrics(values[known][test], predictions[test, 0])["r2"]
 
 
-def _standardised(columns: np.ndarray, training: np.ndarray) -> np.ndarray:
+def linear_predictions(vectors: np.ndarray, values: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Predictions (n_crystals, n_values) of such regressions, with a penalty of its own for each value.
+
+    Args:
+        vectors: (n_crystals, n_features).
+        values: (n_crystals, n_values), all known.
+        folds: (n_crystals,) training, validation or test.
+    """
+    training, validation = folds == "training", folds == "validation"
+    x, y = standardised(vectors.astype(np.float64), training), standardised(values, training)
+    fits = np.stack([_ridge(x, y, training, penalty) for penalty in PENALTIES])
+    errors = ((fits - y)[:, validation] ** 2).sum(axis=1)  # (n_penalties, n_values)
+    best = errors.argmin(axis=0) if validation.sum() > 1 else np.zeros(values.shape[1], dtype=int)
+    chosen = np.take_along_axis(fits, best[None, None, :], axis=0)[0]
+    mean, std = _statistics(values, training)
+    predictions: np.ndarray = chosen * std + mean
+    return predictions
+
+
+def _ridge(x: np.ndarray, y: np.ndarray, training: np.ndarray, penalty: float) -> np.ndarray:
+    fitted = Ridge(penalty).fit(x[training], y[training])
+    return np.asarray(fitted.predict(x)).reshape(y.shape)
+
+
+def standardised(columns: np.ndarray, training: np.ndarray) -> np.ndarray:
     """Columns (n, n_columns) with mean 0 and standard deviation 1 over the training rows."""
-    mean, std = columns[training].mean(axis=0), columns[training].std(axis=0)
-    scaled: np.ndarray = (columns - mean) / np.where(std > 0, std, 1)
+    mean, std = _statistics(columns, training)
+    scaled: np.ndarray = (columns - mean) / std
     return scaled
+
+
+def _statistics(columns: np.ndarray, training: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation over the training rows; 1 for a column that does not vary there."""
+    mean, std = columns[training].mean(axis=0), columns[training].std(axis=0)
+    return mean, np.where(std > 0, std, 1)

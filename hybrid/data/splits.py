@@ -67,6 +67,22 @@ def grouped_split(groups: Sequence[str], fractions: Sequence[float], seed: int) 
     return fold_of_group[of_crystal]
 
 
+def thinned(folds: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Positions, in order, of the crystals that stay when only a share of the training part is taken.
+
+    The shares of one seed are nested: what is in a smaller one is in every larger one.
+
+    Args:
+        folds: (n_crystals,) of names from FOLDS.
+        share: of the training crystals, above 0 and at most 1; one stays at least.
+        seed: the data seed.
+    """
+    training = np.flatnonzero(folds == "training")
+    order = np.random.default_rng([seed, 1]).permutation(training)  # a stream apart from the split's own
+    left_out = order[max(1, round(share * len(training))) :]
+    return np.setdiff1d(np.arange(len(folds)), left_out)
+
+
 def _check_fractions(fractions: Sequence[float]) -> None:
     if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
         raise InputError(f"the split {fractions} needs three positive fractions that add up to 1")

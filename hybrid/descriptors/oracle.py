@@ -1,6 +1,6 @@
 """The same descriptors from plain matminer: slow, and what the fast ones are held against.
 
-matminer is imported only here. About 0.1 s an atom, because every site featurizer tessellates the crystal
+About 0.1 s an atom, because every site featurizer tessellates the crystal
 anew for every atom. Its VoronoiNN looks 13 Å around an atom, further only where a cell stays open: in
 sparse crystals, whose `VoronoiFaces.reach` is more, its faces may be wrong without a word.
 """

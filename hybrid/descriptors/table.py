@@ -135,16 +135,22 @@ class Standardisation:
         mean: (n_descriptors,) in each descriptor's unit.
         std: (n_descriptors,); 1 where the training set shows no variation, so nothing is divided by 0.
         median: (n_descriptors,) what stands for a value that could not be computed, where that is allowed.
+        limit: standardised values beyond it are set to it; none: they stay.
     """
 
     names: tuple[str, ...]
     mean: Tensor
     std: Tensor
     median: Tensor
+    limit: float | None = None
 
     @classmethod
     def fit(
-        cls, table: DescriptorTable, training_ids: Iterable[str], gaps: bool = False
+        cls,
+        table: DescriptorTable,
+        training_ids: Iterable[str],
+        gaps: bool = False,
+        limit: float | None = None,
     ) -> "Standardisation":
         """Statistics of the training crystals only.
 
@@ -152,6 +158,7 @@ class Standardisation:
             table: holds the training crystals.
             training_ids: which they are.
             gaps: leave out values that could not be computed instead of stopping there.
+            limit: of standardised values, in standard deviations.
 
         Raises:
             InputError: a training crystal has no usable row, or a descriptor no value at all.
@@ -165,7 +172,7 @@ class Standardisation:
         std = (rows - mean).square().nanmean(dim=0).sqrt()
         # a constant column may miss zero by rounding
         constant = std <= 1e-12 * rows.nan_to_num().abs().amax(dim=0)
-        return cls(table.names, mean, torch.where(constant, torch.ones_like(std), std), median)
+        return cls(table.names, mean, torch.where(constant, torch.ones_like(std), std), median, limit)
 
     def apply(self, table: DescriptorTable) -> DescriptorTable:
         """The table's descriptors that the model takes, standardised, as float32.
@@ -174,7 +181,7 @@ class Standardisation:
             InputError: the table lacks some of them.
         """
         chosen = table.select(self.names)
-        return replace(chosen, values=((chosen.values - self.mean) / self.std).float())
+        return replace(chosen, values=self._standardised(chosen.values))
 
     def filled(self, table: DescriptorTable, ids: Iterable[str]) -> tuple[Tensor, int]:
         """Standardised rows (n_ids, n_descriptors), the training median where a value is missing.
@@ -188,16 +195,22 @@ class Standardisation:
         rows = table.select(self.names).rows(ids, gaps=True)
         missing = rows.isnan()
         rows = torch.where(missing, self.median, rows)
-        return ((rows - self.mean) / self.std).float(), int(missing.any(dim=1).sum())
+        return self._standardised(rows), int(missing.any(dim=1).sum())
+
+    def _standardised(self, rows: Tensor) -> Tensor:
+        rows = (rows - self.mean) / self.std
+        return (rows if self.limit is None else rows.clamp(-self.limit, self.limit)).float()
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        return {"names": list(self.names), "mean": self.mean, "std": self.std, "median": self.median}
+        statistics = {"mean": self.mean, "std": self.std, "median": self.median}
+        return {"names": list(self.names), **statistics, "limit": self.limit}
 
     @classmethod
     def from_state_dict(cls, state: dict[str, Any]) -> "Standardisation":
         """The standardisation that a checkpoint kept."""
-        return cls(tuple(state["names"]), *(state[key].cpu() for key in ("mean", "std", "median")))
+        mean, std, median = (state[key].cpu() for key in ("mean", "std", "median"))
+        return cls(tuple(state["names"]), mean, std, median, state.get("limit"))
 
 
 def of_checkpoint(

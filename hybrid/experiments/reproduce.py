@@ -8,7 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hybrid.errors import InputError, unknown_name
-from hybrid.experiments import generated, learnt, structural
+from hybrid.experiments import (
+    force_field,
+    force_field_tables,
+    generated,
+    learnt,
+    questions,
+    statements,
+    structural,
+)
 from hybrid.experiments.availability import build
 from hybrid.experiments.plan import planned
 from hybrid.experiments.record import predictions_path, record_path, write_record
@@ -85,7 +93,15 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str) -> int:
 def _datasets_of(targets: list[str], scale: str) -> list[str]:
     """The datasets of runs that are not done yet."""
     runs = [run for name in targets if name in spec_names() for run in planned(load_spec(name), scale)]
-    return list(dict.fromkeys(run.dataset for run in runs if not run.done))
+    needed = [run.dataset for run in runs if not run.done]
+    needed += [dataset for name in targets if name in spec_names() for dataset in _calculated(name, scale)]
+    return list(dict.fromkeys(needed))
+
+
+def _calculated(name: str, scale: str) -> list[str]:
+    """The datasets of a force field's calculations that are not done yet."""
+    found = force_field.calculations(load_spec(name), scale)
+    return [dataset for one in found if not one.table.exists() for dataset in one.runs]
 
 
 def record(name: str, scale: str) -> None:
@@ -101,14 +117,16 @@ def draw(name: str, scale: str) -> None:
         return
     recorded = read_record(record_path(name, scale))
     drawing = load_spec(name).drawing
-    if drawing in learnt.DRAWINGS:
-        learnt.DRAWINGS[drawing](stem, recorded)
+    drawings = {**learnt.DRAWINGS, **questions.DRAWINGS, **force_field_tables.DRAWINGS}
+    if drawing in drawings:
+        drawings[drawing](stem, recorded)
         return
     if drawing == "parity":
         figure = parity.draw(recorded, predictions_path(name, scale))
     else:
         figure = {"bars": bars, "errors": errors}[drawing].draw(recorded)
-    write_record_table(recorded, stem)
+    notes = statements.NOTES[name](recorded) if name in statements.NOTES else ()
+    write_record_table(recorded, stem, notes)
     save(figure, stem)
 
 

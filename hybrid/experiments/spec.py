@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import Field, ValidationError
 
 from hybrid.data.registry import Dataset, get_dataset
+from hybrid.descriptors.groups import members
 from hybrid.descriptors.registry import choose, paper_descriptors
 from hybrid.errors import InputError, unknown_name
+from hybrid.models.force_field import ForceFieldSettings
 from hybrid.paths import EXPERIMENTS
 from hybrid.readout import get_pooling
 from hybrid.settings import (
@@ -18,12 +20,13 @@ from hybrid.settings import (
     RunSettings,
     Settings,
     TrainerSettings,
-    default_trainer,
+    recipe,
 )
 
 SCALES = ("smoke", "quick", "cpu", "paper")
 T = TypeVar("T", bound=Settings)
-SHARED = ("networks", "scales")  # the files in experiments/ that are not specs
+Ablation = tuple[tuple[str, ...], ...] | Literal["groups"]  # groups of descriptors; or each in turn
+SHARED = ("networks", "scales", "search")  # the files in experiments/ that are not specs
 
 
 class Size(Settings):
@@ -33,16 +36,43 @@ class Size(Settings):
     n_structures: int | None = Field(None, ge=3, description="a random subset of this size; none: all")
 
 
+class Reduction(Settings):
+    """What a scale changes of a network that is too slow for it as it is; nothing, unless told."""
+
+    epochs: int | None = Field(None, ge=1)
+    n_structures: int | None = Field(None, ge=3)
+    seeds: tuple[int, ...] = ()
+    model: dict[str, Any] = Field(default_factory=dict, description="settings of the model")
+    variant: str = Field("", description="how records name it, after the network's own variant")
+
+    def network(self, network: "Network") -> "Network":
+        """The network with what is changed of it."""
+        if not self.model and not self.variant:
+            return network
+        model = ModelSettings.model_validate({**network.model.model_dump(), **self.model})
+        variant = ", ".join(filter(None, (network.variant, self.variant)))
+        return network.model_copy(update={"model": model, "variant": variant})
+
+    def size(self, size: Size) -> Size:
+        """The size of a run with what is changed of it."""
+        return size.model_copy(update=self.model_dump(include={"epochs", "n_structures"}, exclude_none=True))
+
+
 class Scale(Size):
     """How large an experiment is run."""
 
     seeds: tuple[int, ...] = Field(min_length=1, description="each draws a split and the weights")
     one_by_one: bool = Field(False, description="a network for each target, even if a part has one for all")
     datasets: dict[str, Size] = Field(default_factory=dict, description="other sizes for some datasets")
+    networks: dict[str, Reduction] = Field(default_factory=dict, description="smaller runs of some networks")
 
     def of(self, dataset: str) -> Size:
         """The size of runs on a dataset."""
         return self.datasets.get(dataset, self)
+
+    def reduction(self, network: str) -> Reduction:
+        """What is changed of a network."""
+        return self.networks.get(network, Reduction())
 
 
 class Network(Settings):
@@ -52,7 +82,7 @@ class Network(Settings):
     variant: str = Field(description="how records name the settings")
     model: ModelSettings = ModelSettings()
     graph: GraphSettings = GraphSettings()
-    trainer: TrainerSettings | None = Field(None, description="none: the default for the pooling")
+    trainer: TrainerSettings | None = Field(None, description="none: what `hybrid train` does")
 
 
 class Part(Settings):
@@ -67,8 +97,21 @@ class Part(Settings):
     targets: tuple[str, ...] | Literal["numeric"] = Field((), description="numeric: all but the symmetry")
     together: bool = False
     show: tuple[str, ...] = Field((), description="the targets that are reported; none: all")
+    leave_out: Ablation = Field(
+        (), description="groups of descriptors that a network does without; groups: each in turn"
+    )
+    only: Ablation = Field(
+        (), description="groups of descriptors that a network takes alone; groups: each in turn"
+    )
+    training_shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        (1.0,), min_length=1, description="of the training crystals"
+    )
+    grouping: Literal["formula", "prototype"] | None = Field(
+        None, description="what the crystals of a fold may not share with those of another"
+    )
     seeds: tuple[int, ...] = Field((), description="others than the scale's")
     panel: str = Field("", description="of the figure")
+    scales: tuple[str, ...] = Field(SCALES, description="where it is run")
 
     def learnt(self, one_by_one: bool) -> list[tuple[str, ...]]:
         """The targets of each run; an empty tuple is id_prop.csv's."""
@@ -107,16 +150,42 @@ class NotRun(Settings):
     panel: str = ""
 
 
+class ForceFieldScale(Settings):
+    """Which test crystals a force field is asked about at a scale."""
+
+    smallest: int | None = Field(None, ge=1, description="so many of each data set's smallest supercells")
+    max_supercell: int | None = Field(None, ge=1, description="atoms; larger ones are skipped and counted")
+
+
+class ForceFieldStudy(Settings):
+    """What a force field calculates beside the networks."""
+
+    sets: dict[str, tuple[str, ...]] = Field(min_length=1, description="data sets of the same crystals")
+    settings: ForceFieldSettings = ForceFieldSettings()
+    scales: dict[str, ForceFieldScale]
+
+
 class Spec(Settings):
     """One figure or table."""
 
     experiment: str
     caption: str
-    drawing: Literal["bars", "parity", "errors", "importance", "representation", "supercells"]
+    drawing: Literal[
+        "bars",
+        "parity",
+        "errors",
+        "importance",
+        "representation",
+        "supercells",
+        "learning-curve",
+        "selection",
+        "force-field",
+    ]
     metric: Literal["r2", "accuracy", "mae_over_mad"] = "r2"
     parts: tuple[Part, ...] = Field(min_length=1)
     paper: tuple[PaperStatement, ...] = ()
     not_run: tuple[NotRun, ...] = ()
+    force_field: ForceFieldStudy | None = None
     scales: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     def scale(self, name: str) -> Scale:
@@ -125,6 +194,10 @@ class Spec(Settings):
             raise unknown_name("scale", name, SCALES)
         shared = _read(EXPERIMENTS / "scales.yaml")
         return _validate(Scale, {**shared[name], **self.scales.get(name, {})}, EXPERIMENTS / "scales.yaml")
+
+    def parts_at(self, scale: str) -> list[Part]:
+        """The parts that are run at a scale."""
+        return [part for part in self.parts if scale in part.scales]
 
     def said(self, dataset: str, network: str, target: str) -> PaperStatement | None:
         """The paper's statement on a bar, if it makes one."""
@@ -141,7 +214,7 @@ def load_spec(name: str) -> Spec:
     if name not in spec_names():
         raise unknown_name("experiment", name, spec_names())
     path = EXPERIMENTS / f"{name}.yaml"
-    spec = _validate(Spec, _read(path), path)
+    spec = read_settings(Spec, path)
     networks = load_networks()
     for part in spec.parts:
         for dataset in part.datasets:
@@ -149,6 +222,8 @@ def load_spec(name: str) -> Spec:
         for network in part.networks:
             if network not in networks:
                 raise unknown_name("network", network, networks)
+        for ablation in (part.leave_out, part.only):
+            members(group for groups in ablation for group in groups if ablation != "groups")
         if part.targets != "numeric":
             choose(part.targets)
         choose(part.show)
@@ -170,21 +245,39 @@ def load_networks() -> dict[str, Network]:
 
 
 def run_settings(
-    network: Network, dataset: Dataset, size: Size, seed: int, targets: tuple[str, ...] = ()
+    network: Network,
+    dataset: Dataset,
+    size: Size,
+    seed: int,
+    targets: tuple[str, ...] = (),
+    training_share: float = 1.0,
+    grouping: Literal["formula", "prototype"] | None = None,
 ) -> RunSettings:
     """A run of `network`; the seed draws both the split and the weights, so that spreads hold both."""
-    trainer = network.trainer or default_trainer(network.model.pooling, network.model.name)
+    default = recipe(network.model)
+    trainer = network.trainer or default.trainer
     return RunSettings(
         task="regression" if targets else dataset.task,
         targets=targets,
         graph=network.graph,
-        model=network.model,
+        model=network.model if network.trainer else default.model(network.model),
         trainer=trainer.model_copy(update={"epochs": size.epochs}),
         split=dataset.split,
+        grouping=grouping,
+        training_share=training_share,
         n_structures=size.n_structures,
         data_seed=seed,
         model_seed=seed,
     )
+
+
+def read_settings(kind: type[T], path: Path) -> T:
+    """The settings that a YAML file holds.
+
+    Raises:
+        InputError: the file names something unknown.
+    """
+    return _validate(kind, _read(path), path)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -134,4 +134,5 @@ def _write_value(axes: Axes, x: float, mean: float, highest: float) -> None:
         ha="center",
         va="bottom",
         fontsize=SMALL - 0.5,
+        clip_on=True,  # a value beyond the axis takes no room
     )

@@ -54,7 +54,9 @@ def draw(record: dict[str, Any]) -> Figure:
     paper = Line2D([], [], color="none", marker="D", markersize=3.5, markeredgecolor=COLOURS["text"])
     paper.set_markerfacecolor("white")
     paper.set_label("the paper's")
-    figure.legend(handles=[*handles, paper], loc="outside upper center", ncols=3)
+    if any((bar.first["paper"] or {}).get("mae_over_mad") for bar in drawn):
+        handles.append(paper)
+    figure.legend(handles=handles, loc="outside upper center", ncols=3)
     figure.supxlabel(scale_note(record), fontsize=SMALL - 1, color=COLOURS["footnote"])
     return figure
 

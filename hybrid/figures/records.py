@@ -60,11 +60,13 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def bars(record: dict[str, Any]) -> list[Bar]:
-    """The record's trained rows, one bar for a network on a dataset, in the record's order."""
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    """The record's trained rows, one bar for a network on a dataset and its split, in the record's order."""
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in record["rows"]:
         if row["status"] != "not run":
-            groups.setdefault((row["panel"], row["dataset"], row["target"], row["network"]), []).append(row)
+            split = (row.get("grouping"), row.get("training_share", 1.0))
+            key = (row["panel"], row["dataset"], *split, row["target"], row["network"])
+            groups.setdefault(key, []).append(row)
     return [Bar(rows) for rows in groups.values()]
 
 
@@ -78,6 +80,8 @@ def scale_note(record: dict[str, Any]) -> str:
     done = [row for row in record["rows"] if row["status"] == "done"]
     epochs = "/".join(sorted({str(row["epochs"]) for row in done if row["epochs"]}, key=int))
     seeds = len({row["seed"] for row in done})
-    sizes = "/".join(sorted({f"{row['n_train']:,}" for row in done}))
+    sizes = "/".join(f"{size:,}" for size in sorted({row["n_train"] for row in done}))
     plural = "" if seeds == 1 else "s"
-    return f"scale {record['scale']}: {epochs} epochs, {seeds} seed{plural}, {sizes} training structures"
+    scale = f"scale {record['scale']}: " if record["scale"] else ""
+    trained = f"{epochs} epochs, " if epochs else ""
+    return f"{scale}{trained}{seeds} seed{plural}, {sizes} training structures"

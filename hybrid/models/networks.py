@@ -3,13 +3,15 @@
 A model's code is imported when it is asked for, since each needs its own upstream.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Union
 
 from torch import Tensor
 
 from hybrid.errors import unknown_name
+from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.graphs.line_graph import LineGraphs
 from hybrid.settings import GraphSettings, ModelSettings
@@ -17,9 +19,10 @@ from hybrid.settings import GraphSettings, ModelSettings
 if TYPE_CHECKING:
     from hybrid.models.alignn import ALIGNN
     from hybrid.models.cgcnn import CGCNN
+    from hybrid.models.roost import Roost
 
-CrystalNetwork = Union["CGCNN", "ALIGNN"]
-PackedGraphs = CrystalGraphs | LineGraphs
+CrystalNetwork = Union["CGCNN", "ALIGNN", "Roost"]
+PackedGraphs = CrystalGraphs | LineGraphs | CompositionGraphs
 Build = Callable[[Tensor, GraphSettings, ModelSettings, int, int | None, bool], CrystalNetwork]
 
 
@@ -34,13 +37,19 @@ class NetworkKind:
         at_once: crystals that are predicted at a time, a matter of memory.
         build: makes one from element features, graph and model settings, the number of descriptors, the
             number of outputs (None: upstream's) and whether it classifies.
+        last_layer: the biases in its weights of which there is one an output, as a pattern.
     """
 
     name: str
-    graphs: type[CrystalGraphs] | type[LineGraphs]
+    graphs: type[CrystalGraphs] | type[LineGraphs] | type[CompositionGraphs]
     sizes: tuple[str, ...]
     at_once: int
     build: Build
+    last_layer: str
+
+    def n_outputs(self, weights: Mapping[str, Tensor]) -> int:
+        """How many outputs a network with these weights has."""
+        return sum(len(bias) for name, bias in weights.items() if fnmatch(name, self.last_layer))
 
 
 def _cgcnn(
@@ -69,8 +78,23 @@ def _alignn(
     return ALIGNN(atom_features, model, n_descriptors, n_outputs, classification)
 
 
-_CGCNN = NetworkKind("cgcnn", CrystalGraphs, ("atom_fea_len", "n_conv", "h_fea_len", "n_h"), 256, _cgcnn)
-_ALIGNN = NetworkKind("alignn", LineGraphs, ("alignn",), 32, _alignn)
+def _roost(
+    atom_features: Tensor,  # upstream has its own
+    graph: GraphSettings,  # a formula has no distances
+    model: ModelSettings,
+    n_descriptors: int,
+    n_outputs: int | None,
+    classification: bool,
+) -> CrystalNetwork:
+    from hybrid.models.roost import Roost
+
+    return Roost(model, n_outputs, classification)
+
+
+_CGCNN_SIZES = ("atom_fea_len", "n_conv", "h_fea_len", "n_h")
+_CGCNN = NetworkKind("cgcnn", CrystalGraphs, _CGCNN_SIZES, 256, _cgcnn, "fc_out.bias")
+_ALIGNN = NetworkKind("alignn", LineGraphs, ("alignn",), 32, _alignn, "fc.bias")
+_ROOST = NetworkKind("roost", CompositionGraphs, ("roost",), 1024, _roost, "output_nns.*.fc_out.bias")
 
 NETWORKS: dict[str, NetworkKind] = {
     "cgcnn": _CGCNN,
@@ -78,6 +102,7 @@ NETWORKS: dict[str, NetworkKind] = {
     "cgcnn+descriptors": _CGCNN,
     "alignn": _ALIGNN,
     "de-alignn": _ALIGNN,
+    "roost": _ROOST,
 }
 
 

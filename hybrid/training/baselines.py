@@ -1,13 +1,17 @@
-"""What a network has to beat: trivial predictions, and a random forest on the descriptors alone."""
+"""What a network has to beat: trivial predictions, and random forests on descriptors or the formula."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
+from hybrid.descriptors.composition import composition_features
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import Standardisation
+from hybrid.graphs.composition import CompositionGraphs
+from hybrid.probing.probes import PROBES, on_pretrained
 from hybrid.settings import RunSettings
+from hybrid.training.debye import debye
 from hybrid.training.results import Fitted
 from hybrid.training.samples import Samples
 
@@ -31,7 +35,10 @@ def natoms(samples: Samples, _: RunSettings) -> Fitted:
 
     What a target per cell owes to the size of the cell alone.
     """
-    counts = folder_descriptors(samples.folder, ["natoms"]).rows(samples.folder.ids).numpy()
+    table = folder_descriptors(samples.folder, ["natoms"])
+    counts = table.rows(samples.folder.ids, gaps=True).numpy()  # others may be missing
+    if np.isnan(counts).any():
+        table.rows(samples.folder.ids)  # says whose is not there
     training = samples.at("training")
     k = (counts[training] * samples.targets[training]).sum(axis=0) / (counts[training] ** 2).sum()
     return Fitted(counts * k, {"k": k.tolist()})
@@ -46,18 +53,37 @@ def forest(samples: Samples, settings: RunSettings) -> Fitted:
     table = folder_descriptors(samples.folder, settings.model.descriptors)
     standardisation = Standardisation.fit(table, samples.ids("training"), gaps=True)
     rows, n_filled = standardisation.filled(table, samples.folder.ids)
-    x, seen = rows.numpy(), samples.folds != "test"
+    fitted = _grown(samples, settings, rows.numpy(), table.names)
+    return Fitted(fitted.predictions, {"n_filled": n_filled, **fitted.notes})
+
+
+def composition_forest(samples: Samples, settings: RunSettings) -> Fitted:
+    """A random forest on the Magpie statistics of the formula; it too is trained on the validation set.
+
+    Raises:
+        InputError: the package that has the elements' properties is not installed.
+    """
+    names, rows = composition_features(samples.folder.graphs(settings.graph, CompositionGraphs))
+    return _grown(samples, settings, rows, names)
+
+
+def _grown(samples: Samples, settings: RunSettings, x: np.ndarray, names: Sequence[str]) -> Fitted:
+    """A forest on features (n_crystals, n_features), with their importances."""
+    seen = samples.folds != "test"
     y = samples.targets[:, 0] if samples.targets.shape[1] == 1 else samples.targets
     kind = RandomForestClassifier if settings.task == "classification" else RandomForestRegressor
     trees = kind(N_TREES, random_state=settings.model_seed).fit(x[seen], y[seen])
-    importance = dict(zip(table.names, trees.feature_importances_.tolist(), strict=True))
+    importance = dict(zip(names, trees.feature_importances_.tolist(), strict=True))
     predictions = np.asarray(trees.predict(x)).reshape(len(x), -1)
-    return Fitted(predictions, {"n_filled": n_filled, "importance": importance})
+    return Fitted(predictions, {"importance": importance})
 
 
 BASELINES: dict[str, Callable[[Samples, RunSettings], Fitted]] = {
     "mean-baseline": mean,
     "majority-baseline": majority,
     "natoms-baseline": natoms,
+    "debye": debye,
     "forest": forest,
+    "composition-forest": composition_forest,
+    **{f"{name}-probe": on_pretrained(probe) for name, probe in PROBES.items()},
 }

@@ -48,7 +48,7 @@ def fit_network(
     """
     scale = samples.scale(settings.model.pooling)
     classes = samples.classes() if settings.task == "classification" else ()
-    descriptors = _Descriptors(samples, progress) if samples.descriptors is not None else None
+    descriptors = _Descriptors(samples, settings, progress) if samples.descriptors is not None else None
     torch.manual_seed(settings.model_seed)
     network = get_network(settings.model.name).build(
         atom_feature_table(samples.folder.atom_features),
@@ -62,7 +62,7 @@ def fit_network(
     optimisation = Optimisation(
         network, graphs, rows, samples.objective(settings, scale), settings.trainer, settings.model_seed
     )
-    log = _optimise(optimisation, samples, partial, device, progress)
+    log = optimise(optimisation, samples, partial, device, progress)
     standardisation = None if descriptors is None else descriptors.standardisation
     model = TrainedModel(
         network, settings.graph, scale, samples.names, classes, standardisation, settings.model.name
@@ -96,7 +96,7 @@ def fit_frozen(
         progress: show a progress bar.
     """
     vectors = FrozenVectors(torch.from_numpy(base.represent(graphs, device)))
-    descriptors = _Descriptors(samples, progress)
+    descriptors = _Descriptors(samples, settings, progress)
     scale = samples.scale(settings.model.pooling)
     torch.manual_seed(settings.model_seed)
     n_outputs = samples.targets.shape[1]
@@ -105,7 +105,7 @@ def fit_frozen(
     optimisation = Optimisation(
         head, vectors, descriptors.rows, objective, settings.trainer, settings.model_seed
     )
-    log = _optimise(optimisation, samples, partial, device, progress)
+    log = optimise(optimisation, samples, partial, device, progress)
     with torch.inference_mode():
         head.to("cpu").eval()
         outputs: Tensor = head(vectors.vectors, descriptors.rows)
@@ -116,9 +116,11 @@ def fit_frozen(
 class _Descriptors:
     """The samples' standardised descriptors; the training median stands for what is missing."""
 
-    def __init__(self, samples: Samples, progress: bool):
+    def __init__(self, samples: Samples, settings: RunSettings, progress: bool):
         assert samples.descriptors is not None
-        self.standardisation = Standardisation.fit(samples.descriptors, samples.ids("training"), gaps=True)
+        self.standardisation = Standardisation.fit(
+            samples.descriptors, samples.ids("training"), gaps=True, limit=settings.model.descriptor_limit
+        )
         self.rows, self.n_filled = self.standardisation.filled(samples.descriptors, samples.folder.ids)
         if self.n_filled and progress:
             print(
@@ -134,10 +136,21 @@ def _notes(log: EpochLog, device: torch.device) -> dict[str, object]:
     }
 
 
-def _optimise(
+def optimise(
     optimisation: Optimisation, samples: Samples, partial: Path, device: torch.device, progress: bool
 ) -> EpochLog:
-    """Trains, from the last checkpoint if there is one, and leaves the network with its best weights."""
+    """Trains, from the last checkpoint if there is one, and leaves the network with its best weights.
+
+    Args:
+        optimisation: network, graphs and objective.
+        samples: the folds.
+        partial: the folder for log and checkpoints.
+        device: where to compute.
+        progress: show a progress bar.
+
+    Raises:
+        DivergedError: the validation error is no longer a number.
+    """
     settings, checkpoints = optimisation.settings, partial / "checkpoints"
     log = EpochLog(partial / "log.csv", settings.epochs, partial.stem, progress)
     training = EpochBatches(len(samples.at("training")), settings.batch_size, optimisation.seed)

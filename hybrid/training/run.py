@@ -11,14 +11,16 @@ import torch
 from hybrid.atomic import locked, write_text
 from hybrid.checkpoint import MODEL_FILE, load
 from hybrid.data.folder import CrystalFolder
+from hybrid.data.groups import formula_overlap
 from hybrid.errors import InputError
+from hybrid.graphs.composition import CompositionGraphs
 from hybrid.models.networks import PackedGraphs, get_network
 from hybrid.settings import RunSettings
 from hybrid.training.baselines import BASELINES
 from hybrid.training.fit import fit_frozen, fit_network
 from hybrid.training.results import Fitted, fold_metrics, write_predictions
 from hybrid.training.run_folder import discard_other_run, fingerprint, refuse_other_settings
-from hybrid.training.samples import Samples
+from hybrid.training.samples import COMPOSITION_ONLY, Samples
 
 FROZEN = "cgcnn+descriptors"
 
@@ -104,7 +106,8 @@ def _graphs(samples: Samples, settings: RunSettings) -> PackedGraphs | None:
     if settings.model.name in BASELINES:
         return None
     graphs = samples.folder.graphs(settings.graph, get_network(settings.model.name).graphs)
-    samples.refuse_single_rows(graphs.n_atoms, settings)
+    if not isinstance(graphs, CompositionGraphs):  # Roost has no batch normalisation
+        samples.refuse_single_rows(graphs.n_atoms, settings)
     return graphs
 
 
@@ -136,12 +139,21 @@ def base_of(settings: RunSettings) -> RunSettings:
     return settings.model_copy(update={"model": model})
 
 
+def _overlap(samples: Samples, settings: RunSettings) -> dict[str, float]:
+    """How much of the test set a model that sees formulas alone has seen in training."""
+    if settings.model.name not in COMPOSITION_ONLY:
+        return {}
+    formulas = samples.folder.graphs(settings.graph, CompositionGraphs).formulas()
+    return {"formula_overlap": formula_overlap(formulas, samples.folds)}
+
+
 def _report(samples: Samples, fitted: Fitted, settings: RunSettings, partial: Path) -> None:
     write_predictions(partial / "predictions.csv", samples, fitted.predictions)
     metrics = {
         "status": "done",
         "epochs": settings.trainer.epochs,
         **fitted.notes,
+        **_overlap(samples, settings),
         **samples.sizes(),
         **fold_metrics(samples, fitted.predictions, settings.task),
     }

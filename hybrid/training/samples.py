@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from hybrid.data.folder import CrystalFolder
-from hybrid.data.splits import FOLDS, random_split, read_split
+from hybrid.data.groups import GROUPINGS
+from hybrid.data.splits import FOLDS, grouped_split, random_split, read_split, thinned
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
@@ -16,6 +17,7 @@ from hybrid.settings import RunSettings
 from hybrid.training.objective import Classes, Numbers, Objective
 
 WITH_DESCRIPTORS = ("de-cgcnn", "cgcnn+descriptors", "de-alignn")
+COMPOSITION_ONLY = ("roost", "composition-forest")
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,16 @@ class Samples:
 
         Args:
             folder: crystals.
-            settings: name targets, descriptors and split.
-            folds: a fold for each crystal, instead of the settings' split.
+            settings: name targets, descriptors, split and the share of the training part.
+            folds: a fold for each crystal, instead of the settings' split and share.
 
         Raises:
             InputError: targets, descriptors or the split cannot be used.
         """
         if folds is None:
             folds = _split(folder, settings)
+            kept = thinned(folds, settings.training_share, settings.data_seed)
+            folder, folds = folder.take(kept), folds[kept]
         if settings.targets:
             targets = folder_descriptors(folder, settings.targets).rows(folder.ids).numpy()
         elif folder.targets is not None:
@@ -117,6 +121,19 @@ class Samples:
 
 
 def _split(folder: CrystalFolder, settings: RunSettings) -> np.ndarray:
+    if settings.grouping:
+        return _grouped_split(folder, settings)
     if isinstance(settings.split, str):
         return read_split(folder.path / "splits" / f"{settings.split}.csv", folder.ids, settings.data_seed)
     return random_split(len(folder), settings.split, settings.data_seed)
+
+
+def _grouped_split(folder: CrystalFolder, settings: RunSettings) -> np.ndarray:
+    if isinstance(settings.split, str):
+        raise InputError(
+            f"{folder.path}: splits/{settings.split}.csv is a split already; one by fractions can be grouped"
+        )
+    assert settings.grouping is not None
+    group_of = GROUPINGS[settings.grouping]
+    groups = [group_of(structure) for structure in folder.structures()]
+    return grouped_split(groups, settings.split, settings.data_seed)

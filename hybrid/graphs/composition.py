@@ -1,0 +1,109 @@
+"""Composition graphs, packed: the elements of a formula, each joined to all of them, itself among them.
+
+They are Roost's graphs (Goodall and Lee, Nature Communications 11, 6280, 2020). Elements are in the order of
+their atomic number, so that crystals of one reduced formula have the same graph to the last bit.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from pymatgen.core import Element, Structure
+from torch import Tensor
+
+from hybrid.atomic import atomic_file
+from hybrid.settings import GraphSettings
+
+N_NUMBERS = 128  # more than there are atomic numbers
+
+
+@dataclass(frozen=True)
+class CompositionBatch:
+    """Some crystals' compositions side by side, as Roost takes them."""
+
+    species: Tensor  # (n_elements,) atomic numbers
+    weights: Tensor  # (n_elements, 1) each element's share of its crystal's atoms
+    target: Tensor  # (n_edges,) the element that hears, ascending
+    source: Tensor  # (n_edges,) the element that is heard
+    of_element: Tensor  # (n_elements,) the crystal of each element, ascending
+
+
+@dataclass(frozen=True)
+class CompositionGraphs:
+    """All compositions of a data set, one after the other; edges are made with each batch."""
+
+    species: Tensor  # (n_elements,) atomic numbers, ascending within a crystal
+    weights: Tensor  # (n_elements,) each element's share of its crystal's atoms
+    n_elements: Tensor  # (n_crystals,)
+    first_element: Tensor  # (n_crystals,) position of each crystal's first element
+
+    @classmethod
+    def from_structures(
+        cls, structures: Iterable[Structure], _: GraphSettings | None = None
+    ) -> "CompositionGraphs":
+        """The composition of every structure; distances and the settings of their graph play no part."""
+        return cls.from_atoms([np.array(structure.atomic_numbers) for structure in structures])
+
+    @classmethod
+    def from_atoms(cls, atoms: list[np.ndarray], dtype: torch.dtype = torch.float32) -> "CompositionGraphs":
+        """The compositions of crystals from the atomic numbers (n_atoms,) of each one's atoms."""
+        crystal = np.repeat(np.arange(len(atoms)), [len(numbers) for numbers in atoms])
+        found, counts = np.unique(crystal * N_NUMBERS + np.concatenate(atoms), return_counts=True)
+        of_element, species = np.divmod(found, N_NUMBERS)
+        n_elements = torch.from_numpy(np.bincount(of_element, minlength=len(atoms)))
+        weights = counts / np.bincount(crystal, minlength=len(atoms))[of_element]
+        return cls(
+            torch.from_numpy(species),
+            torch.from_numpy(weights).to(dtype),
+            n_elements,
+            n_elements.cumsum(0) - n_elements,
+        )
+
+    def __len__(self) -> int:
+        return len(self.n_elements)
+
+    def batch(self, indices: Tensor) -> CompositionBatch:
+        """The graphs at `indices` (n_crystals,), on the device where the graphs are."""
+        n_elements = self.n_elements[indices]
+        first = n_elements.cumsum(0) - n_elements
+        crystals = torch.arange(len(indices), device=n_elements.device)
+        of_element = torch.repeat_interleave(crystals, n_elements)
+        elements = torch.arange(len(of_element), device=n_elements.device)
+        rows = elements + (self.first_element[indices] - first)[of_element]
+        n_edges = n_elements[of_element]  # out of and into each element
+        target = torch.repeat_interleave(elements, n_edges)
+        first_edge = n_edges.cumsum(0) - n_edges
+        place = torch.arange(len(target), device=n_elements.device) - first_edge[target]
+        source = place + first[of_element][target]
+        return CompositionBatch(
+            self.species[rows], self.weights[rows].unsqueeze(1), target, source, of_element
+        )
+
+    def formulas(self) -> list[str]:
+        """Each crystal's fractional formula, such as Na0.5 Cl0.5, which all of one reduced formula share."""
+        parts = [
+            f"{Element.from_Z(number).symbol}{weight:.6g}"
+            for number, weight in zip(self.species.tolist(), self.weights.tolist(), strict=True)
+        ]
+        ends = (self.first_element + self.n_elements).tolist()
+        return [
+            " ".join(parts[first:end]) for first, end in zip(self.first_element.tolist(), ends, strict=True)
+        ]
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "CompositionGraphs":
+        """The graphs on `device`, with weights in `dtype` if one is given."""
+        graphs = CompositionGraphs(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+        return graphs if dtype is None else replace(graphs, weights=graphs.weights.to(dtype))
+
+    def save(self, path: Path) -> None:
+        """Writes the graphs to one .npz file, atomically."""
+        with atomic_file(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **{f.name: getattr(self, f.name).numpy() for f in fields(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> "CompositionGraphs":
+        """Reads what `save` wrote."""
+        with np.load(path) as arrays:
+            return cls(**{f.name: torch.from_numpy(arrays[f.name]) for f in fields(cls)})

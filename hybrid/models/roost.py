@@ -1,0 +1,77 @@
+"""Roost (Goodall and Lee, Nature Communications 11, 6280, 2020) on packed composition graphs.
+
+What it knows of a crystal is its formula alone, so that polymorphs are all the same to it.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from hybrid.errors import InputError
+from hybrid.graphs.composition import CompositionBatch
+from hybrid.settings import ModelSettings
+
+try:
+    from aviary.roost.model import Roost as UpstreamRoost
+except ModuleNotFoundError as error:
+    raise InputError(
+        f"Roost needs the package aviary-models, and {error.name} is not there; "
+        "pip install --constraint constraints.txt '.[composition]' in this repository brings it"
+    ) from error
+
+
+class Roost(UpstreamRoost):
+    """Upstream's network: attention among the elements of a formula, then over them.
+
+    Parameters, their names and their initialisation are upstream's. As there, every target has an output
+    network of its own, and the element features, Matscholar's unless the settings say otherwise, are where
+    training begins.
+
+    Args:
+        model: sizes.
+        n_outputs: numbers a crystal, or classes; none: one number or two classes.
+        classification: log-probabilities of the classes instead of numbers.
+    """
+
+    def __init__(self, model: ModelSettings, n_outputs: int | None = None, classification: bool = False):
+        sizes = model.roost
+        n_outputs = n_outputs or (2 if classification else 1)
+        task = "classification" if classification else "regression"
+        n_targets = [n_outputs] if classification else [1] * n_outputs
+        super().__init__(
+            robust=False,
+            n_targets=n_targets,
+            task_dict={f"target {number}": task for number in range(len(n_targets))},
+            device="cpu",
+            elem_embedding=sizes.element_features,
+            elem_fea_len=sizes.elem_fea_len,
+            n_graph=sizes.n_graph,
+            elem_heads=sizes.heads,
+            cry_heads=sizes.heads,
+        )
+        self.classification = classification
+
+    @property
+    def atom_features(self) -> Tensor:
+        """The element features (largest Z + 1, n_features); rows of elements without any are zero."""
+        features: Tensor = self.elem_embedding.weight.detach()
+        return features
+
+    def forward(self, batch: CompositionBatch, descriptors: Tensor | None = None) -> Tensor:
+        """Outputs, or log-probabilities, (n_crystals, n_outputs).
+
+        Args:
+            batch: the crystals' compositions.
+            descriptors: none; Roost takes no descriptors.
+        """
+        outputs = super().forward(batch.weights, batch.species, batch.target, batch.source, batch.of_element)
+        rows = torch.cat(outputs, dim=1)
+        return F.log_softmax(rows, dim=1) if self.classification else rows
+
+    def represent(self, batch: CompositionBatch) -> Tensor:
+        """The crystals' learnt vectors, pooled over the elements, (n_crystals, elem_fea_len)."""
+        features = self.elem_embedding(batch.species)
+        vectors: Tensor = self.material_nn(
+            batch.weights, features, batch.target, batch.source, batch.of_element
+        )
+        return vectors

@@ -1,0 +1,398 @@
+"""Cv and U by a force field: sums over modes, supercells, jobs that stop and go on, and CHGNet itself."""
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pymatgen.core import Lattice, Structure
+from scipy.constants import R, atomic_mass, eV, h, k
+
+from hybrid.data.folder import ATOM_INIT, read_folder, write_folder
+from hybrid.errors import InputError
+from hybrid.experiments import force_field as jobs
+from hybrid.experiments import force_field_tables, plan
+from hybrid.experiments.force_field import Calculation, collect, compute_part, read_table
+from hybrid.experiments.force_field_record import compared
+from hybrid.experiments.spec import ForceFieldScale, Spec
+from hybrid.models.force_field import (
+    CHGNetForces,
+    ForceFieldSettings,
+    TooLargeError,
+    resolved,
+    supercell_size,
+    thermal,
+)
+from hybrid.models.oscillators import heat_capacities, internal_energies
+from hybrid.settings import RunSettings
+
+SMALL = ForceFieldSettings(shortest_image=5.0, mesh_length=25.0, displacement=0.01)
+
+
+# --- sums over modes ---
+
+
+def test_one_mode_has_einsteins_heat_capacity():
+    x = h * 5e12 / (k * 300)
+    einstein = x**2 * np.exp(x) / (np.exp(x) - 1) ** 2
+    assert heat_capacities(np.array([5.0])) == pytest.approx(R * einstein)
+    energy = R * 300 / 1000 * (x / 2 + x / (np.exp(x) - 1))
+    assert internal_energies(np.array([5.0])) == pytest.approx(energy)
+
+
+def test_a_soft_mode_is_classical_and_a_hard_one_frozen():
+    assert heat_capacities(np.array([0.0, 1e-6, 1e4])) == pytest.approx([R, R, 0], abs=1e-9)
+    zero_point = h * 1e16 / 2 * 6.02214076e23 / 1000
+    assert internal_energies(np.array([0.0, 1e4])) == pytest.approx([R * 0.3, zero_point])
+
+
+def test_imaginary_modes_by_each_rule():
+    frequencies, weights = np.array([-2.0, -0.01, 3.0]), np.array([1.0, 1.0, 1.0])
+    kept, counts = resolved(frequencies, weights, "left out")
+    assert kept.tolist() == [0.01, 3.0]
+    assert counts.sum() == 2
+    assert resolved(frequencies, weights, "magnitude")[0].tolist() == [2.0, 0.01, 3.0]
+    assert resolved(frequencies, weights, "classical")[0].tolist() == [0.0, 0.01, 3.0]
+
+
+# --- phonons of a crystal of springs ---
+
+
+class Springs:
+    """Springs between nearest neighbours of a given distance.
+
+    Args:
+        length: Å, at rest.
+        stiffness: eV/Å².
+    """
+
+    def __init__(self, length: float, stiffness: float):
+        self.length, self.stiffness, self.n_calls = length, stiffness, 0
+
+    def __call__(self, structures: Sequence[Structure]) -> list[np.ndarray]:
+        self.n_calls += 1
+        return [self._forces(structure) for structure in structures]
+
+    def _forces(self, structure: Structure) -> np.ndarray:
+        forces = np.zeros((len(structure), 3))
+        for i, neighbours in enumerate(structure.get_all_neighbors(1.15 * self.length)):
+            for site in neighbours:
+                bond = site.coords - structure[i].coords
+                distance = np.linalg.norm(bond)
+                forces[i] += self.stiffness * (distance - self.length) * bond / distance
+        return forces
+
+
+def fcc_springs(stiffness: float) -> Springs:
+    return Springs(3.61 / np.sqrt(2), stiffness)
+
+
+def test_a_crystal_of_springs_has_the_heat_capacity_of_its_mean_square_frequency(Cu):
+    # twelve springs an atom: the mean of ω² over its three modes is 4 k/m
+    stiffness = 0.5
+    mean_square = 4 * stiffness * eV / 1e-20 / (63.546 * atomic_mass)
+    x2 = mean_square * (h / (2 * np.pi) / (k * 300)) ** 2
+    found = thermal(Cu, SMALL, fcc_springs(stiffness))
+    assert found.cv == pytest.approx(3 * R * (1 - x2 / 12), rel=1e-3)
+    assert found.u == pytest.approx(3 * R * 0.3 * (1 + x2 / 12), rel=1e-3)
+    assert found.imaginary == 0
+    assert found.lowest > -0.01
+    assert found.n_displacements == 1  # the rest is symmetry
+
+
+def test_a_cell_of_two_has_twice_the_heat_capacity(Cu):
+    single = thermal(Cu, SMALL, fcc_springs(2.0))
+    double = thermal(Cu * (2, 1, 1), SMALL, fcc_springs(2.0))
+    assert (double.cv, double.u) == pytest.approx((2 * single.cv, 2 * single.u), rel=1e-3)
+
+
+def test_springs_that_push_make_every_mode_imaginary(Cu):
+    by_rule = {
+        rule: thermal(Cu, SMALL.model_copy(update={"imaginary": rule}), fcc_springs(-0.5))
+        for rule in ("left out", "magnitude", "classical")
+    }
+    stable = thermal(Cu, SMALL, fcc_springs(0.5))
+    assert by_rule["magnitude"].imaginary > 0.99
+    assert by_rule["magnitude"].cv == pytest.approx(stable.cv, rel=1e-3)
+    assert by_rule["classical"].cv == pytest.approx(3 * R, rel=1e-3)
+    assert by_rule["left out"].cv < 0.3  # J/(mol K): what is left are the modes around 0
+
+
+# --- supercells ---
+
+
+@pytest.mark.parametrize(
+    "lattice",
+    [
+        Lattice.cubic(3.0),
+        Lattice(np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) * 1.8),
+        Lattice([[9.0, 0, 0], [8.5, 5.0, 0], [0, 0, 4.0]]),
+        Lattice.from_parameters(4, 5, 11, 70, 80, 62),
+    ],
+)
+def test_no_image_is_nearer_than_asked_for(lattice):
+    size = supercell_size(Structure(lattice, ["Cu"], [[0, 0, 0]]), 10.0)
+    shifts = np.array(np.meshgrid(*[range(-4, 5)] * 3)).reshape(3, -1).T
+    lengths = np.linalg.norm(shifts @ (size[:, None] * lattice.matrix), axis=1)
+    assert np.sort(lengths)[1] >= 10 - 1e-3
+    assert (size <= np.ceil(10 / np.array(lattice.abc)) + 2).all()
+
+
+def test_a_cell_of_twice_the_length_is_repeated_half_as_often(Cu):
+    assert supercell_size(Cu, 10.0).tolist() == [4, 4, 4]
+    assert supercell_size(Cu * (2, 1, 1), 10.0).tolist() == [2, 4, 4]
+
+
+def test_a_supercell_over_the_limit_is_refused_before_anything_is_computed(Cu):
+    springs = fcc_springs(1.0)
+    with pytest.raises(TooLargeError, match="supercell has 8 atoms, more than 7"):
+        thermal(Cu, SMALL, springs, max_supercell=7)
+    assert springs.n_calls == 0
+    assert thermal(Cu, SMALL, springs, max_supercell=8).n_supercell == 8
+
+
+def test_what_goes_wrong_is_one_sentence(Cu):
+    def broken(structures):
+        raise ValueError("3 isolated\natoms")
+
+    with pytest.raises(InputError, match="no phonons: 3 isolated atoms"):
+        thermal(Cu, SMALL, broken)
+    with pytest.raises(InputError, match="not a number"):
+        thermal(Cu, SMALL, lambda structures: [np.full((len(s), 3), np.nan) for s in structures])
+
+
+@pytest.mark.parametrize("package", ["chgnet", "phonopy"])
+def test_a_missing_package_is_named_with_what_brings_it(monkeypatch, Cu, package):
+    for module in list(sys.modules):
+        if module.split(".")[0] == package:
+            monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(InputError, match=rf"{package} is not installed; pip install .*force-field"):
+        thermal(Cu, SMALL, CHGNetForces() if package == "chgnet" else fcc_springs(1.0))
+
+
+# --- jobs ---
+
+
+@pytest.fixture
+def calculation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calculation:
+    """Copper at ten lattice constants, of which four are test crystals, one of them in a huge cell."""
+    if not ATOM_INIT.exists():
+        pytest.skip("upstream has not been fetched")
+    fcc = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) / 2
+    crystals = []
+    for i in range(10):
+        crystal = Structure(Lattice(fcc * (3.6 + 0.01 * i)), ["Cu"], [[0, 0, 0]])
+        crystals.append((f"x{i}", crystal * (6, 1, 1) if i == 7 else crystal, 24.0 * (6 if i == 7 else 1)))
+    folds = {f"x{i}": "training" if i < 3 else "validation" if i < 6 else "test" for i in range(10)}
+    write_folder(tmp_path / "data", crystals, {"target": "Cv", "unit": "J/(mol-cell K)"}, {"authors": folds})
+    monkeypatch.setattr(jobs, "dataset_folder", lambda _: read_folder(tmp_path / "data"))
+    monkeypatch.setattr(jobs, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(jobs, "PARTS", 1)
+    settings = {"phonon-cv": RunSettings(split="authors")}
+    return Calculation("phonon", settings, SMALL, ForceFieldScale(max_supercell=20), "cpu")
+
+
+class Stretched(Springs):
+    """Springs that are at rest in each crystal, and a sign that stops the work."""
+
+    def __init__(self, stop_after: int | None = None, fails_on: float | None = None):
+        super().__init__(2.6, 1.0)
+        self.stop_after, self.fails_on = stop_after, fails_on
+
+    def __call__(self, structures: Sequence[Structure]) -> list[np.ndarray]:
+        if self.n_calls == self.stop_after:
+            raise KeyboardInterrupt
+        volume = structures[0].volume / len(structures[0])
+        self.length = (4 * volume) ** (1 / 3) / np.sqrt(2)
+        if self.fails_on and abs(self.length * np.sqrt(2) - self.fails_on) < 1e-3:
+            raise RuntimeError("bond graph")
+        return super().__call__(structures)
+
+
+def test_a_calculation_lists_every_test_crystal_with_what_became_of_it(calculation):
+    compute_part(calculation, 0, Stretched(fails_on=3.68))
+    rows = read_table(collect(calculation))
+    assert {identity: row["status"] for identity, row in rows.items()} == {
+        "x6": "done",
+        "x7": "too large",
+        "x8": "failed",
+        "x9": "done",
+    }
+    assert rows["x8"]["note"] == "no phonons: bond graph"
+    assert "more than 20" in rows["x7"]["note"]
+    assert rows["x6"]["cv"] == pytest.approx(23.5, abs=1)
+    assert rows["x6"]["formula"] == "Cu"
+    assert not calculation.parts[0].parent.exists()
+
+
+def test_a_killed_job_repeats_no_crystal(calculation):
+    first = Stretched(stop_after=2)
+    with pytest.raises(KeyboardInterrupt):
+        compute_part(calculation, 0, first)
+    with pytest.raises(InputError, match=r"0\.jsonl: is not there yet"):
+        collect(calculation)
+    second = Stretched()
+    compute_part(calculation, 0, second)
+    assert (first.n_calls, second.n_calls) == (2, 1)
+    assert len(read_table(collect(calculation))) == 4
+    third = Stretched()
+    compute_part(calculation, 0, third)
+    assert third.n_calls == 0
+
+
+def test_parts_share_the_crystals_out(calculation, monkeypatch):
+    monkeypatch.setattr(jobs, "PARTS", 3)
+    springs = Stretched()
+    for part in range(3):
+        compute_part(calculation, part, springs)
+    assert list(read_table(collect(calculation))) == ["x6", "x7", "x8", "x9"]
+    assert springs.n_calls == 3
+    with pytest.raises(InputError, match="has parts 0 to 2; there is no part 3"):
+        compute_part(calculation, 3, springs)
+
+
+def test_the_smallest_are_chosen_by_the_supercell(calculation):
+    few = Calculation("phonon", calculation.runs, SMALL, ForceFieldScale(smallest=3), "quick")
+    assert sorted(jobs.crystals_of(few)) == ["x6", "x8", "x9"]
+    assert len(few.parts) == 1
+
+
+def test_another_setting_is_another_calculation(calculation):
+    other = Calculation(
+        "phonon", calculation.runs, SMALL.model_copy(update={"relax": True}), calculation.size, "cpu"
+    )
+    assert other.name != calculation.name
+
+
+# --- record and figure ---
+
+
+def write_predictions(run: plan.Run, rows: dict[str, tuple[str, float, float]]) -> None:
+    run.folder.mkdir(parents=True)
+    (run.folder / "metrics.json").write_text("{}")
+    with (run.folder / "predictions.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("id", "fold", "target", "prediction"))
+        writer.writerows((identity, *row) for identity, row in rows.items())
+
+
+@pytest.fixture
+def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict], Path]:
+    """The rows of a record: a force field right on two of three test crystals, a network right on the third."""
+    for module in (jobs, plan):
+        monkeypatch.setattr(module, "RESULTS", tmp_path)
+    spec = Spec.model_validate(
+        {
+            "experiment": "umlff",
+            "caption": "Cv",
+            "drawing": "force-field",
+            "metric": "mae_over_mad",
+            "parts": [{"datasets": ["phonon-cv"], "networks": ["cgcnn"], "seeds": [0]}],
+            "force_field": {"sets": {"phonon": ["phonon-cv"]}, "scales": {"cpu": {}}},
+            "paper": [{"dataset": "phonon-cv", "network": "chgnet", "mae_over_mad": 0.1298, "source": "SI"}],
+        }
+    )
+    (run,) = plan.planned(spec, "cpu")
+    folds = {"a": ("training", 1.0, 1.0)}
+    tested = {"b": ("test", 10.0, 12.0), "c": ("test", 20.0, 23.0), "d": ("test", 60.0, 60.0)}
+    write_predictions(run, folds | tested)
+    (calculation,) = jobs.calculations(spec, "cpu")
+    calculation.table.parent.mkdir(parents=True)
+    blank = {name: "" for name in jobs.COLUMNS}
+    done = {"status": "done", "u": 1, "n_atoms": 2, "n_supercell": 8, "cpu_seconds": 2, "formula": "Cu"}
+    with calculation.table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, jobs.COLUMNS)
+        writer.writeheader()
+        writer.writerow({**blank, **done, "id": "b", "cv": 10, "imaginary": 0})
+        writer.writerow({**blank, **done, "id": "c", "cv": 21, "imaginary": 0.2})
+        writer.writerow({**blank, "id": "d", "status": "too large", "note": "it has 999"})
+    network = {
+        "dataset": "phonon-cv",
+        "dataset_label": "Cv per cell",
+        "target": "Cv",
+        "descriptor": None,
+        "unit": "J",
+        "network": "cgcnn",
+        "network_label": "CGCNN",
+        "model": "cgcnn",
+        "pooling": "mean",
+        "variant": "paper",
+        "panel": "",
+        "seed": 0,
+        "metrics": {"mae_over_mad": 0.1},
+        "paper": None,
+        "status": "done",
+        "note": "",
+    }
+    predictions = tmp_path / "umlff.predictions.csv"
+    return compared(spec, "cpu", [run], [network], predictions), predictions
+
+
+def test_force_field_and_network_are_compared_on_the_same_crystals(recorded):
+    (force_field, network), predictions = recorded
+    assert force_field["metrics"]["mae"] == pytest.approx(0.5)
+    assert force_field["metrics"]["mae_over_mad"] == pytest.approx(0.1)
+    assert network["metrics"]["mae"] == pytest.approx(2.5)
+    assert force_field["n_test"] == network["n_test"] == 2
+    assert network["whole_test_part"] == {"mae_over_mad": 0.1}
+    assert force_field["paper"] == {"mae_over_mad": 0.1298, "says": "", "source": "SI"}
+    assert force_field["force_field"]["too_large"] == ["d"]
+    assert force_field["force_field"]["n_unstable"] == 1
+    with predictions.open(newline="") as file:
+        assert [row["id"] for row in csv.DictReader(file)] == ["b", "c"]
+
+
+def test_tables_and_figure_are_drawn_from_the_record(recorded, tmp_path):
+    rows, _ = recorded
+    record = {"caption": "Cv", "scale": "cpu", "rows": rows, "hardware": {"processor": "a machine"}}
+    force_field_tables.umlff(tmp_path / "umlff", json.loads(json.dumps(record)))
+    table = (tmp_path / "umlff.md").read_text()
+    assert "| Cv per cell | CHGNet |" in table
+    assert "0.1298" in table
+    assert "trained on the Materials Project" in table
+    assert (tmp_path / "umlff.png").stat().st_size > 10_000
+    assert "| 3 | 3 | 2 | 1 | 0 | 1 |" in (tmp_path / "umlff-calculations.md").read_text()
+
+
+# --- CHGNet ---
+
+
+@pytest.fixture(scope="module")
+def chgnet() -> CHGNetForces:
+    pytest.importorskip("chgnet")
+    pytest.importorskip("phonopy")
+    return CHGNetForces()
+
+
+@pytest.mark.slow
+def test_forces_are_those_that_chgnet_gives_itself(chgnet, NaCl):
+    NaCl.perturb(0.1)
+    ours = chgnet([NaCl, NaCl * (1, 1, 1)])
+    theirs = chgnet.network.predict_structure(NaCl, task="ef")["f"]
+    assert np.abs(theirs).max() > 0.1
+    for forces in ours:
+        assert forces == pytest.approx(theirs, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_silicon(chgnet, Si):
+    # measured: 19.8 J/(mol K) an atom at 298 K
+    found = thermal(Si, ForceFieldSettings(), chgnet)
+    assert found.cv == pytest.approx(2 * 19.8, rel=0.1)
+    assert found.imaginary < 0.01
+
+
+@pytest.mark.slow
+def test_small_displacements_meet_a_cusp(chgnet):
+    """In LiZnAs, with atoms in straight lines, force constants from 0.01 Å are far from those from 0.05 Å."""
+    fcc = Lattice(np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) * 5.98 / 2)
+    crystal = Structure(fcc, ["Li", "Zn", "As"], [[0.5] * 3, [0] * 3, [0.25] * 3])
+    near, far = (
+        thermal(crystal, ForceFieldSettings(displacement=distance), chgnet) for distance in (0.01, 0.05)
+    )
+    assert near.imaginary > 0.1
+    assert far.imaginary < 0.01

@@ -1,0 +1,236 @@
+"""Learning curves: nested training sets, the runs shared with the tables, and drawings from records."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hybrid.data.folder import ATOM_INIT, read_folder
+from hybrid.data.registry import get_dataset
+from hybrid.data.splits import thinned
+from hybrid.errors import InputError
+from hybrid.experiments import questions, spec
+from hybrid.experiments.plan import Run, planned
+from hybrid.experiments.spec import load_networks, load_spec, run_settings
+from hybrid.figures.learning_curve import curves, gains
+from hybrid.settings import ModelSettings, RunSettings, TrainerSettings
+from hybrid.training.run import train
+from hybrid.training.samples import Samples
+
+SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
+
+needs_elements = pytest.mark.skipif(not ATOM_INIT.exists(), reason="upstream has not been fetched")
+
+
+# --- the crystals that stay ---
+
+
+@given(st.integers(1, 60), st.integers(0, 1000))
+def test_smaller_training_sets_are_parts_of_larger_ones(n_training: int, seed: int) -> None:
+    folds = np.repeat(np.array(["validation", "training", "test"], dtype=object), [5, n_training, 7])
+    kept = [set(thinned(folds, share, seed).tolist()) for share in SHARES]
+    others = set(np.flatnonzero(folds != "training").tolist())
+    for share, smaller, larger in zip(SHARES, kept, [*kept[1:], kept[-1]], strict=True):
+        assert others <= smaller <= larger
+        assert len(smaller - others) == max(1, round(share * n_training))
+
+
+def test_the_whole_training_set_is_left_as_it_is_and_in_order() -> None:
+    folds = np.array(["test", "training", "validation", "training"])
+    assert thinned(folds, 1.0, 3).tolist() == [0, 1, 2, 3]
+
+
+def test_the_data_seed_draws_the_share() -> None:
+    folds = np.array(["training"] * 40 + ["validation"] * 5 + ["test"] * 5)
+    assert thinned(folds, 0.4, 0).tolist() == thinned(folds, 0.4, 0).tolist()
+    assert thinned(folds, 0.4, 0).tolist() != thinned(folds, 0.4, 1).tolist()
+
+
+@needs_elements
+def test_validation_and_test_crystals_stay_the_same(crystal_folder: Callable[..., Path]) -> None:
+    folder = read_folder(crystal_folder(40))
+    whole, half, little = (
+        Samples.of(folder, RunSettings(split=(0.6, 0.2, 0.2), training_share=share, data_seed=2))
+        for share in (1.0, 0.5, 0.1)
+    )
+    for samples in (half, little):
+        assert samples.ids("validation") == whole.ids("validation")
+        assert samples.ids("test") == whole.ids("test")
+    assert set(little.ids("training")) < set(half.ids("training")) < set(whole.ids("training"))
+    assert [len(samples.ids("training")) for samples in (whole, half, little)] == [24, 12, 2]
+    by_id = dict(zip(folder.ids, folder.targets, strict=True))
+    assert half.targets[:, 0].tolist() == [by_id[identity] for identity in half.folder.ids]
+
+
+@needs_elements
+def test_what_is_left_out_is_not_learnt_from(crystal_folder: Callable[..., Path], tmp_path: Path) -> None:
+    folder = read_folder(crystal_folder(20))
+    settings = RunSettings(
+        model=ModelSettings(name="mean-baseline"), split=(0.6, 0.2, 0.2), training_share=0.25
+    )
+    metrics = train(folder, settings, tmp_path / "run", progress=False)
+    assert (metrics["n_training"], metrics["n_validation"], metrics["n_test"]) == (3, 4, 4)
+    samples = Samples.of(folder, settings)
+    with (tmp_path / "run" / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == samples.folder.ids
+    assert float(rows[0]["prediction"]) == pytest.approx(samples.targets[samples.at("training")].mean())
+
+
+# --- runs ---
+
+
+def names_of(experiment: str) -> set[str]:
+    return {run.name for run in planned(load_spec(experiment), "cpu")}
+
+
+def test_finished_runs_keep_their_names() -> None:
+    """Names of runs whose results are committed, or that tables share."""
+    assert names_of("figure3e") == {
+        "chains-short-cgcnn-seed0-2ac24b00",
+        "chains-short-cgcnn-seed1-6be2fbd3",
+        "chains-short-cgcnn-seed2-eeae8ada",
+    }
+    assert {
+        "phonon-cv-cgcnn-seed0-dfbdea81",
+        "phonon-cv-de-cgcnn-sum-seed0-039aa211",
+        "phonon-cv-forest-seed0-7e9b0f54",
+    } <= names_of("table2")
+
+
+def test_on_all_training_crystals_the_runs_are_those_of_the_tables() -> None:
+    runs = planned(load_spec("learning-curve"), "cpu")
+    shared = {run.name for run in runs if run.settings.training_share == 1}
+    assert len(shared) == 2 * (5 + 3)
+    assert shared <= names_of("table1") | names_of("table2")
+    others = {run.name for run in runs} - shared
+    assert len(others) <= 60
+    assert not others & (names_of("table1") | names_of("table2"))
+
+
+def test_another_share_is_another_run() -> None:
+    network, dataset, size = load_networks()["cgcnn"], get_dataset("elastic-k"), spec.Size(epochs=3)
+    settings = [run_settings(network, dataset, size, 0, training_share=share) for share in SHARES]
+    runs = [Run("elastic-k", "cgcnn", "", "paper", "cpu", chosen) for chosen in settings]
+    assert len({run.name for run in runs}) == len(SHARES)
+
+
+def test_frozen_vectors_come_from_a_network_that_saw_the_same_crystals() -> None:
+    model = ModelSettings(name="cgcnn+descriptors")
+    settings = RunSettings(model=model, trainer=TrainerSettings(epochs=3), training_share=0.2)
+    base = Run("phonon-cv", "cgcnn+descriptors", "", "paper", "cpu", settings).base
+    assert base is not None
+    assert base.settings.training_share == 0.2
+
+
+@pytest.mark.parametrize("share", [0, 1.5, -0.1])
+def test_shares_that_are_none(share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in spec.EXPERIMENTS.glob("*.yaml"):
+        (tmp_path / path.name).write_text(path.read_text())
+    changed = (
+        (tmp_path / "learning-curve.yaml").read_text().replace("[0.1, 0.2, 0.4, 0.7, 1.0]", f"[{share}]")
+    )
+    (tmp_path / "learning-curve.yaml").write_text(changed)
+    monkeypatch.setattr(spec, "EXPERIMENTS", tmp_path)
+    with pytest.raises(InputError, match=r"learning-curve\.yaml: parts\.0\.training_shares\.0: Input should"):
+        load_spec("learning-curve")
+
+
+# --- drawn from records ---
+
+
+def row(network: str, share: float, seed: int, error: float, **changes: Any) -> dict[str, Any]:
+    return {
+        "panel": "",
+        "dataset": "phonon-cv",
+        "dataset_label": "Cv per cell",
+        "target": "Cv",
+        "unit": "J",
+        "network": network,
+        "network_label": network.upper(),
+        "model": "forest" if network == "forest" else network.removesuffix("-sum"),
+        "pooling": None if network == "forest" else "sum" if network.endswith("sum") else "mean",
+        "variant": "tuned",
+        "descriptor": None,
+        "paper": None,
+        "grouping": None,
+        "training_share": share,
+        "seed": seed,
+        "epochs": 3,
+        "n_train": round(1000 * share),
+        "status": "done",
+        "note": "",
+        "metrics": {"mae": 50 * error, "mae_over_mad": error, "r2": 0.1},
+        **changes,
+    }
+
+
+@pytest.fixture
+def record() -> dict[str, Any]:
+    rows = []
+    for share in (1.0, 0.1, 0.4):  # in no order
+        for seed in (0, 1):
+            wobble = 0.01 * (2 * seed - 1)
+            rows += [
+                row("cgcnn", share, seed, 0.4 * share**-0.25 + wobble),
+                row("de-cgcnn", share, seed, 0.1 * share**-0.5 + wobble),
+                row("forest", share, seed, 0.2 + wobble),
+            ]
+    rows[0] |= {"status": "diverged", "metrics": {}}
+    del rows[0]["n_train"]
+    return {
+        "experiment": "learning-curve",
+        "scale": "cpu",
+        "caption": "Errors",
+        "metric": "mae_over_mad",
+        "rows": rows,
+    }
+
+
+def test_curves_go_from_few_crystals_to_many(record: dict[str, Any]) -> None:
+    plain, hybrid, _ = curves(record)
+    assert hybrid.sizes.tolist() == [100, 400, 1000]
+    assert hybrid.errors == pytest.approx([0.1 * share**-0.5 for share in (0.1, 0.4, 1)])
+    assert hybrid.exponent == pytest.approx(0.5)
+    assert plain.errors[-1] == pytest.approx(0.41)  # the seed that diverged is left out
+
+
+def test_the_gain_is_against_the_same_network_without_descriptors(record: dict[str, Any]) -> None:
+    drawn = curves(record)
+    plain, hybrid, forest = drawn
+    assert gains(hybrid, drawn)[0.1] == pytest.approx(1 - 0.1 * 0.1**-0.5 / (0.4 * 0.1**-0.25))
+    assert gains(plain, drawn) == gains(forest, drawn) == {}
+
+
+def test_one_size_has_no_exponent(record: dict[str, Any]) -> None:
+    record["rows"] = [r for r in record["rows"] if r["training_share"] == 1]
+    assert np.isnan(curves(record)[1].exponent)
+
+
+def test_table_and_figure_come_from_the_record(record: dict[str, Any], tmp_path: Path) -> None:
+    questions.learning_curve(tmp_path / "learning-curve", record)
+    with (tmp_path / "learning-curve.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert len(table) == 9
+    first = next(line for line in table if line["network"] == "DE-CGCNN")
+    assert (first["share of training"], first["training crystals"]) == ("10 %", "100")
+    assert first["MAE/MAD (seeds)"] == "0.306, 0.326"
+    assert first["gain by descriptors"] == "56 %"
+    diverged = next(
+        line for line in table if line["network"] == "CGCNN" and line["share of training"] == "100 %"
+    )
+    assert diverged["MAE/MAD (seeds)"] == "0.410, diverged"
+    with (tmp_path / "learning-curveb.csv").open() as file:
+        assert [line["exponent"] for line in csv.DictReader(file)][1] == "0.50"
+    assert (tmp_path / "learning-curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_record_without_results_says_what_to_run(record: dict[str, Any], tmp_path: Path) -> None:
+    record["rows"] = [{**r, "status": "diverged", "metrics": {}} for r in record["rows"]]
+    with pytest.raises(InputError, match="`make learning-curve SCALE=cpu` trains the networks"):
+        questions.learning_curve(tmp_path / "learning-curve", record)

@@ -1,0 +1,120 @@
+"""The search for training settings: what is tried, what is counted, what is kept."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pymatgen.core import Structure
+
+from hybrid.data.folder import read_folder, write_folder
+from hybrid.experiments import search as searching
+from hybrid.experiments.search import load_search, search, trial_settings
+from hybrid.experiments.spec import Size, load_networks
+from hybrid.paths import RESULTS
+
+
+@pytest.fixture
+def small_search(tmp_path: Path, NaCl: Structure, Si: Structure, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A search of two networks on 24 strained crystals, with results in the folder that is returned."""
+    rng = np.random.default_rng(0)
+    crystals = []
+    for number, strain in enumerate(rng.uniform(-0.05, 0.05, 24)):
+        crystal = (NaCl if number % 2 else Si).copy()
+        crystal.apply_strain(strain)
+        crystals.append((f"crystal-{number:02d}", crystal, float(len(crystal) * (1 + strain))))
+    write_folder(tmp_path / "crystals", crystals, {})
+    loaded = load_search().model_copy(
+        update={
+            "networks": ("cgcnn", "cgcnn-sum"),
+            "scales": {"smoke": searching.Effort(epochs=1, trials=3)},
+        }
+    )
+    split = {"split": (0.5, 0.25, 0.25)}
+    of_search = searching.trial_settings
+    monkeypatch.setattr(searching, "load_search", lambda: loaded)
+    monkeypatch.setattr(searching, "dataset_folder", lambda _: read_folder(tmp_path / "crystals"))
+    monkeypatch.setattr(searching, "RESULTS", tmp_path)
+    monkeypatch.setattr(
+        searching, "trial_settings", lambda *given: of_search(*given).model_copy(update=split)
+    )
+    return tmp_path / "smoke"
+
+
+def test_every_network_has_the_same_number_of_trials_and_begins_alike(small_search: Path) -> None:
+    table = search("smoke", progress=False)
+    record = json.loads(table.with_suffix(".json").read_text())
+    for network in ("cgcnn", "cgcnn-sum"):
+        trials = [trial for trial in record["trials"] if trial["network"] == network]
+        assert [trial["trial"] for trial in trials] == [0, 1, 2]
+        assert trials[0]["settings"] == {
+            name: value for name, value in load_search().first.items() if name != searching.DESCRIPTOR_LIMIT
+        }
+        chosen = [trial for trial in trials if trial["chosen"]]
+        assert chosen == [min(trials, key=lambda trial: trial["validation_mae_over_mad"])]
+    assert table.read_text().count("chosen") == 2
+
+
+def test_a_stopped_search_goes_on(small_search: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = []
+
+    def stop_at_third(*arguments: object, **options: object) -> dict[str, object]:
+        done.append(1)
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        return of_training(*arguments, **options)
+
+    of_training = searching.train
+    monkeypatch.setattr(searching, "train", stop_at_third)
+    with pytest.raises(KeyboardInterrupt):
+        search("smoke", progress=False)
+    table = search("smoke", progress=False)
+    assert len(done) == 7  # six trials, one of them begun twice
+    finished = table.read_text()
+    assert search("smoke", progress=False).read_text() == finished
+    assert len(done) == 7
+
+
+def test_a_diverged_trial_counts_and_is_never_chosen(
+    small_search: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverge_once(folder: object, settings: object, *arguments: object, **options: object) -> object:
+        if settings.trainer.learning_rate == 0.005:  # type: ignore[attr-defined]
+            raise searching.DivergedError("training diverged")
+        return of_training(folder, settings, *arguments, **options)
+
+    of_training = searching.train
+    monkeypatch.setattr(searching, "train", diverge_once)
+    record = json.loads(search("smoke", progress=False).with_suffix(".json").read_text())
+    first = [trial for trial in record["trials"] if trial["trial"] == 0]
+    assert [trial["status"] for trial in first] == ["diverged", "diverged"]
+    assert not any(trial["chosen"] for trial in first)
+    assert len(record["trials"]) == 6
+
+
+def test_the_error_is_that_of_validation(small_search: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def better_on_test(*_: object, **__: object) -> dict[str, object]:
+        found.append(1)
+        scores = {"validation": {"mae_over_mad": len(found)}, "test": {"mae_over_mad": -len(found)}}
+        return {**scores, "train_seconds": 1.0, "best_epoch": 1}
+
+    found: list[int] = []
+    monkeypatch.setattr(searching, "train", better_on_test)
+    record = json.loads(search("smoke", progress=False).with_suffix(".json").read_text())
+    assert [trial["trial"] for trial in record["trials"] if trial["chosen"]] == [0, 0]
+
+
+def test_tuned_networks_have_the_chosen_settings() -> None:
+    searched, networks = load_search(), load_networks()
+    record = json.loads((RESULTS / "cpu" / "search.json").read_text())
+    chosen = {trial["network"]: trial["settings"] for trial in record["trials"] if trial["chosen"]}
+    assert set(chosen) == set(searched.networks)
+    size = Size(epochs=1)
+    for network, settings in chosen.items():
+        tuned = trial_settings(searched, networks[f"{network}-tuned"], size, {})
+        expected = trial_settings(searched, networks[network], size, settings)
+        assert tuned.model == expected.model
+        for name in ("optimiser", "loss", "schedule", "batch_size", "gradient_clip"):
+            assert getattr(tuned.trainer, name) == getattr(expected.trainer, name)
+        for name in ("learning_rate", "weight_decay"):
+            assert getattr(tuned.trainer, name) == pytest.approx(getattr(expected.trainer, name), rel=0.03)
