@@ -282,7 +282,7 @@ def write_predictions(run: plan.Run, rows: dict[str, tuple[str, float, float]]) 
 
 @pytest.fixture
 def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict], Path]:
-    """The rows of a record: a force field right on two of three test crystals, a network right on the third."""
+    """The rows of a record: the force field has a result for two of three test crystals."""
     for module in (jobs, plan):
         monkeypatch.setattr(module, "RESULTS", tmp_path)
     spec = Spec.model_validate(
@@ -302,7 +302,7 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict
     write_predictions(run, folds | tested)
     (calculation,) = jobs.calculations(spec, "cpu")
     calculation.table.parent.mkdir(parents=True)
-    blank = {name: "" for name in jobs.COLUMNS}
+    blank = dict.fromkeys(jobs.COLUMNS, "")
     done = {"status": "done", "u": 1, "n_atoms": 2, "n_supercell": 8, "cpu_seconds": 2, "formula": "Cu"}
     with calculation.table.open("w", newline="") as file:
         writer = csv.DictWriter(file, jobs.COLUMNS)

@@ -11,9 +11,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -171,8 +169,7 @@ def compute_part(calculation: Calculation, part: int, forces: Forces | None = No
     if out.exists() or calculation.table.exists():
         return
     if forces is None:
-        with redirect_stdout(StringIO()):  # it greets
-            forces = CHGNetForces(calculation.settings.weights)
+        forces = CHGNetForces(calculation.settings.weights)
     crystals = list(crystals_of(calculation).items())[part::n_parts]
     cache = LineCache(out.with_suffix(".lines"))
     for identity, structure in tqdm(crystals, desc=f"{calculation.name} {part}", unit="crystal"):

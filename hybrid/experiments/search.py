@@ -104,9 +104,12 @@ def search(scale: str, progress: bool = True) -> Path:
     studies, networks = {}, load_networks()
     for name in searched.networks:
         space = searched.space_of(networks[name])
-        study = optuna.create_study(study_name=name, storage=storage, load_if_exists=True)
+        if name in optuna.get_all_study_names(storage):
+            study = optuna.load_study(study_name=name, storage=storage)
+        else:
+            study = optuna.create_study(study_name=name, storage=storage, load_if_exists=True)
+            study.enqueue_trial({key: searched.first[key] for key in space}, skip_if_exists=True)
         study.sampler = optuna.samplers.TPESampler(n_startup_trials=STARTUP_TRIALS, seed=len(study.trials))
-        study.enqueue_trial({key: searched.first[key] for key in space}, skip_if_exists=True)
         missing = effort.trials - _counted(study)
         if missing > 0:
             folder = dataset_folder(searched.dataset)

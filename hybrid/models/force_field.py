@@ -14,8 +14,10 @@ depend on the displacement. The labels' own rule leaves imaginary modes out, whi
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -121,8 +123,9 @@ def thermal(
     if max_supercell is not None and n_supercell > max_supercell:
         raise TooLargeError(f"its supercell has {n_supercell} atoms, more than {max_supercell}")
     try:
-        cell = relax(structure) if relax and settings.relax else structure
-        frequencies, weights, n_displacements = _modes(cell, settings, forces)
+        with _silence():
+            cell = relax(structure) if relax and settings.relax else structure
+            frequencies, weights, n_displacements = _modes(cell, settings, forces)
     except (ValueError, RuntimeError, ArithmeticError, np.linalg.LinAlgError) as error:
         raise InputError(f"no phonons: {' '.join(str(error).split())}") from error
     if not np.isfinite(frequencies).all():
@@ -197,15 +200,13 @@ def _phonopy(structure: Structure, settings: ForceFieldSettings) -> "Phonopy":
         scaled_positions=structure.frac_coords,
     )
     size = supercell_size(structure, settings.shortest_image)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that the supercell is less symmetric is allowed for
-        return Phonopy(
-            cell,
-            supercell_matrix=np.diag(size),
-            primitive_matrix=np.eye(3),
-            symprec=settings.symprec,
-            log_level=0,
-        )
+    return Phonopy(
+        cell,
+        supercell_matrix=np.diag(size),
+        primitive_matrix=np.eye(3),
+        symprec=settings.symprec,
+        log_level=0,
+    )
 
 
 def _as_structure(cell: Any) -> Structure:
@@ -224,12 +225,12 @@ class CHGNetForces:
 
     def __init__(self, weights: str = "0.3.0"):
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with _silence():
                 from chgnet.model import CHGNet
         except ImportError as error:
             raise _missing("chgnet") from error
-        self.network = CHGNet.load(model_name=weights, use_device="cpu", verbose=False).eval()
+        with _silence():
+            self.network = CHGNet.load(model_name=weights, use_device="cpu", verbose=False).eval()
         for parameter in self.network.parameters():
             parameter.requires_grad_(False)
 
@@ -259,13 +260,19 @@ class CHGNetForces:
         """The structure with cell and atoms relaxed to 0.005 eV/Å."""
         from chgnet.model import StructOptimizer
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            done = StructOptimizer(model=self.network, use_device="cpu").relax(
-                structure.copy(), fmax=0.005, steps=500, verbose=False
-            )
+        done = StructOptimizer(model=self.network, use_device="cpu").relax(
+            structure.copy(), fmax=0.005, steps=500, verbose=False
+        )
         relaxed: Any = done["final_structure"]
         return Structure(relaxed.lattice, structure.species, relaxed.frac_coords)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Without CHGNet's greetings, and without warnings that a supercell has less symmetry than the crystal."""
+    with redirect_stdout(StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def _missing(package: str) -> InputError:
