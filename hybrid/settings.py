@@ -147,7 +147,12 @@ PAPER = {
 
 
 def recipe(model: ModelSettings, recipes: dict[tuple[str, str], Recipe] = TUNED) -> Recipe:
-    """The recipe for a model, or for the nearest that has any: without descriptors, with mean pooling."""
+    """The recipe for a model, or for the nearest that has any: without descriptors, with mean pooling.
+
+    Raises:
+        InputError: no such pooling.
+    """
+    get_pooling(model.pooling)
     plain = model.name.removeprefix("de-").removesuffix("+descriptors")
     for key in ((model.name, model.pooling), (plain, model.pooling), (plain, "mean")):
         if key in recipes:
