@@ -44,7 +44,7 @@ def train_on_folder(options: argparse.Namespace) -> None:
         )
     except ValidationError as error:
         first = error.errors()[0]
-        option = str(first["loc"][0]).replace("_", "-")
+        option = next(part for part in reversed(first["loc"]) if isinstance(part, str)).replace("_", "-")
         option = "model" if option == "name" else option
         raise InputError(f"--{option} {first['input']}: {first['msg']}") from error
     folder = read_folder(options.folder, targets=not settings.targets, skip_bad=options.skip_bad)

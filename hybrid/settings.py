@@ -5,6 +5,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from hybrid.readout import get_pooling
+
 
 class Settings(BaseModel):
     """A block of settings: unchangeable once made, no unknown keys."""

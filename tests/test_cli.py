@@ -178,6 +178,7 @@ def test_an_unknown_pooling_is_one_sentence_without_traceback(crystal_folder: Ca
         ("--learning-rate", "-1"),
         ("--gradient-clip", "0"),
         ("--n-conv", "0"),
+        ("--hidden", "0"),
         ("--radius", "-3"),
         ("--max-neighbours", "0"),
         ("--n-structures", "2"),

@@ -172,7 +172,7 @@ def _not_trained(spec: Spec, scale: str) -> list[NotRun]:
     return [
         NotRun(
             label=get_dataset(dataset).label,
-            reason=f"not trained yet at this scale: {', '.join(labels)}",
+            reason=f"not trained yet at this scale: {'; '.join(labels)}",
             panel=panel,
         )
         for (dataset, panel), labels in networks.items()

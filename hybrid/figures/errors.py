@@ -1,5 +1,6 @@
 """Errors relative to MAD, a row a dataset and a mark a model: Tables 1, 2 and S1 as a picture."""
 
+from textwrap import shorten
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -11,6 +12,7 @@ from hybrid.figures.style import COLOURS, PAGE, SMALL, new_figure, styled
 
 ROW = 7.5  # mm
 TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+NOTE = 110  # characters
 SPREAD = 0.55  # of a row, over which its models are spread
 
 
@@ -33,7 +35,13 @@ def draw(record: dict[str, Any]) -> Figure:
         if said:
             axes.plot(said, y, "D", color="white", markeredgecolor=bar.colour, markersize=3.5)
     for y, row in enumerate(missing, start=len(datasets)):
-        axes.text(0.021, y, f"not run: {row['note']}", va="center", fontsize=SMALL - 0.5)
+        axes.text(
+            0.021,
+            y,
+            shorten(f"not run: {row['note']}", NOTE, placeholder=" …"),
+            va="center",
+            fontsize=SMALL - 0.5,
+        )
     for y in range(len(labels) - 1):
         axes.axhline(y + 0.5, color=COLOURS["image"], linewidth=0.4)
     axes.set_xscale("log")
