@@ -185,7 +185,7 @@ def _at_other_scales(spec: Spec, scale: str) -> list[NotRun]:
     return [
         NotRun(
             label=", ".join(networks[name].label for name in part.networks),
-            reason=f"not run at scale {scale}, only at {', '.join(part.scales)}",
+            reason=f"only at scale {' and '.join(part.scales)}",
             panel=part.panel,
         )
         for part in spec.parts
