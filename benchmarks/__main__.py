@@ -73,7 +73,11 @@ COMPARISONS = (
         f"{GRAPHS}; theirs: _load_item, the original path",
     ),
     Comparison(
-        "alignn_graphs", "crystals", "alignn-graphs", "alignn-graphs", f"graphs and line graphs of {N_GRAPHS} crystals"
+        "alignn_graphs",
+        "crystals",
+        "alignn-graphs",
+        "alignn-graphs",
+        f"graphs and line graphs of {N_GRAPHS} crystals",
     ),
     Comparison(
         "alignn_train_step_fp32",

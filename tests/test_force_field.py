@@ -119,6 +119,7 @@ def test_springs_that_push_make_every_mode_imaginary(Cu):
     assert by_rule["magnitude"].cv == pytest.approx(stable.cv, rel=1e-3)
     assert by_rule["classical"].cv == pytest.approx(3 * R, rel=1e-3)
     assert by_rule["left out"].cv < 0.3  # J/(mol K): what is left are the modes around 0
+    assert by_rule["left out"].cv_magnitude == pytest.approx(stable.cv, rel=1e-3)
 
 
 # --- supercells ---
@@ -263,7 +264,7 @@ def test_the_smallest_are_chosen_by_the_supercell(calculation):
 
 def test_another_setting_is_another_calculation(calculation):
     other = Calculation(
-        "phonon", calculation.runs, SMALL.model_copy(update={"relax": True}), calculation.size, "cpu"
+        "phonon", calculation.runs, SMALL.model_copy(update={"relax": False}), calculation.size, "cpu"
     )
     assert other.name != calculation.name
 
@@ -307,8 +308,8 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict
     with calculation.table.open("w", newline="") as file:
         writer = csv.DictWriter(file, jobs.COLUMNS)
         writer.writeheader()
-        writer.writerow({**blank, **done, "id": "b", "cv": 10, "imaginary": 0})
-        writer.writerow({**blank, **done, "id": "c", "cv": 21, "imaginary": 0.2})
+        writer.writerow({**blank, **done, "id": "b", "cv": 10, "cv_magnitude": 10, "imaginary": 0})
+        writer.writerow({**blank, **done, "id": "c", "cv": 21, "cv_magnitude": 25, "imaginary": 0.2})
         writer.writerow({**blank, "id": "d", "status": "too large", "note": "it has 999"})
     network = {
         "dataset": "phonon-cv",
@@ -342,6 +343,7 @@ def test_force_field_and_network_are_compared_on_the_same_crystals(recorded):
     assert force_field["paper"] == {"mae_over_mad": 0.1298, "says": "", "source": "SI"}
     assert force_field["force_field"]["too_large"] == ["d"]
     assert force_field["force_field"]["n_unstable"] == 1
+    assert force_field["force_field"]["magnitude"]["mae"] == pytest.approx(2.5)
     with predictions.open(newline="") as file:
         assert [row["id"] for row in csv.DictReader(file)] == ["b", "c"]
 
@@ -355,7 +357,7 @@ def test_tables_and_figure_are_drawn_from_the_record(recorded, tmp_path):
     assert "0.1298" in table
     assert "trained on the Materials Project" in table
     assert (tmp_path / "umlff.png").stat().st_size > 10_000
-    assert "| 3 | 3 | 2 | 1 | 0 | 1 |" in (tmp_path / "umlff-calculations.md").read_text()
+    assert "| 3 | 3 | 2 | 1 | 0 | 1 | 0.100 | 0.500 |" in (tmp_path / "umlff-calculations.md").read_text()
 
 
 # --- CHGNet ---
@@ -381,7 +383,7 @@ def test_forces_are_those_that_chgnet_gives_itself(chgnet, NaCl):
 @pytest.mark.slow
 def test_silicon(chgnet, Si):
     # measured: 19.8 J/(mol K) an atom at 298 K
-    found = thermal(Si, ForceFieldSettings(), chgnet)
+    found = thermal(Si, ForceFieldSettings(), chgnet, chgnet.relax)
     assert found.cv == pytest.approx(2 * 19.8, rel=0.1)
     assert found.imaginary < 0.01
 

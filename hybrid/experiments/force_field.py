@@ -47,6 +47,8 @@ COLUMNS = (
     "status",
     "cv",
     "u",
+    "cv_magnitude",
+    "u_magnitude",
     "n_atoms",
     "n_supercell",
     "n_displacements",

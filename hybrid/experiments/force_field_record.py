@@ -86,9 +86,9 @@ def _row(
     stable = [identity for identity in done if asked[identity]["imaginary"] < UNSTABLE]
     seconds = [asked[identity]["cpu_seconds"] for identity in done]
 
-    def metrics(ids: list[str]) -> dict[str, float]:
+    def metrics(ids: list[str], column: str = quantity) -> dict[str, float]:
         return regression_metrics(
-            np.array([targets[i] for i in ids]), np.array([asked[i][quantity] for i in ids])
+            np.array([targets[i] for i in ids]), np.array([asked[i][column] for i in ids])
         )
 
     return {
@@ -122,6 +122,7 @@ def _row(
             "too_large": sorted(i for i, row in asked.items() if row["status"] == TOO_LARGE),
             "failed": {i: row["note"] for i, row in asked.items() if row["status"] == FAILED},
             "n_unstable": len(done) - len(stable),
+            "magnitude": metrics(done, f"{quantity}_magnitude"),
             "stable": metrics(stable) if len(stable) > 1 else None,
             "cpu_seconds_median": float(np.median(seconds)),
             "cpu_seconds": float(np.sum(seconds)),

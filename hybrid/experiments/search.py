@@ -202,7 +202,7 @@ def _write(stem: Path, scale: str, searched: Search, studies: dict[str, optuna.S
     write_text(stem.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
     write_table(
         stem,
-        f"{effort.trials} trials a network, each of {effort.epochs} epochs on {searched.dataset} with seed 0; "
+        f"{effort.trials} trials a network, each of {effort.epochs} epochs on {searched.dataset}, seed 0; "
         "the validation error alone decides.",
         ("network", "trial", *(name.split(".")[1] for name in searched.space), "validation MAE/MAD", ""),
         [

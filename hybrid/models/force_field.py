@@ -8,9 +8,10 @@ wave vectors. No correction for the splitting of longitudinal and transverse opt
 
 The defaults are chosen on training crystals alone. The displacement is larger than the usual 0.01 Å: CHGNet's
 energy has a cusp where three atoms stand in a line, as in many simple crystals, so that force constants from
-small displacements have the wrong size and even the wrong sign. Imaginary modes count with |ν|: they are
-mostly modes that the force field makes too soft, and every crystal keeps its 3N modes; Cv and U then hardly
-depend on the displacement. The labels' own rule leaves imaginary modes out, which `imaginary` can be set to.
+small displacements have the wrong size and even the wrong sign. Cells are relaxed first, as the phonons are
+those of the force field's own minimum. Imaginary modes are left out of the sums, as they are of the labels'.
+They are mostly modes that CHGNet makes too soft, so that this hides a part of its error in Cv, which too soft
+modes raise; Cv and U with such modes at |ν| are therefore given as well.
 """
 
 import warnings
@@ -55,16 +56,16 @@ class ForceFieldSettings(Settings):
         30.0, gt=0, description="Å: the mesh has this length over that of a lattice vector points along it"
     )
     symprec: float = Field(0.01, gt=0, description="Å: symmetry to this tolerance saves displacements")
-    relax: bool = Field(False, description="relax cell and atoms with the force field first")
+    relax: bool = Field(True, description="relax cell and atoms with the force field first")
     imaginary: Literal["left out", "magnitude", "classical"] = Field(
-        "magnitude",
+        "left out",
         description="what stands for an imaginary mode: nothing, a mode of the same |ν|, or one of ν = 0",
     )
 
 
 def describe(settings: ForceFieldSettings) -> str:
     """The settings in words, as records name them."""
-    cell = "relaxed with it" if settings.relax else "unrelaxed"
+    cell = "relaxed" if settings.relax else "unrelaxed"
     return (
         f"{cell}, images {settings.shortest_image:g} Å away, displacement {settings.displacement:g} Å, "
         f"imaginary modes {RULES[settings.imaginary]}"
@@ -82,6 +83,8 @@ class Thermal:
     Attributes:
         cv: J/(mol K), a mole of cells.
         u: with the zero-point energy, kJ/mol of cells.
+        cv_magnitude: Cv with imaginary modes at |ν|.
+        u_magnitude: U with them.
         n_atoms: in the cell.
         n_supercell: atoms in the supercell.
         n_displacements: supercells of which forces were computed.
@@ -91,6 +94,8 @@ class Thermal:
 
     cv: float
     u: float
+    cv_magnitude: float
+    u_magnitude: float
     n_atoms: int
     n_supercell: int
     n_displacements: int
@@ -111,7 +116,7 @@ def thermal(
         structure: the cell that the values are of, best a reduced one.
         settings: all of them.
         forces: the force field.
-        relax: relaxes a cell; needed if the settings ask for it.
+        relax: relaxes a cell, if the settings ask for it; none: cells stay as they are.
         max_supercell: atoms that the supercell may have; none: any number.
 
     Raises:
@@ -125,7 +130,7 @@ def thermal(
     try:
         with _silence():
             cell = relax(structure) if relax and settings.relax else structure
-            frequencies, weights, n_displacements = _modes(cell, settings, forces)
+            frequencies, weights, n_displacements = _modes(cell, size, settings, forces)
     except (ValueError, RuntimeError, ArithmeticError, np.linalg.LinAlgError) as error:
         raise InputError(f"no phonons: {' '.join(str(error).split())}") from error
     if not np.isfinite(frequencies).all():
@@ -134,6 +139,8 @@ def thermal(
     return Thermal(
         cv=float(heat_capacities(kept) @ kept_weights),
         u=float(internal_energies(kept) @ kept_weights),
+        cv_magnitude=float(heat_capacities(np.abs(frequencies)) @ weights),
+        u_magnitude=float(internal_energies(np.abs(frequencies)) @ weights),
         n_atoms=len(structure),
         n_supercell=n_supercell,
         n_displacements=n_displacements,
@@ -173,10 +180,10 @@ def resolved(frequencies: np.ndarray, weights: np.ndarray, imaginary: str) -> tu
 
 
 def _modes(
-    structure: Structure, settings: ForceFieldSettings, forces: Forces
+    structure: Structure, size: np.ndarray, settings: ForceFieldSettings, forces: Forces
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Frequencies (n_modes,) in THz, how many of the cell's modes each is, and the displacements' number."""
-    phonons = _phonopy(structure, settings)
+    phonons = _phonopy(structure, size, settings.symprec)
     phonons.generate_displacements(distance=settings.displacement)
     displaced = [_as_structure(cell) for cell in phonons.supercells_with_displacements or ()]
     phonons.forces = np.array(forces(displaced))
@@ -188,7 +195,7 @@ def _modes(
     return mesh.frequencies.ravel(), weights, len(displaced)
 
 
-def _phonopy(structure: Structure, settings: ForceFieldSettings) -> "Phonopy":
+def _phonopy(structure: Structure, size: np.ndarray, symprec: float) -> "Phonopy":
     try:
         from phonopy import Phonopy
         from phonopy.structure.atoms import PhonopyAtoms
@@ -199,12 +206,11 @@ def _phonopy(structure: Structure, settings: ForceFieldSettings) -> "Phonopy":
         cell=structure.lattice.matrix,
         scaled_positions=structure.frac_coords,
     )
-    size = supercell_size(structure, settings.shortest_image)
     return Phonopy(
         cell,
         supercell_matrix=np.diag(size),
         primitive_matrix=np.eye(3),
-        symprec=settings.symprec,
+        symprec=symprec,
         log_level=0,
     )
 
@@ -269,9 +275,9 @@ class CHGNetForces:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Without CHGNet's greetings, and without warnings that a supercell has less symmetry than the crystal."""
+    """Without CHGNet's greetings and warnings that a supercell has less symmetry than the crystal."""
     with redirect_stdout(StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("ignore")
         yield
 
 
