@@ -247,6 +247,14 @@ def test_a_finished_run_is_not_trained_again(
     assert {path.name for path in tmp_path.iterdir()} == {"crystals", "run"}
 
 
+def test_a_run_folder_that_lost_its_metrics_is_trained_anew(folder: CrystalFolder, tmp_path: Path) -> None:
+    first = run(folder, tmp_path / "run")
+    (tmp_path / "run" / "metrics.json").unlink()  # as a workflow does that is stopped
+    again = run(folder, tmp_path / "run")
+    assert again["test"] == first["test"]
+    assert {path.name for path in tmp_path.iterdir()} == {"crystals", "run"}
+
+
 # --- no leakage ---
 
 

@@ -68,6 +68,8 @@ def train(
                 _report(samples, fitted, settings, partial)
                 shutil.rmtree(partial / "checkpoints")
                 (partial / "lock").unlink()
+                if (out / "settings.json").exists():  # a stopped workflow takes metrics.json away
+                    shutil.rmtree(out)
                 partial.replace(out)
     metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text())
     return metrics
