@@ -97,15 +97,17 @@ def _kinds(
     species: np.ndarray, lengths: np.ndarray, bonds: Bonds, angles: Angles, tolerance: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Colour refinement: atoms, bonds and angles by kind, until another round splits none."""
-    by_cosine = _bins(angles.cosines, tolerance)
+    by_cosine = _hash(_hash(_bins(angles.cosines, tolerance)))  # once more than bonds: products tell them apart
     by_atom, by_bond = _numbered(species), _bins(lengths, tolerance)
+    first_met = np.searchsorted(angles.second, np.arange(len(lengths)))
     found, before = (by_atom.max(), by_bond.max()), None
     while found != before:
-        met = _multisets(_hash(by_cosine, by_bond[angles.first]), angles.second, len(lengths))
+        met = np.add.reduceat(by_cosine * _hash(by_bond)[angles.first], first_met)
         by_bond = _numbered(_hash(by_bond, by_atom[bonds.source], by_atom[bonds.target], met))
         by_atom = _numbered(_hash(by_atom, _multisets(_hash(by_bond), bonds.target, len(species))))
         found, before = (by_atom.max(), by_bond.max()), found
-    return by_atom, by_bond, _numbered(_hash(by_bond[angles.first], by_bond[angles.second], by_cosine))
+    ends = _hash(by_bond)
+    return by_atom, by_bond, _hash(ends[angles.first], ends[angles.second], by_cosine)
 
 
 def _bins(values: np.ndarray, tolerance: float) -> np.ndarray:
