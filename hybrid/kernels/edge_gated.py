@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import BatchNorm1d
+from torch.nn import functional as F
 
 from hybrid.graphs.line_graph import Links
 from hybrid.kernels.compiler import compiled
@@ -83,7 +84,10 @@ class _Normalised:
     def of(
         cls, rows: Tensor, share: Tensor, total: Tensor, norm: BatchNorm1d, totals: Tensor
     ) -> "_Normalised":
-        """From the shared sums (2, n_features) of row - first row and its square; updates the running ones."""
+        """From the weighted sums (2, n_features) of row - first row and its square.
+
+        Updates the running statistics in training.
+        """
         if norm.training:
             mean, variance = totals[0] + rows[0], (totals[1] - totals[0].square()).clamp_min(0)
             update_running_statistics(norm, mean, variance * (total / (total - 1)))
@@ -94,9 +98,7 @@ class _Normalised:
         inverse_std = (variance + norm.eps).rsqrt()
         scale = norm.weight * inverse_std
         shift = norm.bias - mean * scale
-        return cls(
-            rows, share, mean, inverse_std, scale.to(rows.dtype), shift.to(rows.dtype), norm.training
-        )
+        return cls(rows, share, mean, inverse_std, scale.to(rows.dtype), shift.to(rows.dtype), norm.training)
 
     def pointers(self) -> tuple[Any, Any]:
         """The rows and the normalisation as the kernels take them."""
@@ -112,13 +114,13 @@ class _Normalised:
     def backward(self, library: ctypes.CDLL, gradient: Tensor) -> "_Gradients":
         """From the gradient of what `activate` returns."""
         totals = torch.empty(2, self.rows.shape[1], dtype=torch.float64)
-        library.activate_backward_statistics(
-            _work(self.rows), *self.pointers(), _at(gradient), _at(totals)
-        )
+        library.activate_backward_statistics(_work(self.rows), *self.pointers(), _at(gradient), _at(totals))
         d_gamma = (totals[1] - (self.mean - self.rows[0]) * totals[0]) * self.inverse_std
         slope = self.inverse_std * d_gamma * self.training
         constant = totals[0] * self.training - self.mean * slope
-        return _Gradients(self, *(tensor.to(gradient.dtype) for tensor in (d_gamma, totals[0], constant, slope)))
+        return _Gradients(
+            self, *(tensor.to(gradient.dtype) for tensor in (d_gamma, totals[0], constant, slope))
+        )
 
 
 @dataclass(frozen=True)
@@ -170,13 +172,15 @@ class EdgeGated:
     ) -> tuple[Tensor, Tensor]:
         """Upstream's edge-gated convolution; see `hybrid.models.alignn`."""
         linears = (layer.src_gate, layer.dst_gate, layer.dst_update, layer.src_update)
-        biases = (layer.src_gate.bias, layer.dst_gate.bias + layer.edge_gate.bias, *(l.bias for l in linears[2:]))
+        bias = torch.cat([linear.bias for linear in linears])
+        width = len(layer.edge_gate.bias)
+        at_targets = F.pad(layer.edge_gate.bias, (width, 2 * width))  # where the edges' own bias is added
         new_nodes, new_edges = _Convolution.apply(  # type: ignore[no-untyped-call]
             self.library,
             nodes,
             edges,
             torch.cat([linear.weight for linear in linears]),
-            torch.cat(biases),
+            bias + at_targets,
             layer.edge_gate.weight,
             layer.bn_nodes.weight,
             layer.bn_nodes.bias,
@@ -239,9 +243,7 @@ class _Convolution(torch.autograd.Function):
         m = edges @ edge_weight.T
         weights, means, combined = (torch.empty_like(nodes) for _ in range(3))
         totals = torch.empty(2, m.shape[1], dtype=torch.float64)
-        library.gate(
-            _work(m), _links(links), *map(_at, (projected, m, weights, means, combined, totals))
-        )
+        library.gate(_work(m), _links(links), *map(_at, (projected, m, weights, means, combined, totals)))
         of_edges = _Normalised.of(m, links.share, links.total, layer.bn_edges, totals)
         totals = _statistics(library, combined, links.node_share)
         of_nodes = _Normalised.of(combined, links.node_share, links.node_total, layer.bn_nodes, totals)
