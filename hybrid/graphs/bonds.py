@@ -7,6 +7,8 @@ from pymatgen.core import Structure
 
 SHORTEST = 0.15  # Å; upstream takes two atoms at less than this for one
 LATTICE_DECIMALS = 5  # of lattice vectors in Å, which upstream's library rounds
+SPARE = 2.0  # atoms in the first sphere searched, on average, over the neighbours wanted
+GROWTH = 1.25  # of the sphere's radius from one search to the next
 MARGIN = 1e-3  # Å by which the search reaches further than needed, well above rounding errors
 
 
@@ -24,7 +26,7 @@ class Angles:
     """Directed edges of the line graph, from a bond into an atom to another bond out of it."""
 
     first: np.ndarray  # (n_angles,) bond
-    second: np.ndarray  # (n_angles,) bond
+    second: np.ndarray  # (n_angles,) bond, ascending
     cosines: np.ndarray  # (n_angles,) of the angle at the atom; 1 where the second bond goes back
 
 
@@ -39,60 +41,76 @@ def bonds_of(structure: Structure, max_neighbours: int, radius: float) -> Bonds:
     Args:
         structure: a crystal.
         max_neighbours: how many neighbours an atom has at least.
-        radius: in Å, where the search for them begins; it grows until there are enough.
+        radius: in Å, the furthest that the search for them begins with; it grows until there are enough.
     """
-    centres, neighbours, images = _nearest(structure, max_neighbours, radius)
+    crystal = _Crystal.of(structure)
+    centres, neighbours, images = _nearest(crystal, structure, max_neighbours, radius)
     swapped = neighbours < centres
-    ends = np.where(swapped, neighbours, centres), np.where(swapped, centres, neighbours)
+    start, end = np.where(swapped, neighbours, centres), np.where(swapped, centres, neighbours)
     shifts = np.where(swapped[:, None], -images, images)
-    one_way = np.unique(np.column_stack([*ends, shifts]), axis=0)
-    start, end, shifts = one_way[:, 0], one_way[:, 1], one_way[:, 2:]
-    places = structure.frac_coords
-    vectors = (places[end] + shifts - places[start]) @ _rounded(structure)
+    one_way = np.unique(_numbers(start, end, *shifts.T), return_index=True)[1]
+    start, end, shifts = start[one_way], end[one_way], shifts[one_way]
+    vectors = (crystal.places[end] + shifts - crystal.places[start]) @ crystal.rounded
     return Bonds(
         np.concatenate([start, end]), np.concatenate([end, start]), np.concatenate([vectors, -vectors])
     )
 
 
+@dataclass(frozen=True)
+class _Crystal:
+    places: np.ndarray  # (n_atoms, 3) fractional
+    lattice: np.ndarray  # (3, 3) in Å
+    rounded: np.ndarray  # (3, 3) in Å, the lattice as upstream's library keeps it
+
+    @classmethod
+    def of(cls, structure: Structure) -> "_Crystal":
+        lattice = structure.lattice.matrix
+        return cls(structure.frac_coords, lattice, np.around(lattice, LATTICE_DECIMALS))
+
+
+def _numbers(*columns: np.ndarray) -> np.ndarray:
+    """Whole numbers (n,) in the order of the rows of whole numbers, equal where they are equal."""
+    numbers = np.zeros_like(columns[0])
+    for column in columns:
+        first = column.min()
+        numbers = numbers * (column.max() - first + 1) + (column - first)
+    return numbers
+
+
 def _nearest(
-    structure: Structure, max_neighbours: int, radius: float
+    crystal: _Crystal, structure: Structure, max_neighbours: int, radius: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pairs (centre, neighbour, image of the neighbour's cell) of whole shells."""
+    n_atoms = len(crystal.places)
+    sphere = SPARE * max_neighbours * structure.volume / n_atoms
+    radius = min(radius, (3 * sphere / (4 * np.pi)) ** (1 / 3))
     counts = np.zeros(1, dtype=np.int64)
     while counts.min() < max_neighbours:
         centres, neighbours, images, _ = structure.get_neighbor_list(radius + MARGIN)
         images = images.round().astype(np.int64)
-        distances = _distances(structure, centres, neighbours, images)
-        counts = np.bincount(centres[(distances > SHORTEST) & (distances < radius)], minlength=len(structure))
-        radius *= 1.5
+        distances = _distances(crystal, centres, neighbours, images)
+        counts = np.bincount(centres[(distances > SHORTEST) & (distances < radius)], minlength=n_atoms)
+        radius *= GROWTH
     order = np.lexsort((distances, centres))
     order = order[distances[order] > SHORTEST]
     centres, neighbours, images = centres[order], neighbours[order], images[order]
     distances = distances[order]
-    first = np.searchsorted(centres, np.arange(len(structure)))
+    first = np.searchsorted(centres, np.arange(n_atoms))
     kept = distances <= distances[first + max_neighbours - 1][centres]
     return centres[kept], neighbours[kept], images[kept]
 
 
 def _distances(
-    structure: Structure, centres: np.ndarray, neighbours: np.ndarray, images: np.ndarray
+    crystal: _Crystal, centres: np.ndarray, neighbours: np.ndarray, images: np.ndarray
 ) -> np.ndarray:
     """In upstream's order of operations: places from the rounded lattice, images of cells from the exact one.
 
     Each image is multiplied with the lattice by itself, since a product of matrices may round otherwise.
     """
-    cells, cell_of = np.unique(images, axis=0, return_inverse=True)
-    origins = np.matmul(cells[:, None].astype(float), structure.lattice.matrix)[:, 0]
-    places = structure.frac_coords @ _rounded(structure)
-    distances: np.ndarray = (
-        np.sum((origins[cell_of] + places[neighbours] - places[centres]) ** 2, axis=-1) ** 0.5
-    )
+    origins = np.matmul(images[:, None].astype(float), crystal.lattice)[:, 0]
+    places = crystal.places @ crystal.rounded
+    distances: np.ndarray = np.sum((origins + places[neighbours] - places[centres]) ** 2, axis=-1) ** 0.5
     return distances
-
-
-def _rounded(structure: Structure) -> np.ndarray:
-    """The lattice as upstream's library keeps it, (3, 3) in Å."""
-    return np.around(structure.lattice.matrix, LATTICE_DECIMALS)
 
 
 def angles_of(bonds: Bonds, n_atoms: int) -> Angles:
@@ -106,6 +124,6 @@ def angles_of(bonds: Bonds, n_atoms: int) -> Angles:
     first = by_target[first_into[bonds.source[second]] + rank]
     other = first != second
     first, second = first[other], second[other]
-    lengths = np.linalg.norm(bonds.vectors, axis=1)
-    products = -np.einsum("ij,ij->i", bonds.vectors[first], bonds.vectors[second])
-    return Angles(first, second, np.clip(products / (lengths[first] * lengths[second]), -1, 1))
+    directions = bonds.vectors / np.linalg.norm(bonds.vectors, axis=1)[:, None]
+    cosines = -np.einsum("ij,ij->i", directions[first], directions[second])
+    return Angles(first, second, np.minimum(np.maximum(cosines, -1), 1))

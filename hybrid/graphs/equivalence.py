@@ -50,7 +50,7 @@ def merge_equivalent(
     else:
         atom_kinds, bond_kinds, angle_kinds = _kinds(species, lengths, bonds, angles, tolerance)
     atom_kind = _Kinds.of(atom_kinds)
-    bond_kind = _Kinds.of(bond_kinds, along=atom_kinds[bonds.target])
+    bond_kind = _Kinds.of(bond_kinds, along=atom_kind.label[bonds.target])
     angle_kind = _Kinds.of(angle_kinds, along=bond_kind.label[angles.second])
     return MergedGraph(
         species[atom_kind.example],
@@ -76,16 +76,14 @@ class _Kinds:
 
     @classmethod
     def of(cls, kinds: np.ndarray, along: np.ndarray | None = None) -> "_Kinds":
-        """Numbers kinds by `along` (n,), which is one number for all of a kind, then as they are."""
-        _, example, label, count = np.unique(
-            kinds, return_index=True, return_inverse=True, return_counts=True
-        )
-        if along is None:
-            return cls(label, example, count)
-        order = np.argsort(along[example], kind="stable")
-        place = np.empty_like(order)
-        place[order] = np.arange(len(order))
-        return cls(place[label], example[order], count[order])
+        """Numbers kinds (n,) by `along` (n,), if it is given, then as they are numbered."""
+        if along is not None:
+            kinds = along * (kinds.max() + 1) + kinds
+        order = np.argsort(kinds, kind="stable")
+        first = np.append(True, np.diff(kinds[order]) != 0)
+        label = np.empty_like(order)
+        label[order] = np.cumsum(first) - 1
+        return cls(label, order[first], np.diff(np.append(np.flatnonzero(first), len(order))))
 
     def mean(self, values: np.ndarray) -> np.ndarray:
         """(n_kinds,) means of values (n,)."""
@@ -97,15 +95,17 @@ def _kinds(
     species: np.ndarray, lengths: np.ndarray, bonds: Bonds, angles: Angles, tolerance: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Colour refinement: atoms, bonds and angles by kind, until another round splits none."""
-    by_cosine = _bins(angles.cosines, tolerance)
+    bins = _bins(angles.cosines, tolerance)
+    by_cosine = _hash(_hash(np.arange(bins.max() + 1)))[bins]  # twice, for a product to tell them from bonds
     by_atom, by_bond = _numbered(species), _bins(lengths, tolerance)
+    first_met = np.searchsorted(angles.second, np.arange(len(lengths)))
     found, before = (by_atom.max(), by_bond.max()), None
     while found != before:
-        met = _multisets(_hash(by_cosine, by_bond[angles.first]), angles.second, len(lengths))
+        met = np.add.reduceat(by_cosine * _hash(by_bond)[angles.first], first_met)
         by_bond = _numbered(_hash(by_bond, by_atom[bonds.source], by_atom[bonds.target], met))
         by_atom = _numbered(_hash(by_atom, _multisets(_hash(by_bond), bonds.target, len(species))))
         found, before = (by_atom.max(), by_bond.max()), found
-    return by_atom, by_bond, _numbered(_hash(by_bond[angles.first], by_bond[angles.second], by_cosine))
+    return by_atom, by_bond, by_bond[angles.first] * (bins.max() + 1) + bins
 
 
 def _bins(values: np.ndarray, tolerance: float) -> np.ndarray:

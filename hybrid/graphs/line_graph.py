@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from pymatgen.core import Structure
 from torch import Tensor
+from torch.nn import functional as F
 
 from hybrid.atomic import atomic_file
 from hybrid.graphs.bonds import angles_of, bonds_of
@@ -34,10 +35,13 @@ class Links:
     node_share: Tensor  # (n_nodes,) floating point: how much of all nodes each stands for
     total: Tensor  # () floating point: how many edges there are
     node_total: Tensor  # () floating point: how many nodes there are
+    first_node: Tensor  # (n_crystals + 1,) position of the first node of each crystal, and how many there are
 
     @classmethod
-    def of(cls, source: Tensor, target: Tensor, edges_of_kind: Tensor, nodes_of_kind: Tensor) -> "Links":
-        """Links from indices and from how many edges and nodes each stands for, in floating point."""
+    def of(
+        cls, source: Tensor, target: Tensor, edges_of_kind: Tensor, nodes_of_kind: Tensor, n_nodes: Tensor
+    ) -> "Links":
+        """Links from indices, from how many edges and nodes each stands for, and from crystals' sizes."""
         total, node_total = edges_of_kind.sum(), nodes_of_kind.sum()
         return cls(
             source,
@@ -50,6 +54,7 @@ class Links:
             nodes_of_kind / node_total,
             total,
             node_total,
+            F.pad(n_nodes.cumsum(0), (1, 0)),
         )
 
 
@@ -139,8 +144,8 @@ class LineGraphs:
             self.species[atoms.rows].long(),
             lengths,
             cosines,
-            Links.of(source, target, n_of_bonds, atoms_of_kind.to(lengths.dtype)),
-            Links.of(first, second, n_of_angles, n_of_bonds),
+            Links.of(source, target, n_of_bonds, atoms_of_kind.to(lengths.dtype), n_kinds[:, 0]),
+            Links.of(first, second, n_of_angles, n_of_bonds, n_kinds[:, 1]),
             atoms_of_kind,
             Crystals.from_counts(self.n_atoms[indices]),
         )

@@ -39,7 +39,8 @@ def compiled(source: Path, *defines: str) -> ctypes.CDLL | None:
     if compiler is None or os.environ.get("HYBRID_KERNELS", "on") == "off":
         return None
     options = [*FLAGS, *(f"-D{define}" for define in defines)]
-    key = hashlib.sha256("\0".join([source.read_text(), compiler, *options, _processor()]).encode())
+    texts = [file.read_text() for file in (source, *sorted(source.parent.glob("*.h")))]
+    key = hashlib.sha256("\0".join([*texts, compiler, *options, _processor()]).encode())
     library = user_cache() / "kernels" / f"{source.stem}-{key.hexdigest()[:16]}.so"
     if not library.exists():
         try:

@@ -9,8 +9,10 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <vector>
+
+#include "exponential.h"
+#include "shares.h"
 
 namespace {
 
@@ -61,25 +63,6 @@ void preactivation(const Edges &edges, const Layer &layer, int64_t atom, int64_t
     }
 }
 
-// e^x to 1e-7. Written out, unlike a call, it keeps a vectorised loop in its registers; beyond 87 it stays
-// finite, as the fast division that follows must not meet infinity.
-inline float exponential(float x) {
-    x = fminf(fmaxf(x, -87.f), 87.f);
-    const float n = rintf(x * 1.44269504f);
-    const float r = fmaf(n, 1.43244005e-6f, fmaf(n, -0.693148613f, x));  // x - n ln 2, in two parts
-    float p = 0.00138282415f;
-    p = fmaf(p, r, 0.00837558974f);
-    p = fmaf(p, r, 0.0416684262f);
-    p = fmaf(p, r, 0.166664109f);
-    p = fmaf(p, r, 0.499999911f);
-    p = fmaf(p, r, 1.f);
-    p = fmaf(p, r, 1.f);
-    const int32_t power = (static_cast<int32_t>(n) + 127) << 23;
-    float scale;
-    std::memcpy(&scale, &power, sizeof scale);
-    return p * scale;
-}
-
 // log(1 + d) for 0 <= d <= 1, to 1e-7.
 inline float logarithm_of_one_plus(float d) {
     float p = 0.00525345793f;
@@ -109,30 +92,10 @@ void gate_gradient(const float *x, const Norm &norm, const float *dh, float *du)
     }
 }
 
-// Gives each thread a contiguous share of crystals, even in atoms. Edges never leave a crystal, so the
-// shares touch different atoms.
+// Edges never leave a crystal, so the threads' shares touch different atoms.
 template <typename Work>
 void over_atoms(const Edges &edges, Work work) {
-    const int64_t n_atoms = edges.first_atom[edges.n_crystals];
-    std::vector<int64_t> bounds(edges.n_threads + 1, edges.n_crystals);
-    int64_t crystal = 0;
-    for (int t = 0; t < edges.n_threads; t++) {
-        while (crystal < edges.n_crystals && edges.first_atom[crystal] < n_atoms * t / edges.n_threads) crystal++;
-        bounds[t] = crystal;
-    }
-#pragma omp parallel for num_threads(edges.n_threads) schedule(static, 1)
-    for (int t = 0; t < edges.n_threads; t++)
-        work(t, edges.first_atom[bounds[t]], edges.first_atom[bounds[t + 1]]);
-}
-
-// Adds the threads' sums in their order, so that a number of threads always gives the same bits.
-template <typename To>
-void add_up(const std::vector<double> &partial, int64_t size, To *total) {
-    for (int64_t k = 0; k < size; k++) {
-        double sum = 0;
-        for (size_t at = k; at < partial.size(); at += size) sum += partial[at];
-        total[k] = static_cast<To>(sum);
-    }
+    over_crystals(edges.n_crystals, edges.first_atom, edges.n_threads, work);
 }
 
 // totals[0:C] = sum over edges of v, totals[C:2C] = sum of v * x, where value(atom, x, v) writes v.

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import BatchNorm1d
 
 from hybrid.kernels.compiler import compiled
+from hybrid.kernels.normalisation import update_running_statistics
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 _POINTER = ctypes.c_void_p
@@ -166,7 +167,7 @@ class _GatedSum(torch.autograd.Function):
             n_edges = edges.n_edges
             mean, square = totals / n_edges
             variance = (square - mean * mean).clamp_min(0)
-            _update_running_statistics(norm, mean, variance * n_edges / max(n_edges - 1, 1))
+            update_running_statistics(norm, mean, variance * n_edges / max(n_edges - 1, 1))
         else:
             assert norm.running_mean is not None
             assert norm.running_var is not None
@@ -201,14 +202,3 @@ class _GatedSum(torch.autograd.Function):
             *pointers, _at(dh), _at(constant), _at(slope), _at(d_self), _at(d_neighbour), _at(d_edge_weight)
         )
         return None, None, d_self, d_neighbour, d_edge_weight, d_gamma.float(), d_beta.float(), None
-
-
-def _update_running_statistics(norm: BatchNorm1d, mean: Tensor, unbiased_variance: Tensor) -> None:
-    """As torch's batch normalisation does in training."""
-    assert norm.num_batches_tracked is not None
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    assert norm.momentum is not None
-    norm.num_batches_tracked.add_(1)
-    norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), norm.momentum)
-    norm.running_var.lerp_(unbiased_variance.to(norm.running_var.dtype), norm.momentum)

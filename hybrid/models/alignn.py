@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from hybrid import vendor
 from hybrid.graphs.line_graph import LineBatch, Links
+from hybrid.kernels.edge_gated import EdgeGated
 from hybrid.models.edge_gated import gated_mean, normalised_silu, update_statistics
 from hybrid.readout import crystal_mean
 from hybrid.settings import ModelSettings
@@ -93,7 +94,9 @@ class ALIGNN(upstream.ALIGNN):
 
 def _perceptron(layer: Any, rows: Tensor, share: Tensor, total: Tensor) -> Tensor:
     linear, norm, _ = layer.layer
-    return normalised_silu(linear(rows), norm, share, total)
+    rows = linear(rows)
+    kernel = EdgeGated.get(rows)
+    return (kernel.normalised_silu if kernel else normalised_silu)(rows, norm, share, total)
 
 
 def _expanded(embedding: nn.Sequential, values: Tensor, share: Tensor, total: Tensor) -> Tensor:
@@ -108,6 +111,9 @@ def _convolve(layer: Any, nodes: Tensor, edges: Tensor, links: Links, edges_need
     Where nobody needs the edges, they are left as they are, but for the running statistics, which are
     upstream's.
     """
+    kernel = EdgeGated.get(nodes)
+    if kernel:
+        return kernel.convolve(layer, nodes, edges, links, edges_needed)
     linears = (layer.src_gate, layer.dst_gate, layer.dst_update, layer.src_update)
     weight = torch.cat([linear.weight for linear in linears])
     bias = torch.cat([linear.bias for linear in linears])

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hybrid.graphs.line_graph import Links
+from hybrid.kernels.normalisation import update_running_statistics
 
 SMALL = 1e-6  # upstream's, which keeps the denominator from zero
 
@@ -55,16 +56,10 @@ def update_statistics(
     rows: Tensor, norm: nn.BatchNorm1d, share: Tensor, total: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Updates the running statistics with those of the rows, which it returns: mean and variance (n,)."""
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    assert norm.num_batches_tracked is not None
-    assert norm.momentum is not None
     with torch.no_grad():
         mean = share @ rows
         variance = share @ (rows - mean).square_()
-        norm.num_batches_tracked += 1
-        norm.running_mean.lerp_(mean, norm.momentum)
-        norm.running_var.lerp_(variance * (total / (total - 1)), norm.momentum)
+        update_running_statistics(norm, mean, variance * (total / (total - 1)))
     return mean, variance
 
 

@@ -1,0 +1,285 @@
+"""ALIGNN's edge-gated convolution, and normalisation with SiLU, as single operations on the CPU.
+
+Every row stands for several equal ones, as in `hybrid.models.edge_gated`, which does the same in PyTorch.
+"""
+
+import ctypes
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import BatchNorm1d
+from torch.nn import functional as F
+
+from hybrid.graphs.line_graph import Links
+from hybrid.kernels.compiler import compiled
+from hybrid.kernels.normalisation import update_running_statistics
+
+SOURCE = Path(__file__).with_suffix(".cpp")
+REALS = {torch.float32: "float", torch.float64: "double"}
+_POINTER = ctypes.c_void_p
+
+
+class _Links(ctypes.Structure):
+    _fields_ = (
+        ("n_crystals", ctypes.c_int64),
+        ("first_node", _POINTER),
+        ("n_edges", ctypes.c_int64),
+        ("first_edge", _POINTER),
+        ("source", _POINTER),
+        ("into_one", _POINTER),
+        ("share", _POINTER),
+    )
+
+
+class _Rows(ctypes.Structure):
+    _fields_ = (("values", _POINTER), ("share", _POINTER), ("n_rows", ctypes.c_int64))
+
+
+class _Norm(ctypes.Structure):
+    _fields_ = (("scale", _POINTER), ("shift", _POINTER), ("constant", _POINTER), ("slope", _POINTER))
+
+
+class _Work(ctypes.Structure):
+    _fields_ = (("n_features", ctypes.c_int64), ("n_threads", ctypes.c_int))
+
+
+def _at(tensor: Tensor | None) -> ctypes.c_void_p:
+    return _POINTER(None if tensor is None else tensor.data_ptr())
+
+
+def _links(links: Links) -> Any:
+    return ctypes.byref(
+        _Links(
+            len(links.first_node) - 1,
+            links.first_node.data_ptr(),
+            len(links.source),
+            links.first_of_target.data_ptr(),
+            links.source.data_ptr(),
+            links.into_one.data_ptr(),
+            links.share.data_ptr(),
+        )
+    )
+
+
+def _work(rows: Tensor) -> Any:
+    return ctypes.byref(_Work(rows.shape[1], torch.get_num_threads()))
+
+
+@dataclass(frozen=True)
+class _Normalised:
+    """Rows with their batch normalisation, scale row + shift."""
+
+    rows: Tensor  # (n, n_features)
+    share: Tensor  # (n,)
+    mean: Tensor  # (n_features,) float64
+    inverse_std: Tensor  # (n_features,) float64
+    scale: Tensor  # (n_features,)
+    shift: Tensor  # (n_features,)
+    training: bool
+
+    @classmethod
+    def of(
+        cls, rows: Tensor, share: Tensor, total: Tensor, norm: BatchNorm1d, totals: Tensor
+    ) -> "_Normalised":
+        """From the weighted sums (2, n_features) of row - first row and its square.
+
+        Updates the running statistics in training.
+        """
+        if norm.training:
+            mean, variance = totals[0] + rows[0], (totals[1] - totals[0].square()).clamp_min(0)
+            update_running_statistics(norm, mean, variance * (total / (total - 1)))
+        else:
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
+            mean, variance = norm.running_mean.double(), norm.running_var.double()
+        inverse_std = (variance + norm.eps).rsqrt()
+        scale = norm.weight * inverse_std
+        shift = norm.bias - mean * scale
+        return cls(rows, share, mean, inverse_std, scale.to(rows.dtype), shift.to(rows.dtype), norm.training)
+
+    def pointers(self) -> tuple[Any, Any]:
+        """The rows and the normalisation as the kernels take them."""
+        rows = _Rows(self.rows.data_ptr(), self.share.data_ptr(), len(self.rows))
+        return ctypes.byref(rows), ctypes.byref(_Norm(self.scale.data_ptr(), self.shift.data_ptr()))
+
+    def activate(self, library: ctypes.CDLL, residual: Tensor | None = None) -> Tensor:
+        """silu(scale row + shift) + residual."""
+        activated = torch.empty_like(self.rows)
+        library.activate(_work(self.rows), *self.pointers(), _at(residual), _at(activated))
+        return activated
+
+    def backward(self, library: ctypes.CDLL, gradient: Tensor) -> "_Gradients":
+        """From the gradient of what `activate` returns."""
+        totals = torch.empty(2, self.rows.shape[1], dtype=torch.float64)
+        library.activate_backward_statistics(_work(self.rows), *self.pointers(), _at(gradient), _at(totals))
+        d_gamma = (totals[1] - (self.mean - self.rows[0]) * totals[0]) * self.inverse_std
+        slope = self.inverse_std * d_gamma * self.training
+        constant = totals[0] * self.training - self.mean * slope
+        return _Gradients(
+            self, *(tensor.to(gradient.dtype) for tensor in (d_gamma, totals[0], constant, slope))
+        )
+
+
+@dataclass(frozen=True)
+class _Gradients:
+    """Gradients of a normalisation's weight and bias, and what the rows' gradient takes."""
+
+    of: _Normalised
+    d_gamma: Tensor  # (n_features,)
+    d_beta: Tensor  # (n_features,)
+    constant: Tensor  # (n_features,)
+    slope: Tensor  # (n_features,)
+
+    def norm(self) -> Any:
+        """The normalisation as the kernels take it."""
+        tensors = (self.of.scale, self.of.shift, self.constant, self.slope)
+        return ctypes.byref(_Norm(*(tensor.data_ptr() for tensor in tensors)))
+
+    def of_rows(self, library: ctypes.CDLL, gradient: Tensor) -> Tensor:
+        """The gradient of the rows."""
+        d_rows = torch.empty_like(gradient)
+        rows, _ = self.of.pointers()
+        library.activate_backward(_work(d_rows), rows, self.norm(), _at(gradient), _at(d_rows))
+        return d_rows
+
+
+class EdgeGated:
+    """The kernels for one precision."""
+
+    def __init__(self, library: ctypes.CDLL):
+        self.library = library
+
+    @classmethod
+    def get(cls, like: Tensor) -> "EdgeGated | None":
+        """The kernels, or None where they do not apply: another device or precision, or no compiler."""
+        if like.device.type != "cpu" or like.dtype not in REALS:
+            return None
+        library = compiled(SOURCE, f"REAL={REALS[like.dtype]}")
+        return None if library is None else cls(library)
+
+    def normalised_silu(self, rows: Tensor, norm: BatchNorm1d, share: Tensor, total: Tensor) -> Tensor:
+        """silu(norm(rows)); see `hybrid.models.edge_gated.normalised_silu`."""
+        activated: Tensor = _NormalisedSiLU.apply(  # type: ignore[no-untyped-call]
+            self.library, rows, norm.weight, norm.bias, share, total, norm
+        )
+        return activated
+
+    def convolve(
+        self, layer: Any, nodes: Tensor, edges: Tensor, links: Links, edges_needed: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Upstream's edge-gated convolution; see `hybrid.models.alignn`."""
+        linears = (layer.src_gate, layer.dst_gate, layer.dst_update, layer.src_update)
+        bias = torch.cat([linear.bias for linear in linears])
+        width = len(layer.edge_gate.bias)
+        at_targets = F.pad(layer.edge_gate.bias, (width, 2 * width))  # where the edges' own bias is added
+        new_nodes, new_edges = _Convolution.apply(  # type: ignore[no-untyped-call]
+            self.library,
+            nodes,
+            edges,
+            torch.cat([linear.weight for linear in linears]),
+            bias + at_targets,
+            layer.edge_gate.weight,
+            layer.bn_nodes.weight,
+            layer.bn_nodes.bias,
+            layer.bn_edges.weight,
+            layer.bn_edges.bias,
+            layer,
+            links,
+            edges_needed,
+        )
+        return new_nodes, new_edges if edges_needed else edges
+
+
+def _statistics(library: ctypes.CDLL, rows: Tensor, share: Tensor) -> Tensor:
+    totals = torch.empty(2, rows.shape[1], dtype=torch.float64)
+    pointers = ctypes.byref(_Rows(rows.data_ptr(), share.data_ptr(), len(rows)))
+    library.statistics(_work(rows), pointers, _at(totals))
+    return totals
+
+
+class _NormalisedSiLU(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        library: ctypes.CDLL,
+        rows: Tensor,
+        gamma: Tensor,
+        beta: Tensor,
+        share: Tensor,
+        total: Tensor,
+        norm: BatchNorm1d,
+    ) -> Tensor:
+        rows = rows.contiguous()
+        normalised = _Normalised.of(rows, share, total, norm, _statistics(library, rows, share))
+        ctx.library, ctx.normalised = library, normalised
+        return normalised.activate(library)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        gradient = gradient.contiguous()
+        gradients = ctx.normalised.backward(ctx.library, gradient)
+        d_rows = gradients.of_rows(ctx.library, gradient)
+        return None, d_rows, gradients.d_gamma, gradients.d_beta, None, None, None
+
+
+class _Convolution(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        library: ctypes.CDLL,
+        nodes: Tensor,
+        edges: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        edge_weight: Tensor,
+        *rest: Any,
+    ) -> tuple[Tensor, Tensor | None]:
+        layer, links, edges_needed = rest[-3:]
+        nodes, edges = nodes.contiguous(), edges.contiguous()
+        projected = torch.addmm(bias, nodes, weight.T)
+        m = edges @ edge_weight.T
+        weights, means, combined = (torch.empty_like(nodes) for _ in range(3))
+        totals = torch.empty(2, m.shape[1], dtype=torch.float64)
+        library.gate(_work(m), _links(links), *map(_at, (projected, m, weights, means, combined, totals)))
+        of_edges = _Normalised.of(m, links.share, links.total, layer.bn_edges, totals)
+        totals = _statistics(library, combined, links.node_share)
+        of_nodes = _Normalised.of(combined, links.node_share, links.node_total, layer.bn_nodes, totals)
+        ctx.save_for_backward(nodes, edges, weight, edge_weight, projected, weights, means)
+        ctx.library, ctx.links, ctx.of_nodes, ctx.of_edges = library, links, of_nodes, of_edges
+        return of_nodes.activate(library, nodes), of_edges.activate(library, edges) if edges_needed else None
+
+    @staticmethod
+    def backward(ctx: Any, d_nodes: Tensor, d_edges: Tensor | None) -> tuple[Tensor | None, ...]:
+        nodes, edges, weight, edge_weight, projected, weights, means = ctx.saved_tensors
+        library, m = ctx.library, ctx.of_edges.rows
+        d_nodes = d_nodes.contiguous()
+        nodes_norm = ctx.of_nodes.backward(library, d_nodes)
+        d_combined = nodes_norm.of_rows(library, d_nodes)
+        if d_edges is not None:
+            d_edges = d_edges.contiguous()
+            edges_norm = ctx.of_edges.backward(library, d_edges)
+        d_projected, d_m = torch.zeros_like(projected), torch.empty_like(m)
+        library.gate_backward(
+            _work(m),
+            _links(ctx.links),
+            *map(_at, (projected, m, weights, means, d_combined)),
+            None if d_edges is None else edges_norm.norm(),
+            *map(_at, (d_edges, d_projected, d_m)),
+        )
+        return (
+            None,
+            torch.addmm(d_nodes, d_projected, weight),
+            d_m @ edge_weight if d_edges is None else torch.addmm(d_edges, d_m, edge_weight),
+            d_projected.T @ nodes,
+            d_projected.sum(dim=0),
+            d_m.T @ edges,
+            nodes_norm.d_gamma,
+            nodes_norm.d_beta,
+            *((None, None) if d_edges is None else (edges_norm.d_gamma, edges_norm.d_beta)),
+            None,
+            None,
+            None,
+        )
