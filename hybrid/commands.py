@@ -3,8 +3,12 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hybrid.errors import InputError
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 def train_on_folder(options: argparse.Namespace) -> None:
@@ -43,10 +47,7 @@ def train_on_folder(options: argparse.Namespace) -> None:
             **given("task", "targets", "split", "n_structures", "data_seed", "model_seed"),
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        option = next(part for part in reversed(first["loc"]) if isinstance(part, str)).replace("_", "-")
-        option = "model" if option == "name" else option
-        raise InputError(f"--{option} {first['input']}: {first['msg']}") from error
+        raise _wrong_option(error) from error
     folder = read_folder(options.folder, targets=not settings.targets, skip_bad=options.skip_bad)
     _report_dropped(folder.dropped)
     folder = subset(folder, settings)
@@ -65,6 +66,14 @@ def _in_words(scores: dict[str, float]) -> str:
     if "accuracy" in scores:
         return f"accuracy {scores['accuracy']:.3f} (most frequent class: {scores['majority']:.3f})"
     return f"MAE {scores['mae']:.4g}, MAE/MAD {scores['mae_over_mad']:.3f}, R² {scores['r2']:.3f}"
+
+
+def _wrong_option(error: "ValidationError") -> InputError:
+    """The first option that settings refuse; blocks of settings have no option of their own."""
+    first = error.errors()[0]
+    option = next(str(part) for part in first["loc"] if part != "alignn").replace("_", "-")
+    option = "model" if option == "name" else option
+    return InputError(f"--{option} {first['input']}: {first['msg']}")
 
 
 def predict_for_folder(options: argparse.Namespace) -> None:
@@ -217,9 +226,7 @@ def probe_model(options: argparse.Namespace) -> None:
             **{name: value for name, value in given.items() if value is not None},
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        option = str(first["loc"][0]).replace("_", "-")
-        raise InputError(f"--{option} {first['input']}: {first['msg']}") from error
+        raise _wrong_option(error) from error
     if options.beside and not options.beside.exists():
         raise InputError(f"{options.beside}: no such record")
     if options.embeddings and options.epochs:

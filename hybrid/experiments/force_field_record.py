@@ -21,6 +21,7 @@ from hybrid.experiments.plan import Run
 from hybrid.experiments.spec import Spec
 from hybrid.metrics import regression_metrics
 from hybrid.models.force_field import UNSTABLE, describe
+from hybrid.training.results import test_rows
 
 NETWORK, LABEL = "chgnet", "CHGNet"
 QUANTITIES = {"Cv": "cv", "U": "u"}
@@ -153,16 +154,8 @@ def _targets(dataset: str, runs: list[Run]) -> dict[str, float]:
 
 
 def _test_rows(run: Run) -> dict[str, tuple[float, float]]:
-    """Target and prediction of a run's test crystals by id; nothing if training diverged."""
-    path = run.folder / "predictions.csv"
-    if not path.exists():
-        return {}
-    with path.open(newline="") as file:
-        return {
-            row["id"]: (float(row["target"]), float(row["prediction"]))
-            for row in csv.DictReader(file)
-            if row["fold"] == "test"
-        }
+    """Target and prediction of a run's test crystals by id."""
+    return {row["id"]: (float(row["target"]), float(row["prediction"])) for row in test_rows(run.folder)}
 
 
 def _write_points(points: list[tuple[Any, ...]], path: Path) -> None:

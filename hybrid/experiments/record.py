@@ -22,6 +22,7 @@ from hybrid.experiments.spec import NotRun, Spec, load_networks
 from hybrid.paths import RESULTS, ROOT
 from hybrid.settings import RunSettings
 from hybrid.training.baselines import BASELINES
+from hybrid.training.results import test_rows
 from hybrid.training.samples import COMPOSITION_ONLY, WITH_DESCRIPTORS
 
 PACKAGES = ("torch", "numpy", "pymatgen", "lightning")
@@ -42,7 +43,8 @@ def write_record(spec: Spec, scale: str) -> None:
 
     The workflow calls it when all runs are done; before, what is not trained yet has a row that says so.
     """
-    runs = [run for run in runs_of(spec, scale) if run.done]
+    wanted = runs_of(spec, scale)
+    runs = [run for run in wanted if run.done]
     rows = [row for run in runs for row in _rows(run, spec)]
     if spec.force_field:
         rows = compared(spec, scale, runs, rows, predictions_path(spec.experiment, scale))
@@ -54,7 +56,7 @@ def write_record(spec: Spec, scale: str) -> None:
         "metric": spec.metric,
         "rows": rows
         + [_missing(part) for part in (*_without_data(spec, scale), *_at_other_scales(spec, scale))]
-        + [_missing(part) for part in (*_not_trained(spec, scale), *spec.not_run)],
+        + [_missing(part) for part in (*_not_trained(wanted), *spec.not_run)],
     }
     if spec.drawing == "parity":
         _write_test_predictions(runs, predictions_path(spec.experiment, scale))
@@ -76,8 +78,9 @@ def _write_test_predictions(runs: list[Run], path: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(("dataset", "network", "seed", "id", "target", "prediction"))
         for run in runs:
-            for row in _test_rows(run):
-                writer.writerow((run.dataset, run.network, run.settings.model_seed, *row))
+            for row in test_rows(run.folder):
+                point = (row["id"], row["target"], row["prediction"])
+                writer.writerow((run.dataset, run.network, run.settings.model_seed, *point))
 
 
 def _rows(run: Run, spec: Spec) -> list[dict[str, Any]]:
@@ -161,9 +164,8 @@ def _without_data(spec: Spec, scale: str) -> list[NotRun]:
     ]
 
 
-def _not_trained(spec: Spec, scale: str) -> list[NotRun]:
+def _not_trained(runs: list[Run]) -> list[NotRun]:
     """What could be run and is not, by dataset and panel."""
-    runs = runs_of(spec, scale)
     begun = {(run.dataset, run.panel, run.network) for run in runs if run.done}
     networks: dict[tuple[str, str], dict[str, None]] = {}
     for run in runs:
@@ -203,15 +205,6 @@ def _missing(part: NotRun) -> dict[str, Any]:
         "status": "not run",
         "note": part.reason,
     }
-
-
-def _test_rows(run: Run) -> list[list[str]]:
-    predictions = run.folder / "predictions.csv"
-    if not predictions.exists():
-        return []
-    with predictions.open(newline="") as file:
-        rows = csv.DictReader(file)
-        return [[row["id"], row["target"], row["prediction"]] for row in rows if row["fold"] == "test"]
 
 
 def _commit() -> str | None:

@@ -4,7 +4,6 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from hybrid.atomic import write_text
 from hybrid.data.folder import CrystalFolder
 from hybrid.data.registry import dataset_folder, get_dataset
 from hybrid.errors import DivergedError, unknown_name
-from hybrid.experiments.record import hardware
+from hybrid.experiments.record import provenance
 from hybrid.experiments.spec import SCALES, Network, Size, load_networks, read_settings, run_settings
 from hybrid.paths import EXPERIMENTS, RESULTS
 from hybrid.report import write_table
@@ -182,8 +181,7 @@ def _write(stem: Path, scale: str, searched: Search, studies: dict[str, optuna.S
     record = {
         "experiment": "search",
         "scale": scale,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "hardware": hardware(),
+        **provenance(),
         "search": searched.model_dump(mode="json", exclude={"scales"}),
         "effort": effort.model_dump(exclude_none=True),
         "trials": [

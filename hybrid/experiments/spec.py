@@ -49,7 +49,7 @@ class Reduction(Settings):
         """The network with what is changed of it."""
         if not self.model and not self.variant:
             return network
-        model = ModelSettings.model_validate({**network.model.model_dump(), **self.model})
+        model = ModelSettings.model_validate({**network.model.model_dump(exclude_unset=True), **self.model})
         variant = ", ".join(filter(None, (network.variant, self.variant)))
         return network.model_copy(update={"model": model, "variant": variant})
 

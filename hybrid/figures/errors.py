@@ -5,10 +5,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from hybrid.figures.records import Bar, bars, not_run, scale_note
-from hybrid.figures.style import COLOURS, PAGE, SMALL, new_figure, styled
+from hybrid.figures.style import COLOURS, PAGE, SMALL, mark_plainly, new_figure, styled
 
 ROW = 7.5  # mm
 TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -46,9 +45,7 @@ def draw(record: dict[str, Any]) -> Figure:
         axes.axhline(y + 0.5, color=COLOURS["image"], linewidth=0.4)
     axes.set_xscale("log")
     axes.set_xlim(0.02, 1.5)
-    axes.xaxis.set_major_locator(FixedLocator(TICKS))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    mark_plainly(axes.xaxis, TICKS)
     axes.axvline(0.2, color=COLOURS["footnote"], linewidth=0.6, linestyle=":")
     axes.set_yticks(range(len(labels)), [label.replace("\n", ", ") for label in labels])
     axes.set_ylim(len(labels) - 0.4, -0.6)

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from hybrid.figures.records import Bar, bars
-from hybrid.figures.style import COLOURS, LARGE, PAGE, SMALL, new_figure, styled
+from hybrid.figures.style import COLOURS, LARGE, PAGE, SMALL, mark_plainly, new_figure, styled
 from hybrid.models.force_field import UNSTABLE
 
 FORCE_FIELD = "chgnet"
@@ -92,9 +91,7 @@ def _draw_errors(axes: Axes, drawn: list[Bar], models: list[str], named: bool) -
             axes.plot(said, y, "D", color="white", markeredgecolor=bar.colour, markersize=3.5)
     axes.set_xscale("log")
     axes.set_xlim(0.8 * lowest, 1.5 * highest)
-    axes.xaxis.set_major_locator(FixedLocator(TICKS if highest <= TICKS[-1] else DECADES))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    mark_plainly(axes.xaxis, TICKS if highest <= TICKS[-1] else DECADES)
     axes.axvline(0.2, color=COLOURS["footnote"], linewidth=0.6, linestyle=":")
     axes.set_yticks(range(len(models)), models if named else [""] * len(models))
     axes.set_ylim(len(models) - 0.4, -0.6)

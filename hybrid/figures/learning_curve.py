@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+from matplotlib.ticker import FixedLocator
 
 from hybrid.figures.records import Bar, bars, scale_note
-from hybrid.figures.style import COLOURS, LARGE, PAGE, SMALL, new_figure, styled
+from hybrid.figures.style import COLOURS, LARGE, PAGE, SMALL, mark_plainly, new_figure, styled
 
 TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 MARKERS = {"forest": "^", "mean": "o", "sum": "s"}
@@ -129,13 +129,9 @@ def _lay_out(axes: Axes, here: list[Curve]) -> None:
     sizes = sorted({round(float(size)) for curve in here for size in curve.sizes})
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.xaxis.set_major_locator(FixedLocator(sizes))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    mark_plainly(axes.xaxis, sizes)
     axes.xaxis.set_minor_locator(FixedLocator([]))
-    axes.yaxis.set_major_locator(FixedLocator(TICKS))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    mark_plainly(axes.yaxis, TICKS)
     axes.grid(axis="y", color=COLOURS["image"], linewidth=0.4)
     axes.axhline(0.2, color=COLOURS["footnote"], linewidth=0.6, linestyle=":")
     axes.set_xlabel("training crystals")

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from hybrid.descriptors.registry import choose
 from hybrid.figures.records import bars, scale_note
-from hybrid.figures.style import COLOURS, LARGE, PAGE, SMALL, new_figure, styled
+from hybrid.figures.style import COLOURS, LARGE, PAGE, SMALL, mark_plainly, new_figure, styled
 
 SHOWN = ("log-kappa", "elastic-g", "elastic-k", "phonon-cv")
 """Datasets of panel a: the paper's property, and what stands in for it, the nearest first."""
@@ -128,9 +127,7 @@ def _draw_errors(axes: Axes, record: dict[str, Any]) -> None:
         label = LABELS.get(model, next(b.first["network_label"] for b in done if b.first["model"] == model))
         axes.plot([], [], MARKERS.get(model, "o"), color=colour, markersize=3.8, label=label)
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(FixedLocator(TICKS))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    mark_plainly(axes.xaxis, TICKS)
     axes.set_yticks(range(len(properties)), [labels[name] for name in properties])
     axes.set_ylim(len(properties) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)

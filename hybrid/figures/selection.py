@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from hybrid.descriptors.groups import GROUPS
 from hybrid.figures.records import Bar, bars, scale_note
-from hybrid.figures.style import COLOURS, LARGE, PAGE, SMALL, new_figure, styled
+from hybrid.figures.style import COLOURS, LARGE, PAGE, SMALL, mark_plainly, new_figure, styled
 
 LEFT_OUT, ALONE = "left out", "alone"  # the spec's panels
 TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -92,9 +91,7 @@ def _draw_ablations(axes: Axes, found: list[Ablation], compared: list[Bar]) -> N
             axes.plot(ablation.bar.mean("mae_over_mad"), y, marker, color=COLOURS["text"], mfc=_fill(how))
         axes.plot([], [], marker, color=COLOURS["text"], linestyle="", label=how, mfc=_fill(how))
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(FixedLocator(TICKS))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    mark_plainly(axes.xaxis, TICKS)
     axes.set_yticks(range(len(labels)), [label.replace(" + ", " +\n") for label in labels])
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)

@@ -1,11 +1,13 @@
 """How every figure looks: journal widths, small sans-serif type, colours that mean the same throughout."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from hybrid.atomic import atomic_file
 
@@ -97,6 +99,13 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 
 @styled
+def mark_plainly(axis: Axis, ticks: Sequence[float]) -> None:
+    """Ticks of a logarithmic axis, in plain numbers."""
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def new_figure(width: float, height: float, **options: Any) -> Figure:
     """An empty figure of `width` x `height` mm, laid out so that nothing is cut; `options` go to Figure."""
     return Figure(figsize=(width / 25.4, height / 25.4), **{"layout": "constrained", **options})

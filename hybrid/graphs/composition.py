@@ -5,15 +5,14 @@ their atomic number, so that crystals of one reduced formula have the same graph
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from pymatgen.core import Element, Structure
 from torch import Tensor
 
-from hybrid.atomic import atomic_file
+from hybrid.graphs.packed import Packed
 from hybrid.settings import GraphSettings
 
 N_NUMBERS = 128  # more than there are atomic numbers
@@ -31,7 +30,7 @@ class CompositionBatch:
 
 
 @dataclass(frozen=True)
-class CompositionGraphs:
+class CompositionGraphs(Packed):
     """All compositions of a data set, one after the other; edges are made with each batch."""
 
     species: Tensor  # (n_elements,) atomic numbers, ascending within a crystal
@@ -91,19 +90,3 @@ class CompositionGraphs:
         return [
             " ".join(parts[first:end]) for first, end in zip(self.first_element.tolist(), ends, strict=True)
         ]
-
-    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "CompositionGraphs":
-        """The graphs on `device`, with weights in `dtype` if one is given."""
-        graphs = CompositionGraphs(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
-        return graphs if dtype is None else replace(graphs, weights=graphs.weights.to(dtype))
-
-    def save(self, path: Path) -> None:
-        """Writes the graphs to one .npz file, atomically."""
-        with atomic_file(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **{f.name: getattr(self, f.name).numpy() for f in fields(self)})
-
-    @classmethod
-    def load(cls, path: Path) -> "CompositionGraphs":
-        """Reads what `save` wrote."""
-        with np.load(path) as arrays:
-            return cls(**{f.name: torch.from_numpy(arrays[f.name]) for f in fields(cls)})

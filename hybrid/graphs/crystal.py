@@ -1,16 +1,15 @@
 """Crystal graphs packed into a few tensors, from which batches are cut without a loop over crystals."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from pymatgen.core import Structure
 from torch import Tensor
 
-from hybrid.atomic import atomic_file
 from hybrid.graphs.neighbours import nearest_neighbours
+from hybrid.graphs.packed import Packed
 from hybrid.readout import Crystals
 from hybrid.settings import GraphSettings
 
@@ -26,7 +25,7 @@ class CrystalBatch:
 
 
 @dataclass(frozen=True)
-class CrystalGraphs:
+class CrystalGraphs(Packed):
     """All graphs of a data set, one after the other; distances are stored and expanded when used."""
 
     species: Tensor  # (n_atoms,) atomic numbers
@@ -65,20 +64,3 @@ class CrystalGraphs:
         rows = rows + (self.first_atom[indices] - first)[crystals.of_atom]
         neighbours = self.neighbours[rows] + first[crystals.of_atom].unsqueeze(1)
         return CrystalBatch(self.species[rows], neighbours, self.distances[rows], crystals)
-
-    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "CrystalGraphs":
-        """The graphs on `device`, with distances in `dtype` if one is given."""
-        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self)}
-        graphs = CrystalGraphs(**moved)
-        return graphs if dtype is None else replace(graphs, distances=graphs.distances.to(dtype))
-
-    def save(self, path: Path) -> None:
-        """Writes the graphs to one .npz file, atomically."""
-        with atomic_file(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **{f.name: getattr(self, f.name).numpy() for f in fields(self)})
-
-    @classmethod
-    def load(cls, path: Path) -> "CrystalGraphs":
-        """Reads what `save` wrote."""
-        with np.load(path) as arrays:
-            return cls(**{f.name: torch.from_numpy(arrays[f.name]) for f in fields(cls)})

@@ -5,8 +5,7 @@ and how many of each there are (see `hybrid.graphs.equivalence`).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -14,9 +13,9 @@ from pymatgen.core import Structure
 from torch import Tensor
 from torch.nn import functional as F
 
-from hybrid.atomic import atomic_file
 from hybrid.graphs.bonds import angles_of, bonds_of
 from hybrid.graphs.equivalence import TOLERANCE, merge_equivalent
+from hybrid.graphs.packed import Packed
 from hybrid.readout import Crystals
 from hybrid.settings import GraphSettings
 
@@ -77,7 +76,7 @@ class LineBatch:
 
 
 @dataclass(frozen=True)
-class LineGraphs:
+class LineGraphs(Packed):
     """All graphs of a data set, one after the other; indices count within their crystal."""
 
     species: Tensor  # (n_atom_kinds,) atomic numbers
@@ -149,24 +148,6 @@ class LineGraphs:
             atoms_of_kind,
             Crystals.from_counts(self.n_atoms[indices]),
         )
-
-    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "LineGraphs":
-        """The graphs on `device`, with bond lengths and cosines in `dtype` if one is given."""
-        graphs = LineGraphs(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
-        if dtype is None:
-            return graphs
-        return replace(graphs, lengths=graphs.lengths.to(dtype), cosines=graphs.cosines.to(dtype))
-
-    def save(self, path: Path) -> None:
-        """Writes the graphs to one .npz file, atomically."""
-        with atomic_file(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **{f.name: getattr(self, f.name).numpy() for f in fields(self)})
-
-    @classmethod
-    def load(cls, path: Path) -> "LineGraphs":
-        """Reads what `save` wrote."""
-        with np.load(path) as arrays:
-            return cls(**{f.name: torch.from_numpy(arrays[f.name]) for f in fields(cls)})
 
 
 @dataclass(frozen=True)

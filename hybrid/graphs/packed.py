@@ -1,0 +1,33 @@
+"""What all packed graphs share: tensors that move together and stand in one file."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+
+from hybrid.atomic import atomic_file
+
+
+@dataclass(frozen=True)
+class Packed:
+    """The graphs of a data set as tensors, one after the other."""
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Self:
+        """The graphs on `device`, with what is in floating point in `dtype` if one is given."""
+        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self)}
+        if dtype is not None:
+            moved |= {name: t.to(dtype) for name, t in moved.items() if t.is_floating_point()}
+        return type(self)(**moved)
+
+    def save(self, path: Path) -> None:
+        """Writes the graphs to one .npz file, atomically."""
+        with atomic_file(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **{f.name: getattr(self, f.name).numpy() for f in fields(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Reads what `save` wrote."""
+        with np.load(path) as arrays:
+            return cls(**{f.name: torch.from_numpy(arrays[f.name]) for f in fields(cls)})
