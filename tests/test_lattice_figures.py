@@ -272,7 +272,8 @@ def test_table_3_lists_descriptors_and_properties(tmp_path):
     structural.table3(tmp_path / "table3")
     rows = read_csv(tmp_path / "table3.csv")
     assert [row["kind"] for row in rows] == ["descriptor"] * 29 + ["property"] * (len(rows) - 29)
-    assert {row["abbreviation"] for row in rows[29:]} >= {"Cv", "U", "K", "G", "ν", "M", "log κ"}
+    properties = {row["abbreviation"] for row in rows[29:]}
+    assert properties >= {"Cv", "U", "K", "G", "ν", "Eg", "M", "Efin", "log κ"}
     found = {row["abbreviation"]: row for row in rows}
     assert (found["alpha"]["symbol"], found["alpha"]["unit"]) == ("α", "°")
     assert found["natoms"]["grows with the cell"] == found["Cv"]["grows with the cell"] == "extensive"
