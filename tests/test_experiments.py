@@ -407,6 +407,16 @@ def test_a_scale_leaves_another_scales_record_alone(results: Path) -> None:
     }
 
 
+def test_a_record_says_which_seeds_are_missing(results: Path) -> None:
+    fabricate_all("figure3e")
+    run = runs_of(load_spec("figure3e"), "cpu")[-1]
+    (run.folder / "metrics.json").unlink()
+    reproduce.record("figure3e", "cpu")
+    rows = json.loads((results / "cpu" / "figure3e.json").read_text())["rows"]
+    (missing,) = [row for row in rows if row["status"] == "not run"]
+    assert missing["note"] == f"not trained yet at this scale: {run.label} (1 of 3 runs)"
+
+
 def test_a_record_says_what_is_not_trained_yet(results: Path) -> None:
     fabricate_all("figure3h")
     gone = [run for run in runs_of(load_spec("figure3h"), "cpu") if run.network == "cgcnn-sum-paper"]

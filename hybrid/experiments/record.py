@@ -4,6 +4,7 @@ import csv
 import json
 import platform
 import subprocess
+from collections import Counter
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -165,12 +166,14 @@ def _without_data(spec: Spec, scale: str) -> list[NotRun]:
 
 
 def _not_trained(runs: list[Run]) -> list[NotRun]:
-    """What could be run and is not, by dataset and panel."""
-    begun = {(run.dataset, run.panel, run.network) for run in runs if run.done}
-    networks: dict[tuple[str, str], dict[str, None]] = {}
-    for run in runs:
-        if (run.dataset, run.panel, run.network) not in begun:
-            networks.setdefault((run.dataset, run.panel), {})[run.label] = None
+    """What could be run and is not, or not with every seed, by dataset and panel."""
+    planned_of = Counter((run.dataset, run.panel, run.label) for run in runs)
+    missing_of = Counter((run.dataset, run.panel, run.label) for run in runs if not run.done)
+    networks: dict[tuple[str, str], list[str]] = {}
+    for (dataset, panel, label), n in missing_of.items():
+        whole = planned_of[dataset, panel, label]
+        part = "" if n == whole else f" ({n} of {whole} runs)"
+        networks.setdefault((dataset, panel), []).append(f"{label}{part}")
     return [
         NotRun(
             label=get_dataset(dataset).label,
