@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from pymatgen.core import DummySpecies, Structure
-from pymatgen.io.vasp import Poscar
 
 from hybrid.errors import InputError
 
@@ -17,6 +16,8 @@ def _read_cif(path: Path) -> Structure:
 
 
 def _read_poscar(path: Path) -> Structure:
+    from pymatgen.io.vasp import Poscar
+
     return Poscar.from_file(path, check_for_potcar=False).structure
 
 

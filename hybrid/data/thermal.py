@@ -9,12 +9,15 @@ another cell than the structure's the values are wrong by the ratio of the two; 
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pymatgen.phonon.dos import PhononDos
 from scipy.constants import R
 
 from hybrid.errors import InputError
+
+if TYPE_CHECKING:
+    from pymatgen.phonon.dos import PhononDos
 
 TEMPERATURE = 300.0  # K; of the paper's Cv and U
 CV_TOLERANCE = 0.01  # what the integral of a tabulated density of states may be off by
@@ -91,7 +94,9 @@ def _density_of_states(
     frequencies: Sequence[float] | np.ndarray,
     densities: Sequence[float] | np.ndarray,
     temperature: float = TEMPERATURE,
-) -> PhononDos:
+) -> "PhononDos":
+    from pymatgen.phonon.dos import PhononDos  # brings pyplot with it
+
     dos = PhononDos(frequencies, densities)
     if dos.frequencies.ndim != 1 or dos.frequencies.shape != dos.densities.shape or dos.frequencies.size < 2:
         raise InputError(

@@ -281,7 +281,7 @@ def read_settings(kind: type[T], path: Path) -> T:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    content = yaml.safe_load(path.read_text())
+    content = yaml.load(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     if not isinstance(content, Mapping):
         raise InputError(f"{path}: is not a mapping")
     return dict(content)

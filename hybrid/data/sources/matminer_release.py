@@ -24,7 +24,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pymatgen.core import Structure
-from pymatgen.io.vasp import Poscar
 
 from hybrid.atomic import atomic_file
 from hybrid.data.files import Archive, DataFile, cache_folder, find, get_file, missing, open_text, pinned
@@ -50,6 +49,8 @@ class __legacy__:
 
 
 def _of_poscar(text: str) -> Structure:
+    from pymatgen.io.vasp import Poscar
+
     return Poscar.from_str(text).structure
 
 
