@@ -22,6 +22,7 @@ from pymatgen.core import Lattice, Structure
 from torch import Tensor
 
 from hybrid import vendor
+from hybrid.cli import main
 from hybrid.descriptors.table import DescriptorTable, Standardisation
 from hybrid.errors import InputError
 from hybrid.paths import ROOT
@@ -664,3 +665,57 @@ def test_the_script_ends_with_the_sentence(
         runpy.run_path(str(TREE / "alignn_train_folder.py"), run_name="__main__")
     assert stop.value.code == 2
     assert capsys.readouterr().err == "error: none: has no id_prop.csv (rows id,target; no header)\n"
+
+
+# --- beside `hybrid train` ---
+
+
+def _write_volumes(folder: Path, folds: dict[str, int]) -> Path:
+    """Crystals out of shape, whose target is their cell's volume, and the file that puts them into folds."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    targets, rows = [], ["id,fold"]
+    for i, fold in enumerate(fold for fold, size in folds.items() for _ in range(size)):
+        crystal = _crystal(int(rng.integers(2, 24)))
+        crystal.apply_strain(rng.normal(0, 0.02, 3))
+        write_structure(crystal, folder / f"{i:03d}.vasp")
+        targets.append(f"{i:03d},{crystal.volume!r}")
+        rows.append(f"{i:03d},{fold}")
+    (folder / "id_prop.csv").write_text("\n".join(targets) + "\n")
+    (folder.parent / "folds.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.mark.slow
+def test_the_script_and_hybrid_train_agree_within_the_spread_of_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Same crystals, split, network and trainer: the same errors, but for what another seed changes."""
+    monkeypatch.chdir(tmp_path)
+    folder = _write_volumes(tmp_path / "data", {"training": 80, "validation": 20, "test": 80})
+    parts = {"n_train": 80, "n_val": 20, "n_test": 80, "keep_data_order": True}
+    sizes = {"hidden_features": 32, "embedding_features": 64, "edge_input_features": 80}
+    errors = []
+    for seed in range(3):
+        config = _config(
+            tmp_path,
+            {**sizes, "triplet_input_features": 40},
+            **parts,
+            epochs=30,
+            batch_size=8,
+            learning_rate=0.01,
+            weight_decay=0,
+            random_seed=seed,
+        )
+        results = _results(_train(folder, f"theirs-{seed}", config=config, pooling="sum"))
+        command = (
+            "train data --model alignn --pooling sum --trainer paper --split-file folds.csv "
+            "--alignn-layers 1 --gcn-layers 1 --hidden 32 --epochs 30 --batch-size 8 --learning-rate 0.01"
+        )
+        assert main([*command.split(), "--model-seed", str(seed), "--out", f"ours-{seed}"]) == 0
+        metrics = json.loads(Path(f"ours-{seed}", "metrics.json").read_text())["test"]
+        errors.append([np.mean([abs(t - p) for t, p in results.values()]), metrics["mae"]])
+    theirs, ours = np.array(errors).T
+    assert max(theirs.max(), ours.max()) < metrics["mad"] / 3, "too little is learnt for a comparison"
+    spread = np.hypot(theirs.std(ddof=1), ours.std(ddof=1))
+    assert abs(theirs.mean() - ours.mean()) < 2 * spread, errors
