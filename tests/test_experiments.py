@@ -334,7 +334,11 @@ def test_a_record_holds_what_was_run(name: str, results: Path) -> None:
                 assert row["paper"].get(key) == getattr(said, key)
     missing = [row for row in written["rows"] if row["status"] == "not run"]
     elsewhere = [part for part in loaded.parts if "cpu" not in part.scales]
-    expected = [f"only at scale {' and '.join(part.scales)}" for part in elsewhere]
+    networks = load_networks()
+    expected = [
+        f"only at scale {' and '.join(part.scales)}: {'; '.join(networks[n].label for n in part.networks)}"
+        for part in elsewhere
+    ]
     assert [row["note"] for row in missing] == [*expected, *(part.reason for part in loaded.not_run)]
 
 

@@ -189,8 +189,9 @@ def _at_other_scales(spec: Spec, scale: str) -> list[NotRun]:
     networks = load_networks()
     return [
         NotRun(
-            label=", ".join(networks[name].label for name in part.networks),
-            reason=f"only at scale {' and '.join(part.scales)}",
+            label=", ".join(get_dataset(name).label for name in part.datasets),
+            reason=f"only at scale {' and '.join(part.scales)}: "
+            + "; ".join(networks[name].label for name in part.networks),
             panel=part.panel,
         )
         for part in spec.parts
