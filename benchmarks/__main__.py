@@ -94,6 +94,20 @@ COMPARISONS = (
         f"{STEPS}, hidden {SMALL}; theirs on DGL",
     ),
     Comparison(
+        "alignn_train_step_bf16",
+        "crystals",
+        "alignn-step",
+        "alignn-step-bf16",
+        f"{STEPS}, default network; ours in bf16, theirs on DGL in fp32",
+    ),
+    Comparison(
+        "alignn_train_step_bf16_hidden_128",
+        "crystals",
+        "alignn-step-small",
+        "alignn-step-small-bf16",
+        f"{STEPS}, hidden {SMALL}; ours in bf16, theirs on DGL in fp32",
+    ),
+    Comparison(
         "descriptors",
         "sample",
         "descriptors",

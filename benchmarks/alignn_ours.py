@@ -1,4 +1,4 @@
-"""One measurement of our ALIGNN: alignn_ours.py graphs|step|step-small FOLDER."""
+"""One measurement of our ALIGNN: alignn_ours.py graphs|step|step-small FOLDER; with -bf16, a step in it."""
 
 import sys
 from pathlib import Path
@@ -27,7 +27,7 @@ if task == "graphs":
 else:
     structures = list(folder.take(evenly(len(folder), BATCH)).structures())
     graphs = LineGraphs.from_structures(structures, GraphSettings())
-    sizes = ALIGNNSettings(hidden=SMALL) if task == "step-small" else ALIGNNSettings()
+    sizes = ALIGNNSettings(hidden=SMALL) if task.startswith("step-small") else ALIGNNSettings()
     model = ALIGNN(atom_feature_table(folder.atom_features), ModelSettings(name="alignn", alignn=sizes))
     optimiser = torch.optim.AdamW(model.parameters(), 0.001)
     targets = torch.randn(BATCH, 1)
@@ -35,8 +35,9 @@ else:
     def train(n_steps: int = N_STEPS) -> None:
         """Trains on the batch, cut anew for every step."""
         for _ in range(n_steps):
-            output = model(graphs.batch(torch.arange(BATCH)))
-            loss = torch.nn.functional.mse_loss(output, targets)
+            with torch.autocast("cpu", torch.bfloat16, enabled=task.endswith("-bf16")):
+                output = model(graphs.batch(torch.arange(BATCH)))
+                loss = torch.nn.functional.mse_loss(output, targets)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

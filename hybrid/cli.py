@@ -74,6 +74,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--optimiser", choices=["sgd", "adam", "adamw"])
     train.add_argument("--learning-rate", type=float)
     train.add_argument("--gradient-clip", type=float, help="largest gradient norm")
+    train.add_argument(
+        "--precision",
+        choices=["fp32", "bf16"],
+        help="of ALIGNN's training; bf16 is faster where processor or GPU computes with it; default: fp32",
+    )
     cgcnn = train.add_argument_group("sizes of CGCNN")
     cgcnn.add_argument("--n-conv", type=int, help="convolution layers; default: 3")
     cgcnn.add_argument("--atom-fea-len", type=int, help="length of an atom vector; default: 64")

@@ -31,7 +31,7 @@ def train_on_folder(options: argparse.Namespace) -> None:
     def given(*names: str) -> dict[str, object]:
         return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
-    chosen = given("epochs", "batch_size", "optimiser", "learning_rate", "gradient_clip")
+    chosen = given("epochs", "batch_size", "optimiser", "learning_rate", "gradient_clip", "precision")
     try:
         model = ModelSettings(
             name=options.model,

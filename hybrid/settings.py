@@ -102,6 +102,10 @@ class TrainerSettings(Settings):
         (1 / 3,), description="where in the training the learning rate falls to a tenth: epoch 100 of 300"
     )
     gradient_clip: float | None = Field(None, gt=0, description="largest gradient norm; none: unlimited")
+    precision: Literal["fp32", "bf16"] = Field(
+        "fp32",
+        description="of matrix products and what lies between them; parameters, sums and readout are fp32",
+    )
 
 
 class Recipe(Settings):

@@ -5,15 +5,21 @@
 // through SiLU, over the edges into it, of which each stands for k_e; the edge's is silu(norm_e(m_e)).
 // Sources' rows are read, and their gradients added to, in place: they are those of a crystal's few nodes.
 // Gates are computed again on the way back, which costs less than keeping them.
+// Rows may be kept in fewer bits than they are computed with.
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <vector>
 
+#include "bfloat16.h"
 #include "exponential.h"
 #include "shares.h"
 
-using Real = REAL;  // given to the compiler
+#ifndef STORED
+#define STORED REAL
+#endif
+using Real = REAL;      // given to the compiler
+using Stored = STORED;  // how rows of edges and nodes, and their gradients, are kept
 
 struct Links {
     int64_t n_crystals;
@@ -26,8 +32,8 @@ struct Links {
 };
 
 struct Rows {
-    const Real *values;  // (n_rows, n_features)
-    const Real *share;   // (n_rows,)
+    const Stored *values;  // (n_rows, n_features)
+    const Real *share;     // (n_rows,)
     int64_t n_rows;
 };
 
@@ -101,26 +107,30 @@ void statistics(const Work *work, const Rows *rows, double *totals) {
 }
 
 // activated = silu(scale row + shift), plus the residual if there is one.
-void activate(const Work *work, const Rows *rows, const Norm *norm, const Real *residual, Real *activated) {
+void activate(const Work *work, const Rows *rows, const Norm *norm, const Stored *residual, Stored *activated) {
     const int64_t n = work->n_features;
     over_rows(rows->n_rows, work->n_threads, [&](int, int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; row++) {
-            const Real *from = rows->values + row * n;
-            Real *to = activated + row * n;
-#pragma omp simd
-            for (int64_t c = 0; c < n; c++) {
-                const Real x = from[c] * norm->scale[c] + norm->shift[c];
-                to[c] = x * sigmoid(x);
-            }
+            const Stored *from = rows->values + row * n;
+            Stored *to = activated + row * n;
             if (residual)
 #pragma omp simd
-                for (int64_t c = 0; c < n; c++) to[c] += residual[row * n + c];
+                for (int64_t c = 0; c < n; c++) {
+                    const Real x = from[c] * norm->scale[c] + norm->shift[c];
+                    to[c] = x * sigmoid(x) + residual[row * n + c];
+                }
+            else
+#pragma omp simd
+                for (int64_t c = 0; c < n; c++) {
+                    const Real x = from[c] * norm->scale[c] + norm->shift[c];
+                    to[c] = x * sigmoid(x);
+                }
         }
     });
 }
 
 // totals (2, n_features): sums of the normalised rows' gradient and of its product with row - pivot.
-void activate_backward_statistics(const Work *work, const Rows *rows, const Norm *norm, const Real *gradient,
+void activate_backward_statistics(const Work *work, const Rows *rows, const Norm *norm, const Stored *gradient,
                                   double *totals) {
     const int64_t n = work->n_features;
     row_sums(*work, rows->n_rows, totals, [=](int64_t row, int64_t c, Real *one, Real *two) {
@@ -131,7 +141,8 @@ void activate_backward_statistics(const Work *work, const Rows *rows, const Norm
     });
 }
 
-void activate_backward(const Work *work, const Rows *rows, const Norm *norm, const Real *gradient, Real *d_rows) {
+void activate_backward(const Work *work, const Rows *rows, const Norm *norm, const Stored *gradient,
+                       Stored *d_rows) {
     const int64_t n = work->n_features;
     over_rows(rows->n_rows, work->n_threads, [&](int, int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; row++) {
@@ -148,10 +159,10 @@ void activate_backward(const Work *work, const Rows *rows, const Norm *norm, con
 
 // projected (n_nodes, 4, n_features) holds s, t, v and o; edges come in as u and leave as m. weights and
 // means are the denominator and the quotient; combined is o + the mean. totals as in `statistics`, of m.
-void gate(const Work *work, const Links *links, const Real *projected, Real *edges, Real *weights, Real *means,
-          Real *combined, double *totals) {
+void gate(const Work *work, const Links *links, const Stored *projected, Stored *edges, Real *weights, Real *means,
+          Stored *combined, double *totals) {
     const int64_t n = work->n_features, n_nodes = links->first_node[links->n_crystals];
-    std::vector<Real> pivot(n, 0);
+    std::vector<Stored> pivot(n);
     std::vector<double> partial(static_cast<size_t>(work->n_threads) * 2 * n, 0.0);
     int64_t target = 0;  // of the first edge
     while (target + 1 < n_nodes && links->first_edge[target + 1] == 0) target++;
@@ -164,17 +175,18 @@ void gate(const Work *work, const Links *links, const Real *projected, Real *edg
             const int64_t last = node + 1 < n_nodes ? links->first_edge[node + 1] : links->n_edges;
             over_tiles(n, [&](int64_t first, auto width) {
                 Real weight[TILE] = {}, sum[TILE] = {}, one[TILE] = {}, two[TILE] = {};
-                const Real *t = projected + (node * 4 + 1) * n + first, *o = t + 2 * n, *zero = pivot.data() + first;
+                const Stored *t = projected + (node * 4 + 1) * n + first, *o = t + 2 * n;
+                const Stored *zero = pivot.data() + first;
                 for (int64_t edge = links->first_edge[node]; edge < last; edge++) {
-                    const Real *s = projected + links->source[edge] * 4 * n + first, *v = s + 2 * n;
+                    const Stored *s = projected + links->source[edge] * 4 * n + first, *v = s + 2 * n;
                     const Real k = links->into_one[edge], share = links->share[edge];
-                    Real *m = edges + edge * n + first;
+                    Stored *m = edges + edge * n + first;
 #pragma omp simd
                     for (int c = 0; c < width; c++) {
-                        const Real x = s[c] + t[c] + m[c];
+                        m[c] = s[c] + t[c] + m[c];
+                        const Real x = m[c];
                         const Real gate = k * sigmoid(x);
                         const Real off = x - zero[c];
-                        m[c] = x;
                         weight[c] += gate;
                         sum[c] += gate * v[c];
                         one[c] += share * off;
@@ -197,9 +209,9 @@ void gate(const Work *work, const Links *links, const Real *projected, Real *edg
 
 // Gradients of projected, which come in as zeros, and of u, from those of combined and, if there is one, of
 // silu(norm(m)).
-void gate_backward(const Work *work, const Links *links, const Real *projected, const Real *edges,
-                   const Real *weights, const Real *means, const Real *d_combined, const Norm *norm,
-                   const Real *gradient, Real *d_projected, Real *d_edges) {
+void gate_backward(const Work *work, const Links *links, const Stored *projected, const Stored *edges,
+                   const Real *weights, const Real *means, const Stored *d_combined, const Norm *norm,
+                   const Stored *gradient, Real *d_projected, Stored *d_edges) {
     const int64_t n = work->n_features, n_nodes = links->first_node[links->n_crystals];
     over_crystals(links->n_crystals, links->first_node, work->n_threads, [&](int, int64_t begin, int64_t end) {
         for (int64_t node = begin; node < end; node++) {
@@ -210,35 +222,38 @@ void gate_backward(const Work *work, const Links *links, const Real *projected, 
                 Real *d_own = d_projected + node * 4 * n + 3 * n + first;
                 for (int c = 0; c < width; c++) {
                     d_own[c] = d_combined[at + c];
-                    d_sum[c] = d_combined[at + c] / weights[at + c];
+                    d_sum[c] = d_own[c] / weights[at + c];
                     d_weight[c] = -d_sum[c] * means[at + c];
                 }
                 for (int64_t edge = links->first_edge[node]; edge < last; edge++) {
                     const Real k = links->into_one[edge], share = links->share[edge];
-                    const Real *v = projected + (links->source[edge] * 4 + 2) * n + first;
-                    const Real *m = edges + edge * n + first;
-                    Real *d_source = d_projected + links->source[edge] * 4 * n + first;
-                    Real *d_message = d_source + 2 * n, *d_edge = d_edges + edge * n + first;
+                    const Stored *v = projected + (links->source[edge] * 4 + 2) * n + first;
+                    const Stored *m = edges + edge * n + first;
+                    Real *d_source = d_projected + links->source[edge] * 4 * n + first, *d_message = d_source + 2 * n;
+                    Stored *d_edge = d_edges + edge * n + first;
+                    Real d_m[TILE];
 #pragma omp simd
                     for (int c = 0; c < width; c++) {
                         const Real s = sigmoid(m[c]);
                         d_message[c] += k * s * d_sum[c];
-                        d_edge[c] = k * s * (Real(1) - s) * (v[c] * d_sum[c] + d_weight[c]);
+                        d_m[c] = k * s * (Real(1) - s) * (v[c] * d_sum[c] + d_weight[c]);
                     }
                     if (gradient) {
-                        const Real *d_activated = gradient + edge * n + first;
+                        const Stored *d_activated = gradient + edge * n + first;
                         const Real *scale = norm->scale + first, *shift = norm->shift + first;
                         const Real *constant = norm->constant + first, *slope = norm->slope + first;
 #pragma omp simd
                         for (int c = 0; c < width; c++) {
-                            const Real d = d_activated[c] * silu_gradient(m[c] * scale[c] + shift[c]);
-                            d_edge[c] += scale[c] * (d - share * (constant[c] + slope[c] * m[c]));
+                            const Real x = m[c];
+                            const Real d = d_activated[c] * silu_gradient(x * scale[c] + shift[c]);
+                            d_m[c] += scale[c] * (d - share * (constant[c] + slope[c] * x));
                         }
                     }
 #pragma omp simd
                     for (int c = 0; c < width; c++) {
-                        d_source[c] += d_edge[c];
-                        d_target[c] += d_edge[c];
+                        d_edge[c] = d_m[c];
+                        d_source[c] += d_m[c];
+                        d_target[c] += d_m[c];
                     }
                 }
                 for (int c = 0; c < width; c++) d_projected[(node * 4 + 1) * n + first + c] = d_target[c];

@@ -1,6 +1,8 @@
 """ALIGNN's edge-gated convolution, and normalisation with SiLU, as single operations on the CPU.
 
 Every row stands for several equal ones, as in `hybrid.models.edge_gated`, which does the same in PyTorch.
+Rows in bfloat16, as autocast makes them, are computed with in float32: gates, sums, statistics and the
+gradients of what a sum over edges has used.
 """
 
 import ctypes
@@ -18,7 +20,11 @@ from hybrid.kernels.compiler import compiled
 from hybrid.kernels.normalisation import update_running_statistics
 
 SOURCE = Path(__file__).with_suffix(".cpp")
-REALS = {torch.float32: "float", torch.float64: "double"}
+REALS = {  # how rows are computed with, and kept
+    torch.float32: ("REAL=float",),
+    torch.float64: ("REAL=double",),
+    torch.bfloat16: ("REAL=float", "STORED=BFloat16"),
+}
 _POINTER = ctypes.c_void_p
 
 
@@ -98,7 +104,9 @@ class _Normalised:
         inverse_std = (variance + norm.eps).rsqrt()
         scale = norm.weight * inverse_std
         shift = norm.bias - mean * scale
-        return cls(rows, share, mean, inverse_std, scale.to(rows.dtype), shift.to(rows.dtype), norm.training)
+        return cls(
+            rows, share, mean, inverse_std, scale.to(share.dtype), shift.to(share.dtype), norm.training
+        )
 
     def pointers(self) -> tuple[Any, Any]:
         """The rows and the normalisation as the kernels take them."""
@@ -119,7 +127,7 @@ class _Normalised:
         slope = self.inverse_std * d_gamma * self.training
         constant = totals[0] * self.training - self.mean * slope
         return _Gradients(
-            self, *(tensor.to(gradient.dtype) for tensor in (d_gamma, totals[0], constant, slope))
+            self, *(tensor.to(self.share.dtype) for tensor in (d_gamma, totals[0], constant, slope))
         )
 
 
@@ -157,7 +165,7 @@ class EdgeGated:
         """The kernels, or None where they do not apply: another device or precision, or no compiler."""
         if like.device.type != "cpu" or like.dtype not in REALS:
             return None
-        library = compiled(SOURCE, f"REAL={REALS[like.dtype]}")
+        library = compiled(SOURCE, *REALS[like.dtype])
         return None if library is None else cls(library)
 
     def normalised_silu(self, rows: Tensor, norm: BatchNorm1d, share: Tensor, total: Tensor) -> Tensor:
@@ -239,9 +247,11 @@ class _Convolution(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor | None]:
         layer, links, edges_needed = rest[-3:]
         nodes, edges = nodes.contiguous(), edges.contiguous()
-        projected = torch.addmm(bias, nodes, weight.T)
+        weight, edge_weight = weight.to(nodes.dtype), edge_weight.to(nodes.dtype)
+        projected = torch.addmm(bias.to(nodes.dtype), nodes, weight.T)
         m = edges @ edge_weight.T
-        weights, means, combined = (torch.empty_like(nodes) for _ in range(3))
+        combined = torch.empty_like(nodes)
+        weights, means = (torch.empty_like(nodes, dtype=links.share.dtype) for _ in range(2))
         totals = torch.empty(2, m.shape[1], dtype=torch.float64)
         library.gate(_work(m), _links(links), *map(_at, (projected, m, weights, means, combined, totals)))
         of_edges = _Normalised.of(m, links.share, links.total, layer.bn_edges, totals)
@@ -261,7 +271,7 @@ class _Convolution(torch.autograd.Function):
         if d_edges is not None:
             d_edges = d_edges.contiguous()
             edges_norm = ctx.of_edges.backward(library, d_edges)
-        d_projected, d_m = torch.zeros_like(projected), torch.empty_like(m)
+        d_projected, d_m = torch.zeros_like(projected, dtype=weights.dtype), torch.empty_like(m)
         library.gate_backward(
             _work(m),
             _links(ctx.links),
@@ -269,12 +279,13 @@ class _Convolution(torch.autograd.Function):
             None if d_edges is None else edges_norm.norm(),
             *map(_at, (d_edges, d_projected, d_m)),
         )
+        d_bias, d_projected = d_projected.sum(dim=0), d_projected.to(nodes.dtype)
         return (
             None,
             torch.addmm(d_nodes, d_projected, weight),
             d_m @ edge_weight if d_edges is None else torch.addmm(d_edges, d_m, edge_weight),
             d_projected.T @ nodes,
-            d_projected.sum(dim=0),
+            d_bias,
             d_m.T @ edges,
             nodes_norm.d_gamma,
             nodes_norm.d_beta,

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from hybrid import vendor
 from hybrid.graphs.line_graph import LineBatch, Links
 from hybrid.kernels.edge_gated import EdgeGated
-from hybrid.models.edge_gated import gated_mean, normalised_silu, update_statistics
+from hybrid.models.edge_gated import gated_mean, normalised_silu, outside_autocast, update_statistics
 from hybrid.readout import crystal_mean
 from hybrid.settings import ModelSettings
 
@@ -69,7 +69,9 @@ class ALIGNN(upstream.ALIGNN):
             batch: the crystals' graphs.
             descriptors: standardised descriptors (n_crystals, n_descriptors).
         """
-        output: Tensor = self.read_out(self.atom_vectors(batch), batch.crystals, descriptors)
+        atoms = self.atom_vectors(batch)
+        with outside_autocast(atoms.device):
+            output: Tensor = self.read_out(atoms, batch.crystals, descriptors)
         return output.reshape(len(batch.crystals.n_atoms), self.n_outputs)
 
     def atom_vectors(self, batch: LineBatch) -> Tensor:
@@ -85,6 +87,7 @@ class ALIGNN(upstream.ALIGNN):
             y, z = _convolve(layer.edge_update, m, z, angles, number < len(self.alignn_layers))
         for number, layer in enumerate(self.gcn_layers, start=1):
             x, y = _convolve(layer, x, y, bonds, number < len(self.gcn_layers))
+        x = x.to(self.atom_features.dtype)
         return torch.repeat_interleave(x, batch.atoms_of_kind, dim=0, output_size=len(batch.crystals.of_atom))
 
     def represent(self, batch: LineBatch) -> Tensor:
@@ -96,7 +99,9 @@ def _perceptron(layer: Any, rows: Tensor, share: Tensor, total: Tensor) -> Tenso
     linear, norm, _ = layer.layer
     rows = linear(rows)
     kernel = EdgeGated.get(rows)
-    return (kernel.normalised_silu if kernel else normalised_silu)(rows, norm, share, total)
+    if kernel:
+        return kernel.normalised_silu(rows, norm, share, total)
+    return normalised_silu(rows.to(share.dtype), norm, share, total)
 
 
 def _expanded(embedding: nn.Sequential, values: Tensor, share: Tensor, total: Tensor) -> Tensor:
@@ -117,8 +122,8 @@ def _convolve(layer: Any, nodes: Tensor, edges: Tensor, links: Links, edges_need
     linears = (layer.src_gate, layer.dst_gate, layer.dst_update, layer.src_update)
     weight = torch.cat([linear.weight for linear in linears])
     bias = torch.cat([linear.bias for linear in linears])
-    sources, targets, messages, own = F.linear(nodes, weight, bias).chunk(4, dim=1)
-    means, m = gated_mean(sources, targets, layer.edge_gate(edges), messages, links)
+    sources, targets, messages, own = F.linear(nodes, weight, bias).to(nodes.dtype).chunk(4, dim=1)
+    means, m = gated_mean(sources, targets, layer.edge_gate(edges).to(edges.dtype), messages, links)
     nodes = nodes + normalised_silu(own + means, layer.bn_nodes, links.node_share, links.node_total)
     if edges_needed:
         edges = edges + normalised_silu(m, layer.bn_edges, links.share, links.total)

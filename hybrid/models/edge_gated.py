@@ -4,6 +4,7 @@ Every row stands for several equal ones (see `hybrid.graphs.equivalence`); sums 
 The gradient of a row is that of all it stands for together.
 """
 
+import contextlib
 from typing import Any
 
 import torch
@@ -56,11 +57,18 @@ def update_statistics(
     rows: Tensor, norm: nn.BatchNorm1d, share: Tensor, total: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Updates the running statistics with those of the rows, which it returns: mean and variance (n,)."""
-    with torch.no_grad():
+    with torch.no_grad(), outside_autocast(rows.device):
         mean = share @ rows
         variance = share @ (rows - mean).square_()
         update_running_statistics(norm, mean, variance * (total / (total - 1)))
     return mean, variance
+
+
+def outside_autocast(device: torch.device) -> contextlib.AbstractContextManager[None]:
+    """Where matrix products are rounded no more than other operations."""
+    if torch.amp.is_autocast_available(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return contextlib.nullcontext()
 
 
 class _NormalisedSiLU(torch.autograd.Function):

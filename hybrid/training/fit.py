@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import lightning as L
 import torch
@@ -25,6 +26,7 @@ from hybrid.training.optimisation import EpochBatches, Optimisation, Positions
 from hybrid.training.results import Fitted
 from hybrid.training.samples import Samples
 
+PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
 RESUME_EVERY = 10  # epochs between the checkpoints from which a stopped run goes on
 
 
@@ -169,6 +171,7 @@ def optimise(
         trainer = L.Trainer(
             accelerator="gpu" if device.type == "cuda" else "cpu",
             devices=1,
+            precision=PRECISIONS[settings.precision],
             max_epochs=settings.epochs,
             gradient_clip_val=settings.gradient_clip,
             callbacks=[log, best, last],

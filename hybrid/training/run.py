@@ -23,6 +23,7 @@ from hybrid.training.run_folder import discard_other_run, fingerprint, refuse_ot
 from hybrid.training.samples import COMPOSITION_ONLY, Samples
 
 FROZEN = "cgcnn+descriptors"
+IN_BF16 = ("alignn", "de-alignn")
 
 
 def train(
@@ -53,12 +54,15 @@ def train(
         The contents of metrics.json.
 
     Raises:
-        InputError: the data cannot be used or split, training diverged, or `out` holds another run.
+        InputError: the data cannot be used or split, model or device has no bf16 that is asked for, training
+            diverged, or `out` holds another run.
     """
     if (out / "metrics.json").exists():
         refuse_other_settings(out, settings)
     else:
-        at, samples = resolve_device(device), Samples.of(folder, settings, folds)
+        at = resolve_device(device)
+        refuse_precision(settings, at)
+        samples = Samples.of(folder, settings, folds)
         graphs = _graphs(samples, settings)  # bad input leaves nothing behind
         partial = out.with_name(out.name + ".partial")
         with locked(partial / "lock"):  # a second process waits, and then finds the run done
@@ -101,6 +105,22 @@ def resolve_device(name: str) -> torch.device:
     if name == "cuda" and not cuda:
         raise InputError("--device cuda: this machine has no CUDA GPU that torch can use")
     return torch.device("cuda" if cuda and name != "cpu" else "cpu")
+
+
+def refuse_precision(settings: RunSettings, device: torch.device) -> None:
+    """Training in bfloat16 is for networks that it makes faster and that lose no accuracy.
+
+    Raises:
+        InputError: it is asked for, and the model is another one or the device does not know it.
+    """
+    if settings.trainer.precision == "fp32":
+        return
+    if settings.model.name not in IN_BF16:
+        raise InputError(
+            f"--precision bf16: is for {' and '.join(IN_BF16)} alone, not for {settings.model.name}"
+        )
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise InputError("--precision bf16: this machine's GPU does not compute in bfloat16")
 
 
 def _graphs(samples: Samples, settings: RunSettings) -> PackedGraphs | None:
