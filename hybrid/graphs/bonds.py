@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from pymatgen.core import Structure
+from pymatgen.optimization.neighbors import find_points_in_spheres
 
-SHORTEST = 0.15  # Å; upstream takes two atoms at less than this for one
+from hybrid.graphs.shells import Pairs, whole_shells
+from hybrid.kernels.shells import Shells
+
 LATTICE_DECIMALS = 5  # of lattice vectors in Å, which upstream's library rounds
 SPARE = 2.0  # atoms in the first sphere searched, on average, over the neighbours wanted
 GROWTH = 1.25  # of the sphere's radius from one search to the next
@@ -19,6 +22,12 @@ class Bonds:
     source: np.ndarray  # (n_bonds,) atom
     target: np.ndarray  # (n_bonds,) atom
     vectors: np.ndarray  # (n_bonds, 3) Å, from source to target
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(n_bonds,) in Å."""
+        lengths: np.ndarray = np.sqrt(_sums(self.vectors**2))
+        return lengths
 
 
 @dataclass(frozen=True)
@@ -44,12 +53,8 @@ def bonds_of(structure: Structure, max_neighbours: int, radius: float) -> Bonds:
         radius: in Å, the furthest that the search for them begins with; it grows until there are enough.
     """
     crystal = _Crystal.of(structure)
-    centres, neighbours, images = _nearest(crystal, structure, max_neighbours, radius)
-    swapped = neighbours < centres
-    start, end = np.where(swapped, neighbours, centres), np.where(swapped, centres, neighbours)
-    shifts = np.where(swapped[:, None], -images, images)
-    one_way = np.unique(_numbers(start, end, *shifts.T), return_index=True)[1]
-    start, end, shifts = start[one_way], end[one_way], shifts[one_way]
+    shells = _nearest(crystal, max_neighbours, radius)
+    start, end, shifts = shells[:, 0], shells[:, 1], shells[:, 2:]
     vectors = (crystal.places[end] + shifts - crystal.places[start]) @ crystal.rounded
     return Bonds(
         np.concatenate([start, end]), np.concatenate([end, start]), np.concatenate([vectors, -vectors])
@@ -61,43 +66,38 @@ class _Crystal:
     places: np.ndarray  # (n_atoms, 3) fractional
     lattice: np.ndarray  # (3, 3) in Å
     rounded: np.ndarray  # (3, 3) in Å, the lattice as upstream's library keeps it
+    periodic: np.ndarray  # (3,) 1 or 0
+    volume: float  # Å³
 
     @classmethod
     def of(cls, structure: Structure) -> "_Crystal":
-        lattice = structure.lattice.matrix
-        return cls(structure.frac_coords, lattice, np.around(lattice, LATTICE_DECIMALS))
+        lattice = np.ascontiguousarray(structure.lattice.matrix)
+        return cls(
+            structure.frac_coords,
+            lattice,
+            np.around(lattice, LATTICE_DECIMALS),
+            np.array(structure.pbc, dtype=np.int64),
+            structure.volume,
+        )
 
 
-def _numbers(*columns: np.ndarray) -> np.ndarray:
-    """Whole numbers (n,) in the order of the rows of whole numbers, equal where they are equal."""
-    numbers = np.zeros_like(columns[0])
-    for column in columns:
-        first = column.min()
-        numbers = numbers * (column.max() - first + 1) + (column - first)
-    return numbers
-
-
-def _nearest(
-    crystal: _Crystal, structure: Structure, max_neighbours: int, radius: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs (centre, neighbour, image of the neighbour's cell) of whole shells."""
+def _nearest(crystal: _Crystal, max_neighbours: int, radius: float) -> np.ndarray:
+    """Whole shells (n, 5) as `whole_shells` gives them."""
     n_atoms = len(crystal.places)
-    sphere = SPARE * max_neighbours * structure.volume / n_atoms
+    sphere = SPARE * max_neighbours * crystal.volume / n_atoms
     radius = min(radius, (3 * sphere / (4 * np.pi)) ** (1 / 3))
-    counts = np.zeros(1, dtype=np.int64)
-    while counts.min() < max_neighbours:
-        centres, neighbours, images, _ = structure.get_neighbor_list(radius + MARGIN)
-        images = images.round().astype(np.int64)
+    places = crystal.places @ crystal.lattice
+    choose = Shells.get() or whole_shells
+    while True:
+        centres, neighbours, images, _ = find_points_in_spheres(
+            places, places, radius + MARGIN, crystal.periodic, crystal.lattice
+        )
+        images = images.round()
         distances = _distances(crystal, centres, neighbours, images)
-        counts = np.bincount(centres[(distances > SHORTEST) & (distances < radius)], minlength=n_atoms)
+        shells = choose(Pairs(n_atoms, centres, neighbours, images, distances), max_neighbours, radius)
+        if shells is not None:
+            return shells
         radius *= GROWTH
-    order = np.lexsort((distances, centres))
-    order = order[distances[order] > SHORTEST]
-    centres, neighbours, images = centres[order], neighbours[order], images[order]
-    distances = distances[order]
-    first = np.searchsorted(centres, np.arange(n_atoms))
-    kept = distances <= distances[first + max_neighbours - 1][centres]
-    return centres[kept], neighbours[kept], images[kept]
 
 
 def _distances(
@@ -107,7 +107,7 @@ def _distances(
 
     Each image is multiplied with the lattice by itself, since a product of matrices may round otherwise.
     """
-    origins = np.matmul(images[:, None].astype(float), crystal.lattice)[:, 0]
+    origins = np.matmul(images[:, None], crystal.lattice)[:, 0]
     places = crystal.places @ crystal.rounded
     distances: np.ndarray = np.sum((origins + places[neighbours] - places[centres]) ** 2, axis=-1) ** 0.5
     return distances
@@ -124,6 +124,12 @@ def angles_of(bonds: Bonds, n_atoms: int) -> Angles:
     first = by_target[first_into[bonds.source[second]] + rank]
     other = first != second
     first, second = first[other], second[other]
-    directions = bonds.vectors / np.linalg.norm(bonds.vectors, axis=1)[:, None]
-    cosines = -np.einsum("ij,ij->i", directions[first], directions[second])
+    directions = bonds.vectors / bonds.lengths[:, None]
+    cosines = -_sums(directions[first] * directions[second])
     return Angles(first, second, np.minimum(np.maximum(cosines, -1), 1))
+
+
+def _sums(rows: np.ndarray) -> np.ndarray:
+    """Sums (n,) of rows (n, 3) from left to right, on every machine."""
+    sums: np.ndarray = rows[:, 0] + rows[:, 1] + rows[:, 2]
+    return sums

@@ -5,6 +5,8 @@ two bonds, if they are equally long, join the same kinds of atoms, and the same 
 the same angles. Refining kinds until this holds (colour refinement) leaves one of each kind to be computed.
 Symmetry makes equivalent atoms, in the primitive cell and by repetition in larger ones, but needs not be
 known. Sums over what is merged are weighted by how many each kind stands for, and come out the same.
+
+`hybrid.kernels.merging` does the same in C++, bit for bit.
 """
 
 from dataclasses import dataclass
@@ -43,12 +45,12 @@ def merge_equivalent(
         angles: between the bonds.
         tolerance: up to which lengths (Å) and cosines are equal; None merges nothing.
     """
-    lengths = np.linalg.norm(bonds.vectors, axis=1)
+    lengths = bonds.lengths
     if tolerance is None:
         atom_kinds, bond_kinds = np.arange(len(species)), np.arange(len(lengths))
         angle_kinds = np.arange(len(angles.cosines))
     else:
-        atom_kinds, bond_kinds, angle_kinds = _kinds(species, lengths, bonds, angles, tolerance)
+        atom_kinds, bond_kinds, angle_kinds = kinds_of(species, bonds, angles, tolerance)
     atom_kind = _Kinds.of(atom_kinds)
     bond_kind = _Kinds.of(bond_kinds, along=atom_kind.label[bonds.target])
     angle_kind = _Kinds.of(angle_kinds, along=bond_kind.label[angles.second])
@@ -91,10 +93,16 @@ class _Kinds:
         return means
 
 
-def _kinds(
-    species: np.ndarray, lengths: np.ndarray, bonds: Bonds, angles: Angles, tolerance: float
+def kinds_of(
+    species: np.ndarray, bonds: Bonds, angles: Angles, tolerance: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Colour refinement: atoms, bonds and angles by kind, until another round splits none."""
+    """Colour refinement: atoms, bonds and angles by kind, until another round splits none.
+
+    Returns:
+        numbers (n_atoms,), (n_bonds,) and (n_angles,) that are equal within a kind; angles' are numbers of
+        the first bond and the cosine, and stand beside the second bond's.
+    """
+    lengths = bonds.lengths
     bins = _bins(angles.cosines, tolerance)
     by_cosine = _hash(_hash(np.arange(bins.max() + 1)))[bins]  # twice, for a product to tell them from bonds
     by_atom, by_bond = _numbered(species), _bins(lengths, tolerance)

@@ -13,9 +13,10 @@ from pymatgen.core import Structure
 from torch import Tensor
 from torch.nn import functional as F
 
-from hybrid.graphs.bonds import angles_of, bonds_of
-from hybrid.graphs.equivalence import TOLERANCE, merge_equivalent
+from hybrid.graphs.bonds import Bonds, angles_of, bonds_of
+from hybrid.graphs.equivalence import TOLERANCE, MergedGraph, merge_equivalent
 from hybrid.graphs.packed import Packed
+from hybrid.kernels.merging import Merging
 from hybrid.readout import Crystals
 from hybrid.settings import GraphSettings
 
@@ -114,9 +115,7 @@ class LineGraphs(Packed):
         n_atoms = []
         for structure in structures:
             bonds = bonds_of(structure, settings.max_neighbours, settings.radius)
-            graph = merge_equivalent(
-                np.array(structure.atomic_numbers), bonds, angles_of(bonds, len(structure)), tolerance
-            )
+            graph = _merged(np.array(structure.atomic_numbers), bonds, tolerance)
             columns.append(tuple(getattr(graph, f.name) for f in fields(graph)))
             n_atoms.append(len(structure))
         tensors = [torch.from_numpy(np.concatenate(column)) for column in zip(*columns, strict=True)]
@@ -148,6 +147,13 @@ class LineGraphs(Packed):
             atoms_of_kind,
             Crystals.from_counts(self.n_atoms[indices]),
         )
+
+
+def _merged(species: np.ndarray, bonds: Bonds, tolerance: float | None) -> MergedGraph:
+    kernel = Merging.get()
+    if kernel is None or tolerance is None:
+        return merge_equivalent(species, bonds, angles_of(bonds, len(species)), tolerance)
+    return kernel(species, bonds, tolerance)
 
 
 @dataclass(frozen=True)

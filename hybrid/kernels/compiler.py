@@ -14,7 +14,8 @@ from pathlib import Path
 from hybrid.atomic import atomic_file
 from hybrid.paths import user_cache
 
-FLAGS = ("-std=c++14", "-O3", "-ffast-math", "-march=native", "-fPIC")
+FLAGS = ("-std=c++14", "-O3", "-march=native", "-fPIC")
+FAST, EXACT = "-ffast-math", "-ffp-contract=off"
 log = logging.getLogger(__name__)
 
 
@@ -30,15 +31,16 @@ def _processor() -> str:
 
 
 @functools.cache
-def compiled(source: Path, *defines: str) -> ctypes.CDLL | None:
+def compiled(source: Path, *defines: str, exact: bool = False) -> ctypes.CDLL | None:
     """The shared library made from `source`, or None if this machine cannot make one.
 
-    HYBRID_KERNELS=off keeps everything in PyTorch.
+    HYBRID_KERNELS=off keeps everything in PyTorch and NumPy. With `exact`, every operation is rounded as it
+    is written.
     """
     compiler = _compiler()
     if compiler is None or os.environ.get("HYBRID_KERNELS", "on") == "off":
         return None
-    options = [*FLAGS, *(f"-D{define}" for define in defines)]
+    options = [*FLAGS, EXACT if exact else FAST, *(f"-D{define}" for define in defines)]
     texts = [file.read_text() for file in (source, *sorted(source.parent.glob("*.h")))]
     key = hashlib.sha256("\0".join([*texts, compiler, *options, _processor()]).encode())
     library = user_cache() / "kernels" / f"{source.stem}-{key.hexdigest()[:16]}.so"

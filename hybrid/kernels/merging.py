@@ -1,0 +1,100 @@
+"""Bond angles and the merging of equivalent atoms, bonds and angles as one operation on the CPU.
+
+Gives the arrays of `hybrid.graphs.equivalence.merge_equivalent`, which does the same in NumPy, bit for bit.
+"""
+
+import ctypes
+from collections.abc import Iterator
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+
+from hybrid.graphs.bonds import Bonds
+from hybrid.graphs.equivalence import MergedGraph
+from hybrid.kernels.compiler import compiled
+
+SOURCE = Path(__file__).with_suffix(".cpp")
+_POINTER = ctypes.c_void_p
+
+
+class _Crystal(ctypes.Structure):
+    _fields_ = (
+        ("n_atoms", ctypes.c_int64),
+        ("n_bonds", ctypes.c_int64),
+        ("species", _POINTER),
+        ("source", _POINTER),
+        ("target", _POINTER),
+        ("vectors", _POINTER),
+        ("tolerance", ctypes.c_double),
+    )
+
+
+class _Merged(ctypes.Structure):
+    _fields_ = (
+        ("n_atoms", ctypes.c_int64),
+        ("n_bonds", ctypes.c_int64),
+        ("n_angles", ctypes.c_int64),
+        ("integers", _POINTER),
+        ("reals", _POINTER),
+    )
+
+
+class Merging:
+    """The kernel."""
+
+    def __init__(self, library: ctypes.CDLL):
+        self.library = library
+
+    @classmethod
+    def get(cls) -> "Merging | None":
+        """The kernel, or None where there is no compiler."""
+        library = compiled(SOURCE, exact=True)
+        return None if library is None else cls(library)
+
+    def __call__(self, species: np.ndarray, bonds: Bonds, tolerance: float) -> MergedGraph:
+        """Finds the angles between bonds and merges what is equivalent.
+
+        Args:
+            species: (n_atoms,) atomic numbers.
+            bonds: between the atoms.
+            tolerance: up to which lengths (Å) and cosines are equal.
+        """
+        n_atoms, n_bonds = len(species), len(bonds.source)
+        arrays = [
+            *(np.ascontiguousarray(whole, dtype=np.int64) for whole in (species, bonds.source, bonds.target)),
+            np.ascontiguousarray(bonds.vectors, dtype=np.float64),
+        ]
+        crystal = _Crystal(n_atoms, n_bonds, *(array.ctypes.data for array in arrays), tolerance)
+        n_into, n_out = (np.bincount(ends, minlength=n_atoms) for ends in (bonds.target, bonds.source))
+        n_pairs = int(n_into @ n_out)
+        integers, reals = (
+            np.empty(2 * n_atoms + 3 * (n_bonds + n_pairs), np.int64),
+            np.empty(n_bonds + n_pairs),
+        )
+        merged = _Merged(0, 0, 0, integers.ctypes.data, reals.ctypes.data)
+        self.library.merge(ctypes.byref(crystal), ctypes.byref(merged))
+        n_atoms, n_bonds, n_angles = merged.n_atoms, merged.n_bonds, merged.n_angles
+        species, atoms_of_kind = _cut(integers, n_atoms, n_atoms)
+        source, target, bonds_of_kind, first, second, angles_of_kind = _cut(
+            integers[2 * n_atoms :], n_bonds, n_bonds, n_bonds, n_angles, n_angles, n_angles
+        )
+        lengths, cosines = _cut(reals, n_bonds, n_angles)
+        return MergedGraph(
+            species,
+            atoms_of_kind,
+            source,
+            target,
+            lengths,
+            bonds_of_kind,
+            first,
+            second,
+            cosines,
+            angles_of_kind,
+        )
+
+
+def _cut(buffer: np.ndarray, *sizes: int) -> Iterator[np.ndarray]:
+    """Copies of the arrays at the beginning of a buffer, one behind the other."""
+    for begin, size in zip(accumulate(sizes, initial=0), sizes, strict=False):
+        yield buffer[begin : begin + size].copy()
