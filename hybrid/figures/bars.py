@@ -19,7 +19,7 @@ METRICS = {"r2": "R²", "accuracy": "accuracy", "mae_over_mad": "MAE/MAD"}
 def draw(record: dict[str, Any]) -> Figure:
     """A group of bars a dataset and target, a bar a network: mean over seeds, with every seed as a point.
 
-    What was not run has an empty place with the reason.
+    A data set that was not run has an empty place with the reason; what one lacks is noted above it.
     """
     drawn, missing = bars(record), not_run(record)
     panels = list(dict.fromkeys(row["panel"] for row in record["rows"]))
@@ -81,9 +81,14 @@ def _draw_panel(
             axes.text(
                 x, 0.03 + max(height, 0), text, rotation=90, ha="center", va="bottom", fontsize=SMALL - 1
             )
-    for place, row in enumerate(missing, start=len(groups)):
+    in_part = [row for row in missing if any(b.first["dataset_label"] == row["dataset_label"] for b in drawn)]
+    absent = [row for row in missing if row not in in_part]
+    for place, row in enumerate(absent, start=len(groups)):
         _leave_out(axes, place, row)
-    labels = groups + [fill(row["dataset_label"], 18) for row in missing]
+    if in_part:
+        note = fill("; ".join(row["note"] for row in in_part), 100)
+        axes.set_title(note, loc="right", fontsize=SMALL - 1, color=COLOURS["footnote"])
+    labels = groups + [fill(row["dataset_label"], 18) for row in absent]
     if len(labels) > CROWDED:
         axes.set_xticks(
             range(len(labels)),
