@@ -71,7 +71,16 @@ def _draw_panel(
         place = here.index(bar.first["network_label"])
         x = groups.index(bar.group) + (place - (len(here) - 1) / 2) * width
         height = max(bar.mean(metric), FLOOR) if bar.done else 0
-        axes.bar(x, height, 0.9 * width, color=bar.colour, label=bar.first["network_label"])
+        axes.bar(
+            x,
+            height,
+            0.9 * width,
+            color=bar.colour,
+            edgecolor="white",
+            linewidth=0,
+            hatch="/////" if bar.tuned else None,
+            label=bar.first["network_label"],
+        )
         if bar.done:
             _draw_seeds(axes, x, bar.values(metric))
             if not crowded or len(here) == 1:
@@ -105,7 +114,7 @@ def _draw_panel(
     lowest = min((value for bar in drawn for value in bar.values(metric)), default=0)
     axes.set_ylim(max(FLOOR, 1.3 * lowest) if lowest < 0 else 0, 1.1)
     targets = {bar.first["target"] for bar in drawn}
-    of = f" of {targets.pop()}" if len(targets) == 1 else ""
+    of = f" of {targets.pop()}" if len(targets) == 1 and metric != "accuracy" else ""
     axes.set_ylabel(f"{METRICS[metric]}{of}, test set")
 
 

@@ -68,4 +68,4 @@ def draw(record: dict[str, Any]) -> Figure:
 
 def _mark(bar: Bar) -> str:
     """Squares for the tuned trainer."""
-    return "s" if bar.first["variant"] == "tuned" else "o"
+    return "s" if bar.tuned else "o"

@@ -47,10 +47,19 @@ class Bar:
     @property
     def colour(self) -> str:
         """The colour of what sets this network apart: its variant, its model, or its pooling."""
-        model, pooling = self.first["model"], self.first["pooling"]
-        variant = self.first["variant"].removesuffix(", multi-target")
+        model, pooling, variant = self.first["model"], self.first["pooling"], self._variant
         names = (f"{pooling} {variant}", variant, f"{model} {pooling}", model, pooling)
         return next(COLOURS[name] for name in names if name in COLOURS)
+
+    @property
+    def tuned(self) -> bool:
+        """Whether it is trained as `hybrid train` does, not in the paper's way."""
+        return self._variant == "tuned"
+
+    @property
+    def _variant(self) -> str:
+        variant: str = self.first["variant"]
+        return variant.removesuffix(", multi-target")
 
 
 def read_record(path: Path) -> dict[str, Any]:
