@@ -68,5 +68,5 @@ lint: setup  ## check style and types
 search: setup  ## search for training settings, the same effort for every network
 	@$(RUN) -m hybrid search --scale $(SCALE)
 
-bench: setup  ## measure against unpatched upstream; writes results/benchmarks.json
-	$(RUN) -m benchmarks
+bench: setup  ## measure against unpatched upstream; writes results/benchmarks.json; ROWS="…": only these
+	$(RUN) -m benchmarks $(ROWS)

@@ -1,4 +1,4 @@
-"""Runs every comparison and writes results/benchmarks.json.
+"""Runs every comparison, or those that are named, and writes results/benchmarks.json.
 
 Each measurement is a process of its own with one thread, theirs and ours in turn; a row's figures are
 medians over the repeats. Peak memory is that of the whole process.
@@ -121,14 +121,17 @@ COMPARISONS = (
 )
 
 
-def main() -> None:
-    """Measures, prints and writes."""
+def main(names: list[str]) -> None:
+    """Measures, prints and writes; rows that are not named stay as they were."""
+    known = [comparison.name for comparison in COMPARISONS]
+    if unknown := set(names) - set(known):
+        raise SystemExit(f"no comparison {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
     with tempfile.TemporaryDirectory(prefix="hybrid-bench-") as name:
         scratch = Path(name)
         for code in ("cgcnn2", "alignn"):
             vendor.unpack_pristine(code, scratch / "upstream" / code)
         inputs = write_inputs(scratch)
-        wanted = [comparison for comparison in COMPARISONS if comparison.data in inputs]
+        wanted = [row for row in COMPARISONS if row.data in inputs and (row.name in names or not names)]
         runs = [
             (row, side)
             for row in wanted
@@ -144,20 +147,28 @@ def main() -> None:
         _row(row.name, measured[row.name, "ours"], measured.get((row.name, "theirs")), row.note)
         for row in wanted
     ]
-    rows.append(_allocator_alone(measured))
-    report = {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": hardware(),
-        "versions": {package: version(package) for package in ("torch", "numpy", "pymatgen")}
-        | {"cgcnn2": "0.6.0", "alignn": "2024.2.4"},
-        "rows": rows,
-    }
-    write_text(RESULTS / "benchmarks.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    if not names:
+        rows.append(_allocator_alone(measured))
+    _write(rows, keep=bool(names))
     for row in rows:
         memory, theirs = row["peak_memory_mb"], ""
         if row["theirs"]:
             theirs = f"; theirs {row['theirs']:.3f} s, {memory['theirs']:.0f} MB; x{row['ratio']:.1f}"
         print(f"{row['name']:38s} ours {row['ours']:.3f} s, {memory['ours']:.0f} MB{theirs}")
+
+
+def _write(rows: list[dict[str, Any]], keep: bool) -> None:
+    """Writes the rows, in place of their former selves if the others are kept."""
+    path = RESULTS / "benchmarks.json"
+    new = {row["name"]: row for row in rows}
+    before = json.loads(path.read_text())["rows"] if keep and path.exists() else []
+    report = {
+        "machine": hardware(),
+        "versions": {package: version(package) for package in ("torch", "numpy", "pymatgen")}
+        | {"cgcnn2": "0.6.0", "alignn": "2024.2.4"},
+        "rows": [new.pop(row["name"], row) for row in before] + list(new.values()),
+    }
+    write_text(path, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
 
 
 def _measure(row: Comparison, side: str, data: Path, upstream: Path) -> dict[str, float]:
@@ -194,6 +205,7 @@ def _row(
 
     return {
         "name": name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
         **seconds,
         "unit": "s",
         "ratio": seconds["theirs"] and seconds["theirs"] / seconds["ours"],
@@ -216,4 +228,4 @@ def _allocator_alone(measured: dict[tuple[str, str], list[dict[str, float]]]) ->
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
