@@ -1,4 +1,4 @@
-"""Merging of equivalent atoms, bonds and angles: against refinement by hand, and the kernel against NumPy."""
+"""Merging of equivalent atoms, bonds and angles: against refinement by hand, and kernels against NumPy."""
 
 import os
 import shutil
@@ -20,7 +20,9 @@ from hybrid.data.folder import read_folder
 from hybrid.graphs.bonds import angles_of, bonds_of
 from hybrid.graphs.equivalence import TOLERANCE, kinds_of, merge_equivalent
 from hybrid.graphs.line_graph import LineGraphs
+from hybrid.graphs.shells import Pairs, whole_shells
 from hybrid.kernels.merging import Merging
+from hybrid.kernels.shells import Shells
 from hybrid.paths import ROOT
 from hybrid.settings import GraphSettings
 
@@ -181,7 +183,59 @@ def test_random_crystals_are_merged_as_by_hand(seed: int, max_neighbours: int, d
         reject()
 
 
-# --- the kernel against NumPy ---
+# --- the kernels against NumPy ---
+
+
+def assert_shells_are_numpys(crystal: Structure, max_neighbours: int = 12, radius: float = 8.0) -> None:
+    assert Shells.get() is not None
+    found = bonds_of(crystal, max_neighbours, radius)
+    with patch.object(Shells, "get", return_value=None):
+        expected = bonds_of(crystal, max_neighbours, radius)
+    for name in ("source", "target", "vectors"):
+        assert np.array_equal(getattr(found, name), getattr(expected, name)), f"{name} of {crystal.formula}"
+
+
+@needs_compiler
+def test_shells_are_numpys_on_symmetric_crystals(
+    NaCl: Structure, Cu: Structure, Si: Structure, CsCl: Structure, C_zigzag: Structure, C_long: Structure
+) -> None:
+    for cell in (NaCl, Cu, Si, CsCl, C_zigzag, C_long, TITANIUM, PEROVSKITE, row_of_six()):
+        for max_neighbours in (1, 6, 12):
+            assert_shells_are_numpys(cell, max_neighbours)
+
+
+@needs_compiler
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    n_atoms=st.integers(1, 6),
+    max_neighbours=st.integers(1, 16),
+    radius=st.floats(0.5, 9),
+)
+def test_shells_are_numpys_on_random_crystals(
+    seed: int, n_atoms: int, max_neighbours: int, radius: float
+) -> None:
+    """Also where the search begins with too small a sphere."""
+    assert_shells_are_numpys(random_crystal(seed, n_atoms=n_atoms), max_neighbours, radius)
+
+
+@needs_compiler
+def test_shells_need_enough_neighbours_within_the_radius() -> None:
+    """An atom with itself at 0, and images of itself: two at 1 Å and two at 1.5 Å; one pair beyond."""
+    pairs = Pairs(
+        1,
+        np.zeros(6, dtype=np.int64),
+        np.zeros(6, dtype=np.int64),
+        np.array([[0.0, 0, 0], [0, 0, 1], [0, 0, -1], [0, 1, 0], [0, -1, 0], [1, 0, 0]]),
+        np.array([0, 1, 1, 1.5, 1.5, 2.5]),
+    )
+    nearest, further = [[0, 0, 0, 0, -1], [0, 0, 0, 0, 1]], [[0, 0, 0, -1, 0], [0, 0, 0, 1, 0]]
+    for choose in (Shells.get(), whole_shells):
+        assert choose(pairs, 1, 2.0).tolist() == choose(pairs, 2, 1.1).tolist() == nearest
+        assert choose(pairs, 3, 2.0).tolist() == [further[0], *nearest, further[1]]
+        assert choose(pairs, 5, 2.0) is None
+        assert choose(pairs, 6, 3.0) is None
+        assert choose(pairs, 2, 1.0) is None
 
 
 def assert_kernel_is_numpy(
@@ -237,7 +291,7 @@ def test_kernel_is_numpy_on_almost_symmetric_crystals(seed: int, noise: float) -
 def test_graphs_are_packed_alike_without_the_kernel(NaCl: Structure) -> None:
     crystals = [NaCl, *map(random_crystal, range(4))]
     found = LineGraphs.from_structures(crystals, GraphSettings())
-    with patch.object(Merging, "get", return_value=None):
+    with patch.object(Merging, "get", return_value=None), patch.object(Shells, "get", return_value=None):
         expected = LineGraphs.from_structures(crystals, GraphSettings())
     for field in fields(expected):
         assert torch.equal(getattr(found, field.name), getattr(expected, field.name)), field.name
@@ -256,4 +310,5 @@ def test_kernel_is_numpy_on_real_crystals(name: str) -> None:
         pytest.skip(f"datasets/{name} is not there")
     folder = read_folder(ROOT / "datasets" / name)
     for crystal in folder.take(range(0, len(folder), len(folder) // 150)).structures():
+        assert_shells_are_numpys(crystal)
         assert_kernel_is_numpy(crystal)
