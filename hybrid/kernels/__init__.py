@@ -1,1 +1,1 @@
-"""C++ kernels for the CPU; where they do not apply, the models fall back on PyTorch."""
+"""C++ kernels for the CPU; where they do not apply, PyTorch or NumPy does the same."""
