@@ -1,6 +1,6 @@
 """Errors relative to MAD, a row a dataset and a mark a model: Tables 1, 2 and S1 as a picture."""
 
-from textwrap import shorten
+from textwrap import fill, shorten
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -11,7 +11,7 @@ from hybrid.figures.style import COLOURS, PAGE, SMALL, mark_plainly, new_figure,
 
 ROW = 7.5  # mm
 TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-NOTE = 110  # characters
+NOTE, LABEL = 110, 20  # characters
 SPREAD = 0.55  # of a row, over which its models are spread
 
 
@@ -20,7 +20,8 @@ def draw(record: dict[str, Any]) -> Figure:
     """MAE/MAD on a logarithmic axis: full marks ours, with all seeds on a line; hollow ones the paper's."""
     drawn, missing = [bar for bar in bars(record) if bar.done], not_run(record)
     datasets = list(dict.fromkeys(bar.group for bar in drawn))
-    labels = datasets + [row["dataset_label"] for row in missing]
+    labels = [group.replace("\n", ", ") for group in datasets]
+    labels += [fill(row["dataset_label"], LABEL) for row in missing]
     networks = list(dict.fromkeys(bar.first["network_label"] for bar in drawn))
     figure = new_figure(PAGE, 35 + ROW * len(labels) * max(1, len(networks) / 6))
     axes = figure.subplots()
@@ -47,7 +48,7 @@ def draw(record: dict[str, Any]) -> Figure:
     axes.set_xlim(0.02, 1.5)
     mark_plainly(axes.xaxis, TICKS)
     axes.axvline(0.2, color=COLOURS["footnote"], linewidth=0.6, linestyle=":")
-    axes.set_yticks(range(len(labels)), [label.replace("\n", ", ") for label in labels])
+    axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("MAE/MAD, test set (below 0.2, dotted: a good model)")
