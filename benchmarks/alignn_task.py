@@ -1,6 +1,6 @@
 """What the measurements of ALIGNN, ours and upstream's, share."""
 
-N_GRAPHS = 300
+N_GRAPHS = 300  # crystals whose graphs are built
 BATCH = 16  # crystals in a training step
 N_STEPS = 3
 SMALL = 128  # hidden features of the smaller network

@@ -185,6 +185,8 @@ def test_random_crystals_are_merged_as_by_hand(seed: int, max_neighbours: int, d
 
 # --- the kernels against NumPy ---
 
+RANDOM = {"seed": st.integers(0, 10**6), "n_atoms": st.integers(1, 6), "max_neighbours": st.integers(1, 16)}
+
 
 def assert_shells_are_numpys(crystal: Structure, max_neighbours: int = 12, radius: float = 8.0) -> None:
     assert Shells.get() is not None
@@ -207,9 +209,7 @@ def test_shells_are_numpys_on_symmetric_crystals(
 @needs_compiler
 @settings(max_examples=60, deadline=None)
 @given(
-    seed=st.integers(0, 10**6),
-    n_atoms=st.integers(1, 6),
-    max_neighbours=st.integers(1, 16),
+    **RANDOM,
     radius=st.floats(0.5, 9),
 )
 def test_shells_are_numpys_on_random_crystals(
@@ -265,9 +265,7 @@ def test_kernel_is_numpy_on_symmetric_crystals(
 @needs_compiler
 @settings(max_examples=60, deadline=None)
 @given(
-    seed=st.integers(0, 10**6),
-    n_atoms=st.integers(1, 6),
-    max_neighbours=st.integers(1, 16),
+    **RANDOM,
     tolerance=st.sampled_from([1e-7, TOLERANCE, 1e-3, 0.02, 0.3]),
 )
 def test_kernel_is_numpy_on_random_crystals(

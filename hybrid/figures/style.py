@@ -98,7 +98,6 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
     return decorated
 
 
-@styled
 def mark_plainly(axis: Axis, ticks: Sequence[float]) -> None:
     """Ticks of a logarithmic axis, in plain numbers."""
     axis.set_major_locator(FixedLocator(ticks))
@@ -106,6 +105,7 @@ def mark_plainly(axis: Axis, ticks: Sequence[float]) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+@styled
 def new_figure(width: float, height: float, **options: Any) -> Figure:
     """An empty figure of `width` x `height` mm, laid out so that nothing is cut; `options` go to Figure."""
     return Figure(figsize=(width / 25.4, height / 25.4), **{"layout": "constrained", **options})
