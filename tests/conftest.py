@@ -1,6 +1,7 @@
-"""Textbook crystals, named by formula, and folders of small ones."""
+"""Textbook crystals, named by formula, and folders of small ones; a mark for what needs a compiler."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,11 @@ from hybrid.chains import chain_of_set, zigzag_chain
 
 FCC = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
 SPECIES = ("Li", "O", "Na", "Cl", "Si", "Fe", "Cu", "Cs")
+
+needs_compiler = pytest.mark.skipif(
+    not (os.environ.get("CXX") or any(map(shutil.which, ("c++", "g++", "clang++")))),
+    reason="no C++ compiler",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -1,13 +1,11 @@
 """The C++ kernels of ALIGNN's convolution against PyTorch's operations: values, gradients, statistics."""
 
 import copy
-import os
-import shutil
 from unittest.mock import patch
 
 import pytest
 import torch
-from conftest import random_crystal
+from conftest import needs_compiler, random_crystal
 from pymatgen.core import Structure
 from torch import Tensor
 
@@ -15,11 +13,6 @@ from hybrid.graphs.line_graph import LineBatch, LineGraphs
 from hybrid.kernels.edge_gated import EdgeGated
 from hybrid.models.alignn import ALIGNN
 from hybrid.settings import ALIGNNSettings, GraphSettings, ModelSettings
-
-needs_compiler = pytest.mark.skipif(
-    not (os.environ.get("CXX") or any(map(shutil.which, ("c++", "g++", "clang++")))),
-    reason="no C++ compiler",
-)
 
 
 def batch_of(dtype: torch.dtype, Cu: Structure, NaCl: Structure) -> LineBatch:

@@ -2,14 +2,13 @@
 
 import copy
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import random_crystal
+from conftest import needs_compiler, random_crystal
 from pymatgen.core import Structure
 from torch import Tensor
 
@@ -19,10 +18,6 @@ from hybrid.kernels.gated_sum import GatedSum
 from hybrid.models.cgcnn import CGCNN
 from hybrid.settings import GraphSettings, ModelSettings
 
-needs_compiler = pytest.mark.skipif(
-    not (os.environ.get("CXX") or any(map(shutil.which, ("c++", "g++", "clang++")))),
-    reason="no C++ compiler",
-)
 DOUBLE = torch.float64
 
 

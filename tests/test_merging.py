@@ -1,7 +1,5 @@
 """Merging of equivalent atoms, bonds and angles: against refinement by hand, and kernels against NumPy."""
 
-import os
-import shutil
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import fields
@@ -10,7 +8,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
-from conftest import random_crystal
+from conftest import needs_compiler, random_crystal
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
@@ -25,11 +23,6 @@ from hybrid.kernels.merging import Merging
 from hybrid.kernels.shells import Shells
 from hybrid.paths import ROOT
 from hybrid.settings import GraphSettings
-
-needs_compiler = pytest.mark.skipif(
-    not (os.environ.get("CXX") or any(map(shutil.which, ("c++", "g++", "clang++")))),
-    reason="no C++ compiler",
-)
 
 TITANIUM = Structure(Lattice.hexagonal(2.95, 4.68), ["Ti"] * 2, [[1 / 3, 2 / 3, 0.25], [2 / 3, 1 / 3, 0.75]])
 PEROVSKITE = Structure(

@@ -1,7 +1,5 @@
 """Training in bfloat16: close to fp32, on parameters that stay fp32, and refused where it has no use."""
 
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
@@ -9,7 +7,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
-from conftest import random_crystal
+from conftest import needs_compiler, random_crystal
 from pymatgen.core import Structure
 from torch import Tensor
 
@@ -29,11 +27,7 @@ SMALL = ALIGNNSettings(
 )
 ROUNDING = 2**-8  # a number in bfloat16 is off by half of this at most, relative to itself
 WITHOUT_KERNEL = patch.object(EdgeGated, "get", return_value=None)
-compiler = pytest.mark.skipif(
-    not (os.environ.get("CXX") or any(map(shutil.which, ("c++", "g++", "clang++")))),
-    reason="no C++ compiler",
-)
-both_ways = pytest.mark.parametrize("kernel", [pytest.param(True, marks=compiler), False])
+both_ways = pytest.mark.parametrize("kernel", [pytest.param(True, marks=needs_compiler), False])
 
 
 @pytest.fixture
@@ -84,7 +78,7 @@ def test_outputs_and_gradients_are_those_of_fp32_within_rounding(
     assert deviation(rounded["output"], exact["output"]) > 1e-7, "nothing was rounded"
 
 
-@compiler
+@needs_compiler
 def test_the_kernel_rounds_no_worse_than_pytorch(batch: LineBatch) -> None:
     exact = step(network(), batch, False)
     kernel, pytorch = (step(network(), batch, True, kernel) for kernel in (True, False))
@@ -116,7 +110,7 @@ def test_the_readout_rounds_nothing(batch: LineBatch) -> None:
     torch.testing.assert_close(output[:, 0], expected)
 
 
-@compiler
+@needs_compiler
 def test_repeated_steps_have_the_same_bits(batch: LineBatch) -> None:
     for threads in (1, 2):
         torch.set_num_threads(threads)
