@@ -223,7 +223,13 @@ def _written(value: Any) -> str:
 
 
 def read_table(path: Path) -> dict[str, dict[str, Any]]:
-    """The rows of a collected calculation by id, numbers as numbers."""
+    """The rows of a collected calculation by id, numbers as numbers.
+
+    Raises:
+        InputError: it is not collected yet.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: is not there yet; hybrid force-field {path.stem}")
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     words = ("id", "formula", "status", "note")
