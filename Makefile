@@ -10,7 +10,7 @@ CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 PROFILE ?= local
 FIGURES := figure2 figure3b figure3c figure3d figure3e figure3f figure3g figure3h figureS1 figureS2 figureS3 figureS4 \
            figureS5 figure4 figureS6 roost supercells distortion table1 table2 table3 tableS1 \
-           learning-curve descriptor-groups grouped-split probe-chgnet umlff
+           learning-curve descriptor-groups grouped-split multi-target probe-chgnet umlff
 
 VENV := .venv/bin/python
 RUN := $(or $(PYTHON),$(VENV))

@@ -18,6 +18,7 @@ from hybrid.experiments import (
     structural,
 )
 from hybrid.experiments.availability import build
+from hybrid.experiments.improvements import write_improvements
 from hybrid.experiments.plan import planned
 from hybrid.experiments.record import predictions_path, record_path, write_record
 from hybrid.experiments.spec import SCALES, load_spec, spec_names
@@ -127,6 +128,8 @@ def draw(name: str, scale: str) -> None:
         figure = {"bars": bars, "errors": errors}[drawing].draw(recorded)
     notes = statements.NOTES[name](recorded) if name in statements.NOTES else ()
     write_record_table(recorded, stem, notes)
+    if drawing == "errors":
+        write_improvements(recorded, stem)
     save(figure, stem)
 
 

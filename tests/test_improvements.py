@@ -1,0 +1,77 @@
+"""What descriptors improve: the paper's own numbers give its percentages; what is not there is left out."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hybrid.experiments.improvements import write_improvements
+
+
+def rows(network: str, errors: list[float], paper: float | None = None) -> list[dict[str, Any]]:
+    """A network's rows, one a seed."""
+    return [
+        {
+            "panel": "",
+            "dataset": "phonon-cv",
+            "dataset_label": "Cv per cell",
+            "target": "Cv",
+            "unit": "J",
+            "network": network,
+            "network_label": network.upper(),
+            "seed": seed,
+            "epochs": 3,
+            "n_train": 6,
+            "n_val": 2,
+            "n_test": 2,
+            "status": "done",
+            "metrics": {"mad": 50.0, "mae_over_mad": error},
+            "paper": {"mae_over_mad": paper} if paper else None,
+        }
+        for seed, error in enumerate(errors)
+    ]
+
+
+def written(folder: Path, *networks: list[dict[str, Any]]) -> list[dict[str, str]]:
+    record = {"scale": "cpu", "rows": [row for network in networks for row in network]}
+    write_improvements(record, folder / "table1")
+    table = folder / "table1b.csv"
+    return list(csv.DictReader(table.open())) if table.exists() else []
+
+
+def test_the_papers_numbers_give_its_improvement(tmp_path: Path) -> None:
+    (row,) = written(
+        tmp_path,
+        rows("mean-baseline", [1.0]),
+        rows("forest", [0.1, 0.2]),
+        rows("cgcnn", [0.7, 0.8], paper=0.759),
+        rows("de-cgcnn", [0.1, 0.2], paper=0.058),
+    )
+    assert row["paper, improvement"] == "92.4 %"  # Table 1
+    assert (row["without"], row["with descriptors"], row["improvement"]) == ("0.750", "0.150", "80.0 %")
+    assert (row["training mean"], row["descriptors alone"]) == ("1.000", "0.150")
+    assert (row["network"], row["crystals"], row["MAD"], row["unit"]) == ("CGCNN", "10", "50", "J")
+    assert row["within the seeds' spread"] == "no"
+
+
+@pytest.mark.parametrize(
+    ("without", "joined", "within", "improvement"),
+    [
+        ([0.2, 0.3], [0.25, 0.27], "yes", "-4.0 %"),
+        ([0.2, 0.3], [0.31, 0.33], "no", "-28.0 %"),
+        ([0.2], [0.1], "one seed", "50.0 %"),
+    ],
+)
+def test_what_lies_within_the_spread(
+    tmp_path: Path, without: list[float], joined: list[float], within: str, improvement: str
+) -> None:
+    (row,) = written(tmp_path, rows("alignn-sum", without), rows("de-alignn-sum", joined))
+    assert (row["within the seeds' spread"], row["improvement"]) == (within, improvement)
+    assert row["paper, improvement"] == row["descriptors alone"] == ""
+
+
+def test_without_a_hybrid_there_is_no_table(tmp_path: Path) -> None:
+    diverged = [{**row, "status": "diverged", "metrics": {}} for row in rows("de-cgcnn", [0.1])]
+    assert written(tmp_path, rows("cgcnn", [0.2]), diverged) == []
+    assert not list(tmp_path.iterdir())
