@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hybrid.figures.records import Bar, bars, not_run, scale_note
-from hybrid.figures.style import COLOURS, COLUMN, LARGE, PAGE, SMALL, new_figure, styled
+from hybrid.figures.style import COLOURS, COLUMN, LARGE, PAGE, SMALL, legend_above, new_figure, styled
 
 FLOOR = -0.35  # bars below are cut there; their value is written beside them
 GROUP = 0.8  # width of a group of bars
@@ -44,12 +44,7 @@ def draw(record: dict[str, Any]) -> Figure:
         for axes in figure.axes
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
-    figure.legend(
-        handles.values(),
-        handles.keys(),
-        loc="outside upper center",
-        ncols=min(len(networks), 2 if len(networks) == 4 else 3),
-    )
+    legend_above(figure, handles, most=min(len(networks), 2 if len(networks) == 4 else 3))
     figure.supxlabel(scale_note(record), fontsize=SMALL - 1, color=COLOURS["footnote"])
     return figure
 

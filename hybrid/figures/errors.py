@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from hybrid.figures.records import Bar, bars, not_run, scale_note
-from hybrid.figures.style import COLOURS, PAGE, SMALL, mark_plainly, new_figure, styled
+from hybrid.figures.style import COLOURS, PAGE, SMALL, legend_above, mark_plainly, new_figure, styled
 
 ROW = 7.5  # mm
 TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -53,16 +53,15 @@ def draw(record: dict[str, Any]) -> Figure:
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("MAE/MAD, test set (below 0.2, dotted: a good model)")
     marks = {bar.first["network_label"]: (bar.colour, _mark(bar)) for bar in drawn}
-    handles = [
-        Line2D([], [], color=colour, marker=mark, markersize=4, label=name)
+    handles = {
+        name: Line2D([], [], color=colour, marker=mark, markersize=4)
         for name, (colour, mark) in marks.items()
-    ]
+    }
     paper = Line2D([], [], color="none", marker="D", markersize=3.5, markeredgecolor=COLOURS["text"])
     paper.set_markerfacecolor("white")
-    paper.set_label("the paper's")
     if any((bar.first["paper"] or {}).get("mae_over_mad") for bar in drawn):
-        handles.append(paper)
-    figure.legend(handles=handles, loc="outside upper center", ncols=3)
+        handles["the paper's"] = paper
+    legend_above(figure, handles)
     figure.supxlabel(scale_note(record), fontsize=SMALL - 1, color=COLOURS["footnote"])
     return figure
 

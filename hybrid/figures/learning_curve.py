@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
 from hybrid.figures.records import Bar, bars, scale_note
-from hybrid.figures.style import COLOURS, LARGE, PAGE, SMALL, mark_plainly, new_figure, styled
+from hybrid.figures.style import COLOURS, LARGE, PAGE, SMALL, legend_above, mark_plainly, new_figure, styled
 
 TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 MARKERS = {"forest": "^", "mean": "o", "sum": "s"}
@@ -104,7 +104,7 @@ def draw(record: dict[str, Any]) -> Figure:
         for axes in panels
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
-    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=3)
+    legend_above(figure, handles)
     figure.supxlabel(scale_note(record), fontsize=SMALL - 1, color=COLOURS["footnote"])
     return figure
 

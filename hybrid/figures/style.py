@@ -1,10 +1,11 @@
 """How every figure looks: journal widths, small sans-serif type, colours that mean the same throughout."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
+from matplotlib.artist import Artist
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
@@ -109,6 +110,17 @@ def mark_plainly(axis: Axis, ticks: Sequence[float]) -> None:
 def new_figure(width: float, height: float, **options: Any) -> Figure:
     """An empty figure of `width` x `height` mm, laid out so that nothing is cut; `options` go to Figure."""
     return Figure(figsize=(width / 25.4, height / 25.4), **{"layout": "constrained", **options})
+
+
+def legend_above(figure: Figure, handles: Mapping[str, Artist], most: int = 3) -> None:
+    """A legend above all panels, of handles by label, in as many columns as the width has room for."""
+    for columns in range(most, 0, -1):
+        legend = figure.legend(
+            list(handles.values()), list(handles), loc="outside upper center", ncols=columns
+        )
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
 
 
 @styled

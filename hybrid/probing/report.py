@@ -150,7 +150,7 @@ def _as_drawn(row: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
         **row,
         "dataset_label": own,
         "target": _symbol(row["descriptor"]),
-        "network_label": f"{row['network_label']} ({row['dataset_label']})",
+        "network_label": f"{row['network_label']}, Figure 2",
     }
 
 
