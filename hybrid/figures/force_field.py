@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hybrid.figures.records import Bar, bars
-from hybrid.figures.style import COLOURS, LARGE, PAGE, SMALL, mark_plainly, new_figure, styled
+from hybrid.figures.style import COLOURS, LARGE, PAGE, SMALL, legend_above, mark_plainly, new_figure, styled
 from hybrid.models.force_field import UNSTABLE
 
 FORCE_FIELD = "chgnet"
@@ -46,7 +46,8 @@ def draw(record: dict[str, Any], predictions: Path) -> Figure:
         _draw_parity(grid[0, column], bar, points)
         here = [other for other in drawn if other.first["dataset"] == bar.first["dataset"] and other.done]
         _draw_errors(grid[1, column], here, models, named=column == 0)
-    grid[0, 0].legend(loc="lower right", handletextpad=0.1, borderpad=0.1)
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    legend_above(figure, dict(zip(labels, handles, strict=True)))
     note = f"scale {record['scale']}; diamonds: the paper's; below 0.2 (dotted): a good model"
     figure.supxlabel(note, fontsize=SMALL - 1, color=COLOURS["footnote"])
     return figure
