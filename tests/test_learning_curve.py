@@ -120,6 +120,12 @@ def test_another_share_is_another_run() -> None:
     assert len({run.name for run in runs}) == len(SHARES)
 
 
+def test_smaller_training_sets_see_as_many_batches() -> None:
+    network, dataset, size = load_networks()["cgcnn"], get_dataset("elastic-k"), spec.Size(epochs=70)
+    settings = [run_settings(network, dataset, size, 0, training_share=share) for share in SHARES]
+    assert [chosen.trainer.epochs for chosen in settings] == [700, 350, 175, 100, 70]
+
+
 def test_frozen_vectors_come_from_a_network_that_saw_the_same_crystals() -> None:
     model = ModelSettings(name="cgcnn+descriptors")
     settings = RunSettings(model=model, trainer=TrainerSettings(epochs=3), training_share=0.2)
@@ -132,9 +138,7 @@ def test_frozen_vectors_come_from_a_network_that_saw_the_same_crystals() -> None
 def test_shares_that_are_none(share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for path in spec.EXPERIMENTS.glob("*.yaml"):
         (tmp_path / path.name).write_text(path.read_text())
-    changed = (
-        (tmp_path / "learning-curve.yaml").read_text().replace("[0.1, 0.2, 0.4, 0.7, 1.0]", f"[{share}]")
-    )
+    changed = (tmp_path / "learning-curve.yaml").read_text().replace("[0.1, 0.2, 0.4, 1.0]", f"[{share}]")
     (tmp_path / "learning-curve.yaml").write_text(changed)
     monkeypatch.setattr(spec, "EXPERIMENTS", tmp_path)
     with pytest.raises(InputError, match=r"learning-curve\.yaml: parts\.0\.training_shares\.0: Input should"):

@@ -21,8 +21,8 @@ def learning_curve(stem: Path, record: dict[str, Any]) -> None:
     curves = curve_figure.curves(record)
     _require(curves, record)
     how = (
-        "Validation and test crystals are the same throughout, and so is the number of epochs, so that "
-        f"smaller sets see fewer batches; {scale_note(record)}."
+        "Validation and test crystals are the same throughout, and the number of batches is about the same, "
+        f"so that smaller sets see more epochs; {scale_note(record)}."
     )
     rows = []
     for curve in curves:

@@ -253,7 +253,11 @@ def run_settings(
     training_share: float = 1.0,
     grouping: Literal["formula", "prototype"] | None = None,
 ) -> RunSettings:
-    """A run of `network`; the seed draws both the split and the weights, so that spreads hold both."""
+    """A run of `network`.
+
+    The seed draws both the split and the weights, so that spreads hold both. On a share of the training
+    crystals a network sees as many batches as on all, in more epochs.
+    """
     default = recipe(network.model)
     trainer = network.trainer or default.trainer
     return RunSettings(
@@ -261,7 +265,7 @@ def run_settings(
         targets=targets,
         graph=network.graph,
         model=network.model if network.trainer else default.model(network.model),
-        trainer=trainer.model_copy(update={"epochs": size.epochs}),
+        trainer=trainer.model_copy(update={"epochs": round(size.epochs / training_share)}),
         split=dataset.split,
         grouping=grouping,
         training_share=training_share,
