@@ -189,7 +189,7 @@ def _at_other_scales(spec: Spec, scale: str) -> list[NotRun]:
     networks = load_networks()
     return [
         NotRun(
-            label=", ".join(get_dataset(name).label for name in part.datasets),
+            label="; ".join(get_dataset(name).label for name in part.datasets),
             reason=f"only at scale {' and '.join(part.scales)}: "
             + "; ".join(networks[name].label for name in part.networks),
             panel=part.panel,
