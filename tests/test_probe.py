@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import random_crystal, write_structure
-from pymatgen.core import Structure
+from pymatgen.core import Lattice, Structure
 from torch import nn
 
 from hybrid import cli
@@ -320,6 +320,16 @@ def test_chgnet_vectors_of_a_supercell(NaCl_primitive: Structure, tmp_path: Path
     mean = crystal_vectors(folder, "chgnet", progress=False)
     assert mean[1] == pytest.approx(mean[0], rel=1e-4, abs=1e-5)
     assert np.abs(mean).max() > 0.01
+
+
+def test_chgnet_has_a_vector_for_atoms_without_neighbours(NaCl_primitive: Structure, tmp_path: Path) -> None:
+    pytest.importorskip("chgnet")
+    lone = Structure(Lattice.cubic(9), ["Na"], [[0, 0, 0]])
+    for name, crystal in {"a": lone, "b": lone * (2, 1, 1), "c": NaCl_primitive}.items():
+        write_structure(crystal, tmp_path / f"{name}.json")
+    one, two, salt = crystal_vectors(read_folder(tmp_path, targets=False), "chgnet", "sum", progress=False)
+    assert two == pytest.approx(2 * one, rel=1e-4, abs=1e-5)
+    assert np.abs(salt - one).max() > 0.1
 
 
 def test_a_pretrained_model_that_is_not_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,11 +158,15 @@ def _key(path: Path, made_by: str) -> str:
 
 
 def _chgnet(device: torch.device) -> SumVectors:
-    """CHGNet's `crystal_fea`: the sum of its atom vectors after the last convolution, 64 long."""
+    """CHGNet's `crystal_fea`: the sum of its atom vectors after the last convolution, 64 long.
+
+    An atom with no neighbour within CHGNet's 6 Å, where CHGNet gives no energy, has a vector all the same.
+    """
     from chgnet.model import CHGNet
 
     with contextlib.redirect_stdout(io.StringIO()):  # it says how many parameters it has
         model = CHGNet.load(use_device=device.type, verbose=False).eval()
+    model.graph_converter.set_isolated_atom_response("ignore")
 
     @torch.inference_mode()
     def vectors(structures: Sequence[Structure]) -> np.ndarray:
