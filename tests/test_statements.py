@@ -30,10 +30,12 @@ def row(dataset: str, network: str, error: float, seed: int = 0, **changes: Any)
         "seed": seed,
         "epochs": 3,
         "n_train": 9,
+        "n_val": 3,
+        "n_test": 3,
         "training_r2": 0.5,
         "status": "done",
         "note": "",
-        "metrics": {"mae": error, "mae_over_mad": error, "r2": 0.1},
+        "metrics": {"mae": error, "mad": 1.0, "mae_over_mad": error, "r2": 0.1},
         **changes,
     }
 
