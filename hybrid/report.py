@@ -71,12 +71,11 @@ def _row(bar: Bar, metric: str, others: list[str]) -> list[str]:
     seeds = [f"{value:.3f}" for value in bar.values(metric)] + ["diverged"] * bar.n_diverged
     training = [row["training_r2"] for row in done if row["training_r2"] is not None]
     numeric = metric != "accuracy"
-    unit = "" if first["unit"] == "1" else first["unit"]
     return [
         *identity,
         f"{bar.mean(metric):.3f}",
         ", ".join(seeds),
-        f"{bar.mean('mae'):.3g} {unit}".strip() if numeric else "",
+        bar.in_unit("mae") if numeric else "",
         *(f"{bar.mean(other):.3f}" if numeric else "" for other in others),
         f"{sum(training) / len(training):.3f}" if training else "",
         *paper_side,

@@ -1,9 +1,10 @@
-"""Textbook crystals, named by formula, and folders of small ones; a mark for what needs a compiler."""
+"""Textbook crystals, named by formula; folders of small ones; made-up records; what needs a compiler."""
 
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,6 +97,37 @@ def write_structure(structure: Structure, path: Path) -> None:
             path.write_text(structure.to_json())
         case _:
             AseAtomsAdaptor.get_atoms(structure).write(path, format="extxyz")
+
+
+def record_row(network: str, error: float, seed: int = 0, **changes: Any) -> dict[str, Any]:
+    """A record's row of a finished run, made up but for its error (MAE/MAD)."""
+    return {
+        "panel": "",
+        "dataset": "phonon-cv",
+        "dataset_label": "Cv per cell",
+        "target": "Cv",
+        "unit": "J",
+        "network": network,
+        "network_label": network,
+        "model": network.removesuffix("-tuned").removesuffix("-sum"),
+        "pooling": "sum" if "-sum" in network else "mean",
+        "descriptors": None,
+        "variant": "tuned",
+        "descriptor": None,
+        "paper": None,
+        "grouping": None,
+        "training_share": 1.0,
+        "seed": seed,
+        "epochs": 3,
+        "n_train": 9,
+        "n_val": 3,
+        "n_test": 3,
+        "training_r2": 0.5,
+        "status": "done",
+        "note": "",
+        "metrics": {"mae": 50 * error, "mad": 50.0, "mae_over_mad": error, "r2": 0.1},
+        **changes,
+    }
 
 
 def target_of(structure: Structure) -> float:

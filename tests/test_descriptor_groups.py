@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import record_row
 
 from hybrid.analysis.selection import Selection, forward_selection
 from hybrid.descriptors.groups import GROUPS, members, without
@@ -144,28 +145,8 @@ def test_targets_that_do_not_vary_select_nothing(crystals: dict[str, Any]) -> No
 
 
 def row(network: str, panel: str, error: float, seed: int = 0, **changes: Any) -> dict[str, Any]:
-    return {
-        "panel": panel,
-        "dataset": "phonon-cv",
-        "dataset_label": "Cv",
-        "target": "Cv",
-        "unit": "J",
-        "network": network,
-        "network_label": network,
-        "model": network.split("-t")[0],
-        "pooling": "mean",
-        "descriptors": None,
-        "variant": "tuned",
-        "descriptor": None,
-        "paper": None,
-        "seed": seed,
-        "epochs": 3,
-        "n_train": 9,
-        "status": "done",
-        "note": "",
-        "metrics": {"mae": 50 * error, "mae_over_mad": error, "r2": 0.1},
-        **changes,
-    }
+    model = network.split("-t")[0]
+    return record_row(network, error, seed, panel=panel, model=model, dataset_label="Cv", **changes)
 
 
 @pytest.fixture

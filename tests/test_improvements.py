@@ -5,32 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import record_row
 
 from hybrid.experiments.improvements import write_improvements
 
 
 def rows(network: str, errors: list[float], paper: float | None = None) -> list[dict[str, Any]]:
     """A network's rows, one a seed."""
-    return [
-        {
-            "panel": "",
-            "dataset": "phonon-cv",
-            "dataset_label": "Cv per cell",
-            "target": "Cv",
-            "unit": "J",
-            "network": network,
-            "network_label": network.upper(),
-            "seed": seed,
-            "epochs": 3,
-            "n_train": 6,
-            "n_val": 2,
-            "n_test": 2,
-            "status": "done",
-            "metrics": {"mad": 50.0, "mae_over_mad": error},
-            "paper": {"mae_over_mad": paper} if paper else None,
-        }
-        for seed, error in enumerate(errors)
-    ]
+    common = {"network_label": network.upper(), "n_train": 6, "n_val": 2, "n_test": 2}
+    said = {"mae_over_mad": paper} if paper else None
+    return [record_row(network, error, seed, paper=said, **common) for seed, error in enumerate(errors)]
 
 
 def written(folder: Path, *networks: list[dict[str, Any]]) -> list[dict[str, str]]:

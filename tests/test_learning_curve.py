@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import record_row
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -149,29 +150,9 @@ def test_shares_that_are_none(share: float, tmp_path: Path, monkeypatch: pytest.
 
 
 def row(network: str, share: float, seed: int, error: float, **changes: Any) -> dict[str, Any]:
-    return {
-        "panel": "",
-        "dataset": "phonon-cv",
-        "dataset_label": "Cv per cell",
-        "target": "Cv",
-        "unit": "J",
-        "network": network,
-        "network_label": network.upper(),
-        "model": "forest" if network == "forest" else network.removesuffix("-sum"),
-        "pooling": None if network == "forest" else "sum" if network.endswith("sum") else "mean",
-        "variant": "tuned",
-        "descriptor": None,
-        "paper": None,
-        "grouping": None,
-        "training_share": share,
-        "seed": seed,
-        "epochs": 3,
-        "n_train": round(1000 * share),
-        "status": "done",
-        "note": "",
-        "metrics": {"mae": 50 * error, "mae_over_mad": error, "r2": 0.1},
-        **changes,
-    }
+    kind = {"model": "forest", "pooling": None} if network == "forest" else {}
+    size = {"training_share": share, "n_train": round(1000 * share)}
+    return record_row(network, error, seed, network_label=network.upper(), **{**kind, **size, **changes})
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import record_row
 
 from hybrid.experiments import plan, record, reproduce
 from hybrid.experiments.statements import grouped_split, table2
@@ -13,31 +14,8 @@ CELL, ATOM = "phonon-cv", "phonon-cv-per-atom"
 
 
 def row(dataset: str, network: str, error: float, seed: int = 0, **changes: Any) -> dict[str, Any]:
-    return {
-        "panel": "",
-        "dataset": dataset,
-        "dataset_label": dataset,
-        "target": "Cv",
-        "unit": "J",
-        "network": network,
-        "network_label": network,
-        "model": network.removesuffix("-sum"),
-        "pooling": "sum" if network.endswith("sum") else "mean",
-        "variant": "paper",
-        "descriptor": None,
-        "paper": None,
-        "grouping": None,
-        "seed": seed,
-        "epochs": 3,
-        "n_train": 9,
-        "n_val": 3,
-        "n_test": 3,
-        "training_r2": 0.5,
-        "status": "done",
-        "note": "",
-        "metrics": {"mae": error, "mad": 1.0, "mae_over_mad": error, "r2": 0.1},
-        **changes,
-    }
+    named = {"dataset": dataset, "dataset_label": dataset, "variant": "paper"}
+    return record_row(network, error, seed, **{**named, **changes})
 
 
 def made_up(errors: dict[tuple[str, str], float], spread: float = 0.0) -> dict[str, Any]:

@@ -78,13 +78,12 @@ def _error_cells(bar: Bar) -> list[str]:
     said = [f"{paper['mae_over_mad']:g}" if "mae_over_mad" in paper else "", paper.get("source", "")]
     if not done:
         return [*names, "", "", "", "diverged", *[""] * 3, *said]
-    unit = first["unit"]
     whole = [row["whole_test_part"]["mae_over_mad"] for row in done if "whole_test_part" in row]
     return [
         *names,
         str(done[0]["n_test"]),
-        f"{bar.mean('mae'):.3g} {unit}",
-        f"{bar.mean('mad'):.3g} {unit}",
+        bar.in_unit("mae"),
+        bar.in_unit("mad"),
         f"{bar.mean('mae_over_mad'):.3f}",
         ", ".join([f"{value:.3f}" for value in bar.values("mae_over_mad")] + ["diverged"] * bar.n_diverged),
         f"{bar.mean('r2'):.3f}",

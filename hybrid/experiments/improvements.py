@@ -48,17 +48,17 @@ def write_improvements(record: dict[str, Any], stem: Path) -> None:
 
 def _rows(done: list[Bar]) -> Iterator[list[str]]:
     found = {(bar.first["dataset"], bar.first["network"]): bar for bar in done}
-    for dataset in dict.fromkeys(dataset for dataset, _ in found):
-        of_dataset = {network: bar for (of, network), bar in found.items() if of == dataset}
-        for network, plain in of_dataset.items():
-            if hybrid := of_dataset.get(f"de-{network}"):
-                alone = [_mean(of_dataset.get(name)) for name in ("mean-baseline", "forest")]
-                yield [*_property(plain), *alone, plain.first["network_label"], *_compared(plain, hybrid)]
+    datasets = list(dict.fromkeys(dataset for dataset, _ in found))
+    for dataset, network in sorted(found, key=lambda name: datasets.index(name[0])):
+        plain, hybrid = found[dataset, network], found.get((dataset, f"de-{network}"))
+        if hybrid:
+            alone = [_mean(found.get((dataset, name))) for name in ("mean-baseline", "forest")]
+            yield [*_property(plain), *alone, plain.first["network_label"], *_compared(plain, hybrid)]
 
 
 def _property(bar: Bar) -> list[str]:
     crystals = sum(bar.done[0][f"n_{fold}"] for fold in ("train", "val", "test"))
-    return [bar.first["dataset_label"], bar.first["unit"], str(crystals), f"{bar.mean('mad'):.3g}"]
+    return [bar.first["dataset_label"], bar.unit, str(crystals), f"{bar.mean('mad'):.3g}"]
 
 
 def _compared(plain: Bar, hybrid: Bar) -> list[str]:

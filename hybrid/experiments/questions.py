@@ -125,8 +125,7 @@ def _errors(bar: Bar) -> list[str]:
     seeds = [f"{value:.3f}" for value in bar.values("mae_over_mad")] + ["diverged"] * bar.n_diverged
     if not bar.done:
         return ["", ", ".join(seeds), ""]
-    mae = f"{bar.mean('mae'):.3g} {bar.first['unit']}".strip()
-    return [f"{bar.mean('mae_over_mad'):.3f}", ", ".join(seeds), mae]
+    return [f"{bar.mean('mae_over_mad'):.3f}", ", ".join(seeds), bar.in_unit("mae")]
 
 
 def _against(bar: Bar, reference: float) -> list[str]:

@@ -39,12 +39,7 @@ def draw(record: dict[str, Any]) -> Figure:
         )
         if panel:
             axes.set_title(panel, loc="left", fontsize=LARGE, fontweight="bold")
-    handles = {
-        label: handle
-        for axes in figure.axes
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    legend_above(figure, handles, most=min(len(networks), 2 if len(networks) == 4 else 3))
+    legend_above(figure, most=min(len(networks), 2 if len(networks) == 4 else 3))
     figure.supxlabel(scale_note(record), fontsize=SMALL - 1, color=COLOURS["footnote"])
     return figure
 

@@ -46,8 +46,7 @@ def draw(record: dict[str, Any], predictions: Path) -> Figure:
         _draw_parity(grid[0, column], bar, points)
         here = [other for other in drawn if other.first["dataset"] == bar.first["dataset"] and other.done]
         _draw_errors(grid[1, column], here, models, named=column == 0)
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    legend_above(figure, dict(zip(labels, handles, strict=True)))
+    legend_above(figure)
     note = f"scale {record['scale']}; diamonds: the paper's; below 0.2 (dotted): a good model"
     figure.supxlabel(note, fontsize=SMALL - 1, color=COLOURS["footnote"])
     return figure

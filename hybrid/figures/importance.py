@@ -161,7 +161,7 @@ def _draw_spectrum(axes: Axes, spectrum: Spectrum) -> None:
     axes.scatter(places, heights, c=colours, s=4, zorder=3)
     axes.set_yscale("log")
     axes.set_ylim(FLOOR, 300)  # the names stand above the bars
-    axes.set_yticks(10.0 ** np.arange(-4, 1))
+    axes.set_yticks((FLOOR, 1e-3, 1e-2, 1e-1, 1))
     axes.minorticks_off()
     axes.set_xlim(0, len(heights) + 1)
     axes.set_xlabel("rank of the feature")

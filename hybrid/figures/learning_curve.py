@@ -99,12 +99,7 @@ def draw(record: dict[str, Any]) -> Figure:
         _lay_out(axes, here)
         axes.set_title(dataset, fontsize=LARGE)
     panels[0].set_ylabel("MAE/MAD, test set")
-    handles = {
-        label: handle
-        for axes in panels
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    legend_above(figure, handles)
+    legend_above(figure)
     figure.supxlabel(scale_note(record), fontsize=SMALL - 1, color=COLOURS["footnote"])
     return figure
 

@@ -39,6 +39,16 @@ class Bar:
         return sum(values) / len(values) if values else float("nan")
 
     @property
+    def unit(self) -> str:
+        """Of the target; empty for a pure number."""
+        unit: str = self.first["unit"]
+        return "" if unit == "1" else unit
+
+    def in_unit(self, metric: str) -> str:
+        """The metric's mean over the finished seeds, with the target's unit."""
+        return f"{self.mean(metric):.3g} {self.unit}".strip()
+
+    @property
     def group(self) -> str:
         """The dataset, and the descriptor that is learnt there."""
         label, target = self.first["dataset_label"], self.first["target"]

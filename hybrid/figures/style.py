@@ -112,8 +112,20 @@ def new_figure(width: float, height: float, **options: Any) -> Figure:
     return Figure(figsize=(width / 25.4, height / 25.4), **{"layout": "constrained", **options})
 
 
-def legend_above(figure: Figure, handles: Mapping[str, Artist], most: int = 3) -> None:
-    """A legend above all panels, of handles by label, in as many columns as the width has room for."""
+def legend_above(figure: Figure, handles: Mapping[str, Artist] | None = None, most: int = 3) -> None:
+    """A legend above all panels, in as many columns as the width has room for.
+
+    Args:
+        figure: with its panels drawn.
+        handles: by label; none: whatever has a label in some panel, each label once.
+        most: columns.
+    """
+    if handles is None:
+        handles = {
+            label: handle
+            for axes in figure.axes
+            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
     for columns in range(most, 0, -1):
         legend = figure.legend(
             list(handles.values()), list(handles), loc="outside upper center", ncols=columns

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from hybrid.figures.records import bars, scale_note
-from hybrid.figures.style import COLOURS, COLUMN, SMALL, new_figure, styled
+from hybrid.figures.style import COLOURS, COLUMN, SMALL, legend_above, new_figure, styled
 
 SHIFT = 1.05  # between networks on the logarithmic axis
 MARKERS = "osD^v<>"
@@ -53,7 +53,7 @@ def draw(record: dict[str, Any]) -> Figure:
         axis.set_minor_locator(NullLocator())
     axes.set_xlabel("cells in the supercell")
     axes.set_ylabel("prediction / that for the cell")
-    figure.legend(loc="outside upper center", ncols=2)
+    legend_above(figure, most=2)
     figure.supxlabel(scale_note(record), fontsize=SMALL - 1, color=COLOURS["footnote"])
     return figure
 
