@@ -2,6 +2,7 @@
 
 import csv
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -293,6 +294,40 @@ def fabricate_all(name: str, scale: str = "cpu") -> dict[str, np.ndarray]:
         made[run.name] = TARGETS + rng.normal(0, 1, 4)
         fabricate(run, made[run.name])
     return made
+
+
+def test_a_record_names_its_commit_and_whether_code_was_changed(
+    tmp_path: Path, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records written one after another, before any is committed, do not mark each other as changed."""
+
+    def commit() -> str | None:
+        reproduce.record("figureS2", "cpu")
+        code = json.loads((results / "cpu" / "figureS2.json").read_text())["code"]
+        return code["commit"]
+
+    def git(*arguments: str) -> str:
+        names = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        done = subprocess.run(["git", *names, *arguments], cwd=checkout, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    fabricate_all("figureS2")
+    checkout = tmp_path / "checkout"
+    for name in ("code.py", "results/table.md"):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text("one\n")
+    monkeypatch.setattr(record, "ROOT", checkout)
+    assert commit() is None
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "one")
+    head = git("rev-parse", "--short", "HEAD")
+    (checkout / "results/table.md").write_text("two\n")
+    (checkout / "results/new.md").write_text("new\n")
+    assert commit() == head
+    (checkout / "code.py").write_text("two\n")
+    assert commit() == f"{head}-dirty"
 
 
 @pytest.mark.parametrize("name", [name for name in spec_names() if not load_spec(name).force_field])

@@ -212,14 +212,18 @@ def _missing(part: NotRun) -> dict[str, Any]:
 
 
 def _commit() -> str | None:
-    """The commit that is checked out, marked if files were changed since."""
+    """The commit that is checked out, marked if files other than results were changed since."""
     try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
-        )
+        commit = _git("describe", "--always")
     except OSError:
         return None
-    return done.stdout.strip() or None
+    changed = _git("status", "--porcelain", "--untracked-files=no", ":(exclude)results")
+    return f"{commit}-dirty" if changed else commit or None
+
+
+def _git(*arguments: str) -> str:
+    """What a git command prints about the code's folder; nothing if that is no repository."""
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True).stdout.strip()
 
 
 def hardware() -> dict[str, Any]:
