@@ -1,8 +1,13 @@
 """What all figures share."""
 
+from itertools import pairwise
+
 import pytest
+from conftest import record_row
 from matplotlib.lines import Line2D
 
+from hybrid.figures import errors
+from hybrid.figures.records import scale_note
 from hybrid.figures.style import legend_above, new_figure
 
 
@@ -14,3 +19,28 @@ def test_a_legend_takes_as_many_columns_as_the_figure_has_room_for(length: int, 
     figure.draw_without_rendering()
     assert len({round(text.get_window_extent().x0) for text in legend.get_texts()}) == columns
     assert 0 <= legend.get_window_extent().x0 < legend.get_window_extent().x1 <= figure.bbox.width
+
+
+@pytest.mark.parametrize("lowest", [0.004, 0.018, 0.3])
+@pytest.mark.parametrize("highest", [0.4, 1.2, 500])
+def test_errors_of_any_size_are_within_the_picture_and_between_plain_numbers(
+    lowest: float, highest: float
+) -> None:
+    rows = [record_row("cgcnn", highest, paper={"mae_over_mad": 0.5}), record_row("cgcnn-sum", lowest)]
+    figure = errors.draw({"scale": "cpu", "rows": [*rows, record_row("cgcnn-sum", 1.1 * lowest, seed=1)]})
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    left, right = axes.get_xlim()
+    assert left < lowest < 1.1 * lowest < highest < right
+    shown = [text for text in axes.get_xticklabels() if left <= text.get_position()[0] <= right]
+    assert len(shown) >= 2
+    for text in shown:
+        assert float(text.get_text()) == pytest.approx(text.get_position()[0])
+    boxes = sorted((text.get_window_extent() for text in shown), key=lambda box: box.x0)
+    assert all(one.x1 < two.x0 for one, two in pairwise(boxes))
+
+
+def test_a_figure_says_how_many_seeds_each_network_has() -> None:
+    one, three = [record_row("cgcnn", 0.3)], [record_row("de-cgcnn", 0.2, seed) for seed in range(3)]
+    assert "3 epochs, 1 seed, 9 " in scale_note({"scale": "cpu", "rows": one})
+    assert "3 epochs, 1/3 seeds, 9 " in scale_note({"scale": "cpu", "rows": one + three})

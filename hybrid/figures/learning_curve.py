@@ -12,7 +12,6 @@ from matplotlib.ticker import FixedLocator
 from hybrid.figures.records import Bar, bars, scale_note
 from hybrid.figures.style import COLOURS, LARGE, PAGE, SMALL, legend_above, mark_plainly, new_figure, styled
 
-TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 MARKERS = {"forest": "^", "mean": "o", "sum": "s"}
 HYBRID = "de-"  # begins the name of a network with descriptors in its readout
 
@@ -126,7 +125,7 @@ def _lay_out(axes: Axes, here: list[Curve]) -> None:
     axes.set_yscale("log")
     mark_plainly(axes.xaxis, sizes)
     axes.xaxis.set_minor_locator(FixedLocator([]))
-    mark_plainly(axes.yaxis, TICKS)
-    axes.grid(axis="y", color=COLOURS["image"], linewidth=0.4)
     axes.axhline(0.2, color=COLOURS["footnote"], linewidth=0.6, linestyle=":")
+    mark_plainly(axes.yaxis)
+    axes.grid(axis="y", color=COLOURS["image"], linewidth=0.4)
     axes.set_xlabel("training crystals")

@@ -98,9 +98,9 @@ def scale_note(record: dict[str, Any]) -> str:
     """Scale, epochs, seeds and training size in one line, for the foot of a figure."""
     done = [row for row in record["rows"] if row["status"] == "done"]
     epochs = "/".join(sorted({str(row["epochs"]) for row in done if row["epochs"]}, key=int))
-    seeds = len({row["seed"] for row in done})
+    seeds = "/".join(map(str, sorted({len(bar.done) for bar in bars(record) if bar.done})))
     sizes = "/".join(f"{size:,}" for size in sorted({row["n_train"] for row in done}))
-    plural = "" if seeds == 1 else "s"
+    plural = "" if seeds == "1" else "s"
     scale = f"scale {record['scale']}: " if record["scale"] else ""
     trained = f"{epochs} epochs, " if epochs else ""
     return f"{scale}{trained}{seeds} seed{plural}, {sizes} training structures"

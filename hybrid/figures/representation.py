@@ -18,7 +18,6 @@ FLOOR = -0.1  # of R2; what is below stands there
 NETWORKS = (("cgcnn", "mean"), ("de-cgcnn", "de-cgcnn"))  # of panel a, and their colours
 LABELS = {"cgcnn": "CGCNN", "de-cgcnn": "de-CGCNN", "cgcnn+descriptors": "CGCNN+descriptors"}
 MARKERS = {"cgcnn": "o", "de-cgcnn": "D", "cgcnn+descriptors": "s", "forest": "^"}
-TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 SPREAD = 0.5  # of a row, over which its models are spread
 
 
@@ -127,7 +126,7 @@ def _draw_errors(axes: Axes, record: dict[str, Any]) -> None:
         label = LABELS.get(model, next(b.first["network_label"] for b in done if b.first["model"] == model))
         axes.plot([], [], MARKERS.get(model, "o"), color=colour, markersize=3.8, label=label)
     axes.set_xscale("log")
-    mark_plainly(axes.xaxis, TICKS)
+    mark_plainly(axes.xaxis)
     axes.set_yticks(range(len(properties)), [labels[name] for name in properties])
     axes.set_ylim(len(properties) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)

@@ -12,7 +12,6 @@ from hybrid.figures.records import Bar, bars, scale_note
 from hybrid.figures.style import COLOURS, LARGE, PAGE, SMALL, mark_plainly, new_figure, styled
 
 LEFT_OUT, ALONE = "left out", "alone"  # the spec's panels
-TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 MARKERS = {LEFT_OUT: "o", ALONE: "D"}
 
 
@@ -91,7 +90,7 @@ def _draw_ablations(axes: Axes, found: list[Ablation], compared: list[Bar]) -> N
             axes.plot(ablation.bar.mean("mae_over_mad"), y, marker, color=COLOURS["text"], mfc=_fill(how))
         axes.plot([], [], marker, color=COLOURS["text"], linestyle="", label=how, mfc=_fill(how))
     axes.set_xscale("log")
-    mark_plainly(axes.xaxis, TICKS)
+    mark_plainly(axes.xaxis)
     axes.set_yticks(range(len(labels)), [label.replace(" + ", " +\n") for label in labels])
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)

@@ -8,7 +8,7 @@ import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
 from hybrid.atomic import atomic_file
 
@@ -16,6 +16,7 @@ COLUMN = 85.0  # mm, one column
 PAGE = 180.0  # mm, two columns
 SMALL = 7.0  # pt, ticks, legends and annotations
 LARGE = 8.0  # pt, axis labels and titles
+MANY = 300  # the ratio of an axis' ends from which it is crowded
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart; a colour belongs to one meaning
 COLOURS = {
@@ -99,9 +100,14 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
     return decorated
 
 
-def mark_plainly(axis: Axis, ticks: Sequence[float]) -> None:
-    """Ticks of a logarithmic axis, in plain numbers."""
-    axis.set_major_locator(FixedLocator(ticks))
+def mark_plainly(axis: Axis, ticks: Sequence[float] = ()) -> None:
+    """Ticks of a logarithmic axis in plain numbers: the given ones, or 1, 2 and 5 times powers of ten.
+
+    Call it when everything is drawn: an axis over many decades has room for the powers alone.
+    """
+    low, high = axis.get_view_interval()
+    steps = (1, 2, 5) if high / low < MANY else (1,)
+    axis.set_major_locator(FixedLocator(ticks) if ticks else LogLocator(subs=steps))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
