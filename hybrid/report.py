@@ -68,13 +68,12 @@ def _row(bar: Bar, metric: str, others: list[str]) -> list[str]:
         return [*identity, "diverged", *[""] * (3 + len(others)), *paper_side]
     if "accuracy" in done[0]["metrics"]:
         metric = "accuracy"
-    seeds = [f"{value:.3f}" for value in bar.values(metric)] + ["diverged"] * bar.n_diverged
     training = [row["training_r2"] for row in done if row["training_r2"] is not None]
     numeric = metric != "accuracy"
     return [
         *identity,
         f"{bar.mean(metric):.3f}",
-        ", ".join(seeds),
+        bar.each(metric),
         bar.in_unit("mae") if numeric else "",
         *(f"{bar.mean(other):.3f}" if numeric else "" for other in others),
         f"{sum(training) / len(training):.3f}" if training else "",

@@ -85,7 +85,7 @@ def _error_cells(bar: Bar) -> list[str]:
         bar.in_unit("mae"),
         bar.in_unit("mad"),
         f"{bar.mean('mae_over_mad'):.3f}",
-        ", ".join([f"{value:.3f}" for value in bar.values("mae_over_mad")] + ["diverged"] * bar.n_diverged),
+        bar.each("mae_over_mad"),
         f"{bar.mean('r2'):.3f}",
         f"{sum(whole) / len(whole):.3f}" if whole else "",
         *said,

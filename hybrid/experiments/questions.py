@@ -122,10 +122,8 @@ def _names(bar: Bar) -> list[str]:
 
 def _errors(bar: Bar) -> list[str]:
     """Mean and seeds of MAE/MAD, and the MAE with its unit."""
-    seeds = [f"{value:.3f}" for value in bar.values("mae_over_mad")] + ["diverged"] * bar.n_diverged
-    if not bar.done:
-        return ["", ", ".join(seeds), ""]
-    return [f"{bar.mean('mae_over_mad'):.3f}", ", ".join(seeds), bar.in_unit("mae")]
+    seeds = bar.each("mae_over_mad")
+    return [f"{bar.mean('mae_over_mad'):.3f}", seeds, bar.in_unit("mae")] if bar.done else ["", seeds, ""]
 
 
 def _against(bar: Bar, reference: float) -> list[str]:

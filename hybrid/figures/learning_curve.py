@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator
 
 from hybrid.figures.records import Bar, bars, scale_note
 from hybrid.figures.style import COLOURS, LARGE, PAGE, SMALL, legend_above, mark_plainly, new_figure, styled
@@ -124,7 +123,6 @@ def _lay_out(axes: Axes, here: list[Curve]) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     mark_plainly(axes.xaxis, sizes)
-    axes.xaxis.set_minor_locator(FixedLocator([]))
     axes.axhline(0.2, color=COLOURS["footnote"], linewidth=0.6, linestyle=":")
     mark_plainly(axes.yaxis)
     axes.grid(axis="y", color=COLOURS["image"], linewidth=0.4)

@@ -48,6 +48,10 @@ class Bar:
         """The metric's mean over the finished seeds, with the target's unit."""
         return f"{self.mean(metric):.3g} {self.unit}".strip()
 
+    def each(self, metric: str) -> str:
+        """The metric of every seed in one line, those that diverged among them."""
+        return ", ".join([f"{value:.3f}" for value in self.values(metric)] + ["diverged"] * self.n_diverged)
+
     @property
     def group(self) -> str:
         """The dataset, and the descriptor that is learnt there."""

@@ -8,7 +8,7 @@ import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from hybrid.atomic import atomic_file
 
@@ -16,7 +16,7 @@ COLUMN = 85.0  # mm, one column
 PAGE = 180.0  # mm, two columns
 SMALL = 7.0  # pt, ticks, legends and annotations
 LARGE = 8.0  # pt, axis labels and titles
-MANY = 300  # the ratio of an axis' ends from which it is crowded
+CROWDED = 300  # the ratio of a logarithmic axis' ends from which ticks at 2 and 5 have no room
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart; a colour belongs to one meaning
 COLOURS = {
@@ -101,13 +101,16 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 
 def mark_plainly(axis: Axis, ticks: Sequence[float] = ()) -> None:
-    """Ticks of a logarithmic axis in plain numbers: the given ones, or 1, 2 and 5 times powers of ten.
+    """Ticks of a logarithmic axis in plain numbers: the given ones alone, or 1, 2 and 5 times powers of ten.
 
     Call it when everything is drawn: an axis over many decades has room for the powers alone.
     """
-    low, high = axis.get_view_interval()
-    steps = (1, 2, 5) if high / low < MANY else (1,)
-    axis.set_major_locator(FixedLocator(ticks) if ticks else LogLocator(subs=steps))
+    if ticks:
+        axis.set_major_locator(FixedLocator(ticks))
+        axis.set_minor_locator(NullLocator())
+    else:
+        low, high = axis.get_view_interval()
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < CROWDED else (1,)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 

@@ -3,10 +3,9 @@
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from hybrid.figures.records import bars, scale_note
-from hybrid.figures.style import COLOURS, COLUMN, SMALL, legend_above, new_figure, styled
+from hybrid.figures.style import COLOURS, COLUMN, SMALL, legend_above, mark_plainly, new_figure, styled
 
 SHIFT = 1.05  # between networks on the logarithmic axis
 MARKERS = "osD^v<>"
@@ -48,9 +47,7 @@ def draw(record: dict[str, Any]) -> Figure:
     axes.set_xscale("log", base=2)
     axes.set_yscale("log", base=2)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(FixedLocator(sorted(ticks)))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_locator(NullLocator())
+        mark_plainly(axis, sorted(ticks))
     axes.set_xlabel("cells in the supercell")
     axes.set_ylabel("prediction / that for the cell")
     legend_above(figure, most=2)
