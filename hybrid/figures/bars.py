@@ -102,7 +102,7 @@ def _draw_panel(
     axes.tick_params(axis="x", length=0)
     axes.axhline(0, color=COLOURS["text"], linewidth=0.6)
     lowest = min((value for bar in drawn for value in bar.values(metric)), default=0)
-    axes.set_ylim(max(FLOOR, 1.3 * lowest) if lowest < 0 else 0, 1.1)
+    axes.set_ylim(max(FLOOR, 1.3 * lowest) if lowest < 0 else 0, 1.15)  # room for a value above 1.0
     targets = {bar.first["target"] for bar in drawn}
     of = f" of {targets.pop()}" if len(targets) == 1 and metric != "accuracy" else ""
     axes.set_ylabel(f"{METRICS[metric]}{of}, test set")
