@@ -39,7 +39,9 @@ def _parser() -> argparse.ArgumentParser:
         help="cgcnn, alignn; de-cgcnn, de-alignn: with descriptors; roost: of the formula; default: cgcnn",
     )
     train.add_argument(
-        "--pooling", default="mean", help="mean (intensive targets) or sum (extensive); default: mean"
+        "--pooling",
+        default="mean",
+        help="mean (intensive targets), sum (extensive) or shifted-sum (neither, as lengths); default: mean",
     )
     train.add_argument(
         "--descriptors",

@@ -6,6 +6,8 @@ FCN the model's own head, the paper's readouts are
 - mean: FCN(mean_i a_i), eq. 4, and FCN(mean_i a_i ⊕ d), eq. 14;
 - sum: sum_i FCN(a_i), eq. 13, and sum_i FCN(a_i ⊕ d).
 
+Upstream's CGCNN shifts its targets by their mean, which turns eq. 13 into c + sum_i FCN(a_i): shifted-sum.
+
 A pooling therefore acts at one of two places: on the atom vectors before the head (mean), or on the
 head's outputs after it (sum). Summing the atom vectors before the head is not eq. 13.
 
@@ -69,14 +71,16 @@ class Pooling:
         name: what users type.
         atoms: pools atom vectors before the head, or None if the head acts on each atom.
         outputs: pools the head's outputs, or None if they are the crystals' already.
-        extensive: whether the output grows with the cell. An extensive output cannot produce a
-            constant, so its targets are scaled but not shifted.
+        extensive: whether the head's output grows with the cell.
+        shifted: whether the training targets' mean is added to it. A target in proportion to the cell
+            leaves no room for a constant.
     """
 
     name: str
     atoms: Pool | None
     outputs: Pool | None
     extensive: bool
+    shifted: bool = True
 
     def pool_atoms(self, atoms: Tensor, crystals: Crystals) -> Tensor:
         """The head's input rows, one a crystal or one an atom, from (n_atoms, n)."""
@@ -105,7 +109,8 @@ def register_pooling(pooling: Pooling) -> Pooling:
 
 
 register_pooling(Pooling("mean", atoms=crystal_mean, outputs=None, extensive=False))
-register_pooling(Pooling("sum", atoms=None, outputs=crystal_sum, extensive=True))
+register_pooling(Pooling("sum", atoms=None, outputs=crystal_sum, extensive=True, shifted=False))
+register_pooling(Pooling("shifted-sum", atoms=None, outputs=crystal_sum, extensive=True))
 
 
 def get_pooling(name: str) -> Pooling:
@@ -135,14 +140,13 @@ class TargetScale:
     def fit(cls, training_targets: Tensor, pooling: Pooling) -> "TargetScale":
         """Mean and standard deviation of training targets (n,) or (n, n_targets).
 
-        An extensive pooling keeps mean 0: a sum over atoms would have to produce the constant mean/std
-        from cells of any size. Targets that do not vary keep their unit.
+        The mean is 0 if the pooling does not shift. Targets that do not vary keep their unit.
         """
         varied = len(training_targets) > 1
         std = training_targets.std(dim=0) if varied else torch.zeros_like(training_targets[0])
         std = torch.where(std > 0, std, torch.ones_like(std))
         mean = training_targets.mean(dim=0)
-        if pooling.extensive:
+        if not pooling.shifted:
             mean = torch.zeros_like(mean)
         return cls(mean, std) if training_targets.dim() > 1 else cls(float(mean), float(std))
 

@@ -155,12 +155,14 @@ PAPER = {
 def recipe(model: ModelSettings, recipes: dict[tuple[str, str], Recipe] = TUNED) -> Recipe:
     """The recipe for a model, or for the nearest that has any: without descriptors, with mean pooling.
 
+    Every extensive pooling takes the recipe of the sum.
+
     Raises:
         InputError: no such pooling.
     """
-    get_pooling(model.pooling)
+    pooling = "sum" if get_pooling(model.pooling).extensive else "mean"
     plain = model.name.removeprefix("de-").removesuffix("+descriptors")
-    for key in ((model.name, model.pooling), (plain, model.pooling), (plain, "mean")):
+    for key in ((model.name, pooling), (plain, pooling), (plain, "mean")):
         if key in recipes:
             return recipes[key]
     return Recipe()

@@ -207,7 +207,7 @@ def small(pooling: str = "mean", graph: GraphSettings | None = None) -> tuple[CG
     return CGCNN(torch.rand(101, 7), graph or GraphSettings(), model), model
 
 
-@pytest.mark.parametrize("pooling", ["mean", "sum"])
+@pytest.mark.parametrize("pooling", ["mean", "sum", "shifted-sum"])
 def test_a_saved_model_predicts_the_same(
     pooling: str, crystals: dict[str, Structure], tmp_path: Path
 ) -> None:

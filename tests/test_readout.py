@@ -57,7 +57,7 @@ def test_upstreams_lists_of_indices_say_the_same(n_atoms: list[int]) -> None:
     assert Crystals.of(crystals) is crystals
 
 
-@pytest.mark.parametrize("name", ["mean", "sum"])
+@pytest.mark.parametrize("name", list(POOLINGS))
 def test_the_three_steps_are_the_papers_equations(name: str) -> None:
     """Mean: FCN(mean a ⊕ d), eq. 14. Sum: sum FCN(a ⊕ d), eq. 13 with descriptors."""
     n_atoms = [2, 1, 4]
@@ -87,7 +87,7 @@ def test_the_three_steps_are_the_papers_equations(name: str) -> None:
 
 def test_without_descriptors_nothing_is_joined() -> None:
     rows = torch.randn(3, 4)
-    for name in ("mean", "sum"):
+    for name in POOLINGS:
         assert get_pooling(name).join(rows, None, Crystals.from_counts(torch.tensor([1, 2]))) is rows
 
 
@@ -121,7 +121,7 @@ def test_a_pooling_of_ones_own_works_in_the_network(largest: str) -> None:
 
 
 def test_the_pooling_of_ones_own_is_gone_afterwards() -> None:
-    assert set(POOLINGS) == {"mean", "sum"}
+    assert set(POOLINGS) == {"mean", "sum", "shifted-sum"}
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("summ", "sum"), ("average mean", "mean"), ("Mean", "mean")])
@@ -131,7 +131,7 @@ def test_an_unknown_pooling_suggests_the_nearest(typed: str, meant: str) -> None
 
 
 def test_a_pooling_like_no_other_lists_the_known_ones() -> None:
-    with pytest.raises(InputError, match="unknown pooling 'xyz'; known: mean, sum"):
+    with pytest.raises(InputError, match="unknown pooling 'xyz'; known: mean, shifted-sum, sum"):
         get_pooling("xyz")
 
 
@@ -149,7 +149,13 @@ def test_target_scale_of_sum_pooling_has_no_shift() -> None:
     assert scale.normalise(torch.tensor([0.0])).item() == 0
 
 
-@pytest.mark.parametrize("name", ["mean", "sum"])
+def test_a_shifted_sum_adds_the_training_mean() -> None:
+    scale = TargetScale.fit(torch.tensor([1.0, 2.0, 3.0, 6.0]), get_pooling("shifted-sum"))
+    assert scale.mean == 3
+    assert scale.restore(torch.tensor([0.0])).item() == 3
+
+
+@pytest.mark.parametrize("name", list(POOLINGS))
 @pytest.mark.parametrize("targets", [[4.0, 4.0, 4.0], [4.0]])
 def test_constant_targets_are_not_divided_by_zero(name: str, targets: list[float]) -> None:
     scale = TargetScale.fit(torch.tensor(targets), get_pooling(name))
@@ -158,7 +164,7 @@ def test_constant_targets_are_not_divided_by_zero(name: str, targets: list[float
 
 
 @settings(max_examples=25, deadline=None)
-@given(values=st.lists(st.floats(-1e4, 1e4), min_size=2, max_size=9), name=st.sampled_from(["mean", "sum"]))
+@given(values=st.lists(st.floats(-1e4, 1e4), min_size=2, max_size=9), name=st.sampled_from(list(POOLINGS)))
 def test_restore_undoes_normalise(values: list[float], name: str) -> None:
     targets = torch.tensor(values, dtype=torch.float64)
     scale = TargetScale.fit(targets, get_pooling(name))

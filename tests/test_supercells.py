@@ -43,7 +43,7 @@ def untrained(
         len(standardisation.names) if standardisation else 0,
         **options,
     )
-    mean = 0.0 if network.readout.extensive else 3.0
+    mean = 3.0 if network.readout.shifted else 0.0
     return TrainedModel(network, graph, TargetScale(mean, 2.0), standardisation=standardisation)
 
 
@@ -66,6 +66,19 @@ def test_a_supercell_counts_once_or_as_many_times_as_it_holds_the_cell(
         assert (row.lowest, row.median, row.highest) == pytest.approx((ratio, ratio, ratio), rel=1e-4)
         assert (row.deviating, row.other_neighbours, row.other_descriptors) == (0, 0, 0)
         assert row.n_crystals == 6
+
+
+def test_a_shifted_sum_counts_the_cells_but_not_its_constant(folder: CrystalFolder) -> None:
+    model = untrained("shifted-sum")
+    without = replace(model, scale=replace(model.scale, mean=0.0))
+    sums = without.predict(folder.graphs(model.graph), torch.device("cpu"))[:, 0]
+    for row in supercell_table(model, folder, progress=False):
+        ratios = (3 + row.n_cells * sums) / (3 + sums)
+        assert row.expected == pytest.approx(np.median(ratios), rel=1e-4)
+        assert (row.lowest, row.median, row.highest) == pytest.approx(
+            (ratios.min(), np.median(ratios), ratios.max()), rel=1e-4
+        )
+        assert row.deviating == 0
 
 
 def test_own_columns_stay_those_of_the_cell(folder: CrystalFolder) -> None:

@@ -299,8 +299,11 @@ def test_predictions_are_in_the_targets_unit(
     np.testing.assert_allclose(other, 64 * one, rtol=1e-5)
 
 
-def test_an_offset_of_a_thousand_is_learnt_at_once(folder: CrystalFolder, tmp_path: Path) -> None:
-    metrics = run(folder, tmp_path / "run")
+@pytest.mark.parametrize("pooling", ["mean", "shifted-sum"])
+def test_an_offset_of_a_thousand_is_learnt_at_once(
+    pooling: str, folder: CrystalFolder, tmp_path: Path
+) -> None:
+    metrics = run(folder, tmp_path / "run", run_settings(pooling=pooling))
     assert folder.targets is not None
     spread = folder.targets.std()
     assert folder.targets.mean() > 1000

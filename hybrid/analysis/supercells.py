@@ -2,7 +2,8 @@
 
 A crystal and its supercell have the same atoms' surroundings and the same descriptors, which are of the
 reduced cell. A mean over the atoms is therefore the same, and a sum n times as large for n cells, with
-descriptors or without: what a network predicts per cell is of the cell that it was given.
+descriptors or without: what a network predicts per cell is of the cell that it was given. The constant of a
+shifted sum stays as it is.
 """
 
 from collections.abc import Sequence
@@ -38,7 +39,7 @@ class SupercellRow:
         target: its name, if the model has several.
         size: repetitions along the lattice vectors.
         n_crystals: how many were compared.
-        expected: the ratio that the pooling gives.
+        expected: the ratio that the pooling gives, the median.
         median: of the ratio.
         lowest: the smallest ratio.
         highest: the largest one.
@@ -124,17 +125,21 @@ def supercell_table(
             moved = ((own - theirs).abs() > 1e-6).any(dim=1).numpy()
         pairs = zip(_neighbour_elements(graphs, prod(size)), _neighbour_elements(repeated), strict=True)
         other = np.array([not np.array_equal(*pair) for pair in pairs])
+        expected = single
+        if model.network.readout.extensive:
+            mean = np.asarray(model.scale.mean)
+            expected = mean + prod(size) * (single - mean)
         for column, target in enumerate(model.targets or ("",)):
-            ratio = (single[:, column], several[:, column])
-            rows.append(_row(target, size, model.network.readout.extensive, *ratio, other, moved))
+            compared = (single[:, column], expected[:, column], several[:, column])
+            rows.append(_row(target, size, *compared, other, moved))
     return rows
 
 
 def _row(
     target: str,
     size: Size,
-    extensive: bool,
     single: np.ndarray,
+    expected: np.ndarray,
     several: np.ndarray,
     other: np.ndarray,
     moved: np.ndarray,
@@ -142,17 +147,16 @@ def _row(
     usable = np.abs(single) > 1e-6 * np.abs(single).max()
     if not usable.any():
         raise InputError("the model predicts 0 for every crystal, so there are no ratios")
-    ratios = several[usable] / single[usable]
-    expected = float(prod(size) if extensive else 1)
+    ratios, wanted = several[usable] / single[usable], expected[usable] / single[usable]
     return SupercellRow(
         target,
         size,
         int(usable.sum()),
-        expected,
+        float(np.median(wanted)),
         float(np.median(ratios)),
         float(ratios.min()),
         float(ratios.max()),
-        float((np.abs(ratios / expected - 1) > TOLERANCE).mean()),
+        float((np.abs(ratios / wanted - 1) > TOLERANCE).mean()),
         float(other[usable].mean()),
         float(moved[usable].mean()),
     )

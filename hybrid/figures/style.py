@@ -22,6 +22,7 @@ CROWDED = 300  # the ratio of a logarithmic axis' ends from which ticks at 2 and
 COLOURS = {
     "mean": "#0072B2",
     "sum": "#D55E00",
+    "shifted-sum": "#8F3D00",
     "sum paper": "#F2B48A",
     "descriptors": "#009E73",
     "8-layers": "#E69F00",
