@@ -6,7 +6,7 @@ FCN the model's own head, the paper's readouts are
 - mean: FCN(mean_i a_i), eq. 4, and FCN(mean_i a_i ⊕ d), eq. 14;
 - sum: sum_i FCN(a_i), eq. 13, and sum_i FCN(a_i ⊕ d).
 
-Upstream's CGCNN shifts its targets by their mean, which turns eq. 13 into c + sum_i FCN(a_i): shifted-sum.
+- shifted-sum: c + sum_i FCN(a_i), of ours, for targets that grow with the cell but not in proportion to it.
 
 A pooling therefore acts at one of two places: on the atom vectors before the head (mean), or on the
 head's outputs after it (sum). Summing the atom vectors before the head is not eq. 13.
@@ -50,6 +50,7 @@ class Crystals:
 
 
 Pool = Callable[[Tensor, Crystals], Tensor]
+Shift = Callable[[Tensor, Tensor], Tensor]
 
 
 def crystal_sum(rows: Tensor, crystals: Crystals) -> Tensor:
@@ -63,6 +64,28 @@ def crystal_mean(rows: Tensor, crystals: Crystals) -> Tensor:
     return crystal_sum(rows, crystals) / crystals.n_atoms.unsqueeze(1)
 
 
+def mean_target(targets: Tensor, n_atoms: Tensor) -> Tensor:
+    """The mean of targets (n,) or (n, n_targets)."""
+    return targets.mean(dim=0)
+
+
+def no_shift(targets: Tensor, n_atoms: Tensor) -> Tensor:
+    """0: a target in proportion to the cell leaves no room for a constant."""
+    return torch.zeros_like(targets[0])
+
+
+def intercept(targets: Tensor, n_atoms: Tensor) -> Tensor:
+    """What a cell without atoms has: where the least-squares lines of targets against n_atoms (n,) begin.
+
+    What remains is in proportion to the number of atoms as far as it can be. Where all cells have the same
+    number, the mean.
+    """
+    sizes, exact = n_atoms.double(), targets.double()
+    centred = sizes - sizes.mean()
+    slope = centred @ exact / (centred @ centred).clamp(min=1e-12)
+    return (exact.mean(dim=0) - slope * sizes.mean()).to(targets.dtype)
+
+
 @dataclass(frozen=True)
 class Pooling:
     """A registered pooling.
@@ -72,15 +95,15 @@ class Pooling:
         atoms: pools atom vectors before the head, or None if the head acts on each atom.
         outputs: pools the head's outputs, or None if they are the crystals' already.
         extensive: whether the head's output grows with the cell.
-        shifted: whether the training targets' mean is added to it. A target in proportion to the cell
-            leaves no room for a constant.
+        shift: what is added to it, of the training targets (n,) or (n, n_targets) and their numbers of
+            atoms (n,).
     """
 
     name: str
     atoms: Pool | None
     outputs: Pool | None
     extensive: bool
-    shifted: bool = True
+    shift: Shift = mean_target
 
     def pool_atoms(self, atoms: Tensor, crystals: Crystals) -> Tensor:
         """The head's input rows, one a crystal or one an atom, from (n_atoms, n)."""
@@ -109,8 +132,8 @@ def register_pooling(pooling: Pooling) -> Pooling:
 
 
 register_pooling(Pooling("mean", atoms=crystal_mean, outputs=None, extensive=False))
-register_pooling(Pooling("sum", atoms=None, outputs=crystal_sum, extensive=True, shifted=False))
-register_pooling(Pooling("shifted-sum", atoms=None, outputs=crystal_sum, extensive=True))
+register_pooling(Pooling("sum", atoms=None, outputs=crystal_sum, extensive=True, shift=no_shift))
+register_pooling(Pooling("shifted-sum", atoms=None, outputs=crystal_sum, extensive=True, shift=intercept))
 
 
 def get_pooling(name: str) -> Pooling:
@@ -129,7 +152,7 @@ class TargetScale:
     """The affine map between a target's unit and what the network learns: y = network * std + mean.
 
     Attributes:
-        mean: a number, or (n_targets,) for several targets.
+        mean: what the targets are shifted by; a number, or (n_targets,) for several targets.
         std: the same.
     """
 
@@ -137,17 +160,20 @@ class TargetScale:
     std: float | Tensor
 
     @classmethod
-    def fit(cls, training_targets: Tensor, pooling: Pooling) -> "TargetScale":
-        """Mean and standard deviation of training targets (n,) or (n, n_targets).
+    def fit(cls, training_targets: Tensor, n_atoms: Tensor, pooling: Pooling) -> "TargetScale":
+        """The pooling's shift and the standard deviation of training targets (n,) or (n, n_targets).
 
-        The mean is 0 if the pooling does not shift. Targets that do not vary keep their unit.
+        Targets that do not vary keep their unit.
+
+        Args:
+            training_targets: in their unit.
+            n_atoms: (n,) of the same crystals.
+            pooling: decides what the targets are shifted by.
         """
         varied = len(training_targets) > 1
         std = training_targets.std(dim=0) if varied else torch.zeros_like(training_targets[0])
         std = torch.where(std > 0, std, torch.ones_like(std))
-        mean = training_targets.mean(dim=0)
-        if not pooling.shifted:
-            mean = torch.zeros_like(mean)
+        mean = pooling.shift(training_targets, n_atoms)
         return cls(mean, std) if training_targets.dim() > 1 else cls(float(mean), float(std))
 
     def to(self, device: torch.device | str) -> "TargetScale":

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
 from conftest import random_crystal
@@ -135,30 +136,47 @@ def test_a_pooling_like_no_other_lists_the_known_ones() -> None:
         get_pooling("xyz")
 
 
+N_ATOMS = torch.tensor([2, 3, 4, 7])
+
+
 def test_target_scale_of_mean_pooling() -> None:
-    scale = TargetScale.fit(torch.tensor([1.0, 2.0, 3.0, 6.0]), get_pooling("mean"))
+    scale = TargetScale.fit(torch.tensor([1.0, 2.0, 3.0, 6.0]), N_ATOMS, get_pooling("mean"))
     assert scale.mean == 3
     assert scale.std == pytest.approx((14 / 3) ** 0.5)
     assert scale.normalise(torch.tensor([3.0])).item() == 0
 
 
 def test_target_scale_of_sum_pooling_has_no_shift() -> None:
-    scale = TargetScale.fit(torch.tensor([1.0, 2.0, 3.0, 6.0]), get_pooling("sum"))
+    scale = TargetScale.fit(torch.tensor([1.0, 2.0, 3.0, 6.0]), N_ATOMS, get_pooling("sum"))
     assert scale.mean == 0
     assert scale.std == pytest.approx((14 / 3) ** 0.5)
     assert scale.normalise(torch.tensor([0.0])).item() == 0
 
 
-def test_a_shifted_sum_adds_the_training_mean() -> None:
-    scale = TargetScale.fit(torch.tensor([1.0, 2.0, 3.0, 6.0]), get_pooling("shifted-sum"))
+@pytest.mark.parametrize("noise", [[0, 0, 0, 0], [1, -1, -1, 1]])
+def test_a_shifted_sum_begins_where_the_line_through_the_targets_does(noise: list[int]) -> None:
+    targets = 5.0 + 0.25 * N_ATOMS + 0.1 * torch.tensor(noise)
+    scale = TargetScale.fit(targets, N_ATOMS, get_pooling("shifted-sum"))
+    assert scale.mean == pytest.approx(np.polyfit(N_ATOMS, targets, 1)[1], rel=1e-5)
+    several = TargetScale.fit(
+        torch.stack([targets, 3.0 * N_ATOMS, torch.full((4,), 90.0)], dim=1),
+        N_ATOMS,
+        get_pooling("shifted-sum"),
+    )
+    torch.testing.assert_close(several.mean, torch.tensor([scale.mean, 0, 90]), atol=1e-5, rtol=1e-5)
+
+
+def test_a_shifted_sum_of_cells_of_one_size_begins_at_the_mean() -> None:
+    scale = TargetScale.fit(
+        torch.tensor([1.0, 2.0, 6.0]), torch.tensor([4, 4, 4]), get_pooling("shifted-sum")
+    )
     assert scale.mean == 3
-    assert scale.restore(torch.tensor([0.0])).item() == 3
 
 
 @pytest.mark.parametrize("name", list(POOLINGS))
 @pytest.mark.parametrize("targets", [[4.0, 4.0, 4.0], [4.0]])
 def test_constant_targets_are_not_divided_by_zero(name: str, targets: list[float]) -> None:
-    scale = TargetScale.fit(torch.tensor(targets), get_pooling(name))
+    scale = TargetScale.fit(torch.tensor(targets), N_ATOMS[: len(targets)], get_pooling(name))
     assert scale.std == 1
     assert torch.isfinite(scale.normalise(torch.tensor(targets))).all()
 
@@ -167,5 +185,5 @@ def test_constant_targets_are_not_divided_by_zero(name: str, targets: list[float
 @given(values=st.lists(st.floats(-1e4, 1e4), min_size=2, max_size=9), name=st.sampled_from(list(POOLINGS)))
 def test_restore_undoes_normalise(values: list[float], name: str) -> None:
     targets = torch.tensor(values, dtype=torch.float64)
-    scale = TargetScale.fit(targets, get_pooling(name))
+    scale = TargetScale.fit(targets, torch.arange(1, len(targets) + 1), get_pooling(name))
     torch.testing.assert_close(scale.restore(scale.normalise(targets)), targets, rtol=1e-9, atol=1e-6)

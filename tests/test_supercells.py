@@ -43,7 +43,7 @@ def untrained(
         len(standardisation.names) if standardisation else 0,
         **options,
     )
-    mean = 3.0 if network.readout.shifted else 0.0
+    mean = 0.0 if pooling == "sum" else 3.0
     return TrainedModel(network, graph, TargetScale(mean, 2.0), standardisation=standardisation)
 
 

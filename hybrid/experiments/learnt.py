@@ -157,10 +157,10 @@ SUPERCELL_COLUMNS = (
 )
 EXPLAINED = (
     "Expected: 1 with average and the number of cells with sum pooling, with descriptors too, as these are "
-    "of the reduced cell and stay the same; less with a shifted sum, whose constant stays too. Off by over "
-    "1 %, other neighbours, other descriptors: shares of the crystals. Neighbours differ where the last "
-    "shell has more atoms than the graph has room for, so that the order in which they are found decides "
-    "which of them count."
+    "of the reduced cell and stay the same, and so does the constant of a shifted sum. Off by over 1 %, "
+    "other neighbours, other descriptors: shares of the crystals. Neighbours differ where the last shell has "
+    "more atoms than the graph has room for, so that the order in which they are found decides which of "
+    "them count."
 )
 
 

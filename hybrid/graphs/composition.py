@@ -63,6 +63,11 @@ class CompositionGraphs(Packed):
     def __len__(self) -> int:
         return len(self.n_elements)
 
+    @property
+    def n_atoms(self) -> Tensor:
+        """(n_crystals,) how many nodes each crystal has, which are elements here."""
+        return self.n_elements
+
     def batch(self, indices: Tensor) -> CompositionBatch:
         """The graphs at `indices` (n_crystals,), on the device where the graphs are."""
         n_elements = self.n_elements[indices]

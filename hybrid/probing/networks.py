@@ -128,7 +128,7 @@ class ModuleNetwork:
         graph: GraphSettings = getattr(self.network, "graph", GraphSettings())
         graphs = samples.folder.graphs(graph, getattr(self.network, "graphs", CrystalGraphs))
         classes = samples.classes() if settings.task == "classification" else ()
-        scale = samples.scale("mean")
+        scale = samples.scale(graphs.n_atoms, "mean")
         torch.manual_seed(settings.model_seed)
         network = _Checked(self.network, self.name, len(classes) or samples.targets.shape[1], bool(classes))
         objective = samples.objective(settings, scale)

@@ -48,7 +48,7 @@ def fit_network(
         device: where to compute.
         progress: show a progress bar.
     """
-    scale = samples.scale(settings.model.pooling)
+    scale = samples.scale(graphs.n_atoms, settings.model.pooling)
     classes = samples.classes() if settings.task == "classification" else ()
     descriptors = _Descriptors(samples, settings, progress) if samples.descriptors is not None else None
     torch.manual_seed(settings.model_seed)
@@ -99,7 +99,7 @@ def fit_frozen(
     """
     vectors = FrozenVectors(torch.from_numpy(base.represent(graphs, device)))
     descriptors = _Descriptors(samples, settings, progress)
-    scale = samples.scale(settings.model.pooling)
+    scale = samples.scale(graphs.n_atoms, settings.model.pooling)
     torch.manual_seed(settings.model_seed)
     n_outputs = samples.targets.shape[1]
     head = FrozenHead(vectors.vectors.shape[1], descriptors.rows.shape[1], settings.model, n_outputs)

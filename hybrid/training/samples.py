@@ -73,10 +73,16 @@ class Samples:
         """Ids of a fold's crystals."""
         return [self.folder.ids[i] for i in self.at(fold)]
 
-    def scale(self, pooling: str) -> TargetScale:
-        """Between the targets' units and the network's outputs, from the training set alone."""
-        training = torch.from_numpy(self.targets[self.at("training")])
-        return TargetScale.fit(training, get_pooling(pooling))
+    def scale(self, n_atoms: Tensor, pooling: str) -> TargetScale:
+        """Between the targets' units and the network's outputs, from the training set alone.
+
+        Args:
+            n_atoms: (n_crystals,) of all crystals.
+            pooling: of the network.
+        """
+        training = torch.from_numpy(self.at("training"))
+        targets = torch.from_numpy(self.targets)
+        return TargetScale.fit(targets[training], n_atoms[training], get_pooling(pooling))
 
     def classes(self) -> tuple[int, ...]:
         """The classes that occur, in order.
