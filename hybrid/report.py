@@ -72,10 +72,10 @@ def _row(bar: Bar, metric: str, others: list[str]) -> list[str]:
     numeric = metric != "accuracy"
     return [
         *identity,
-        f"{bar.mean(metric):.3f}",
+        f"{bar.mean(metric):z.3f}",
         bar.each(metric),
         bar.in_unit("mae") if numeric else "",
-        *(f"{bar.mean(other):.3f}" if numeric else "" for other in others),
-        f"{sum(training) / len(training):.3f}" if training else "",
+        *(f"{bar.mean(other):z.3f}" if numeric else "" for other in others),
+        f"{sum(training) / len(training):z.3f}" if training else "",
         *paper_side,
     ]

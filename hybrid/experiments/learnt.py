@@ -206,7 +206,7 @@ def _over_seeds(values: Sequence[float] | np.ndarray) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{round(value, 3) + 0.0:.3f}"  # a small negative number is no -0.000
+    return f"{value:z.3f}"
 
 
 DRAWINGS: dict[str, Callable[[Path, dict[str, Any]], None]] = {

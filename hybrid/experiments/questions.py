@@ -29,7 +29,7 @@ def learning_curve(stem: Path, record: dict[str, Any]) -> None:
         gained = curve_figure.gains(curve, curves)
         for bar, size in zip(curve.bars, curve.sizes, strict=True):
             share = bar.first["training_share"]
-            gain = f"{100 * gained[share]:.0f} %" if share in gained else ""
+            gain = f"{100 * gained[share]:z.0f} %" if share in gained else ""
             rows.append([*_names(bar), f"{100 * share:g} %", f"{size:.0f}", *_errors(bar), gain])
     write_table(
         stem,

@@ -50,7 +50,7 @@ class Bar:
 
     def each(self, metric: str) -> str:
         """The metric of every seed in one line, those that diverged among them."""
-        return ", ".join([f"{value:.3f}" for value in self.values(metric)] + ["diverged"] * self.n_diverged)
+        return ", ".join([f"{value:z.3f}" for value in self.values(metric)] + ["diverged"] * self.n_diverged)
 
     @property
     def group(self) -> str:
