@@ -6,7 +6,7 @@ import pytest
 from conftest import record_row
 from matplotlib.lines import Line2D
 
-from hybrid.figures import errors
+from hybrid.figures import bars, errors
 from hybrid.figures.records import scale_note
 from hybrid.figures.style import legend_above, new_figure
 
@@ -44,3 +44,27 @@ def test_a_figure_says_how_many_seeds_each_network_has() -> None:
     one, three = [record_row("cgcnn", 0.3)], [record_row("de-cgcnn", 0.2, seed) for seed in range(3)]
     assert "3 epochs, 1 seed, 9 " in scale_note({"scale": "cpu", "rows": one})
     assert "3 epochs, 1/3 seeds, 9 " in scale_note({"scale": "cpu", "rows": one + three})
+
+
+@pytest.mark.parametrize("n_datasets", [1, 12])
+def test_a_bar_that_is_cut_has_its_value_beside_it(n_datasets: int) -> None:
+    rows = [
+        record_row(network, 0.3, dataset=name, dataset_label=name, metrics={"r2": r2})
+        for name in (f"set {number}" for number in range(n_datasets))
+        for network, r2 in (("cgcnn", 0.6), ("cgcnn-sum", -1.26))
+    ]
+    (axes,) = bars.draw({"scale": "cpu", "rows": rows}).axes
+    written = [text.get_text() for text in axes.texts]
+    assert written.count("−1.26") == n_datasets
+    assert axes.get_ylim()[0] > -1.26
+
+
+@pytest.mark.parametrize("highest", [0.05, 0.4, 1.2])
+def test_bars_of_errors_fill_the_picture_with_their_values_in_it(highest: float) -> None:
+    rows = [record_row("cgcnn", highest), record_row("cgcnn-sum", 0.5 * highest)]
+    figure = bars.draw({"scale": "cpu", "metric": "mae_over_mad", "rows": rows})
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert highest > 0.8 * axes.get_ylim()[1]
+    for text in axes.texts:
+        assert text.get_window_extent().y1 <= axes.get_window_extent().y1

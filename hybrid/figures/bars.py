@@ -73,8 +73,9 @@ def _draw_panel(
         )
         if bar.done:
             _draw_seeds(axes, x, bar.values(metric))
-            if not crowded or len(here) == 1:
-                _write_value(axes, x, bar.mean(metric), max(bar.values(metric)))
+            dense = crowded and len(here) > 1
+            if not dense or bar.mean(metric) < FLOOR:
+                _write_value(axes, x, bar.mean(metric), max(bar.values(metric)), upright=dense)
         if bar.n_diverged:
             text = f"{bar.n_diverged} of {len(bar.rows)} diverged"
             axes.text(
@@ -101,8 +102,10 @@ def _draw_panel(
     axes.set_xlim(-0.6, len(labels) - 0.4)
     axes.tick_params(axis="x", length=0)
     axes.axhline(0, color=COLOURS["text"], linewidth=0.6)
-    lowest = min((value for bar in drawn for value in bar.values(metric)), default=0)
-    axes.set_ylim(max(FLOOR, 1.3 * lowest) if lowest < 0 else 0, 1.15)  # room for a value above 1.0
+    values = [value for bar in drawn for value in bar.values(metric)]
+    lowest = min(values, default=0)
+    highest = max(values, default=1) if metric == "mae_over_mad" and not absent else 1
+    axes.set_ylim(max(FLOOR, 1.3 * lowest) if lowest < 0 else 0, 1.15 * highest)  # room for the values above
     targets = {bar.first["target"] for bar in drawn}
     of = f" of {targets.pop()}" if len(targets) == 1 and metric != "accuracy" else ""
     axes.set_ylabel(f"{METRICS[metric]}{of}, test set")
@@ -130,13 +133,15 @@ def _draw_seeds(axes: Axes, x: float, values: list[float]) -> None:
     )
 
 
-def _write_value(axes: Axes, x: float, mean: float, highest: float) -> None:
-    axes.text(
-        x,
-        max(highest, 0) + 0.035,
-        f"{mean:.2f}" if mean > -10 else "< −10",
+def _write_value(axes: Axes, x: float, mean: float, highest: float, upright: bool) -> None:
+    axes.annotate(
+        f"{mean:z.2f}".replace("-", "−") if mean > -10 else "< −10",
+        (x, max(highest, 0)),
+        (0, 3),
+        textcoords="offset points",
+        rotation=90 if upright else 0,
         ha="center",
         va="bottom",
         fontsize=SMALL - 0.5,
-        clip_on=True,  # a value beyond the axis takes no room
+        annotation_clip=True,  # a value beyond the axis takes no room
     )
