@@ -57,6 +57,7 @@ class ModelSettings(Settings):
         "mean-baseline",
         "majority-baseline",
         "natoms-baseline",
+        "line-baseline",
         "debye",
         "forest",
         "composition-forest",

@@ -225,6 +225,9 @@ def test_baselines_by_hand(path: Path) -> None:
     assert fitted("natoms-baseline", path, [2.5 * n for n in natoms]) == pytest.approx(
         [2.5 * n for n in natoms]
     )
+    assert fitted("line-baseline", path, [2.5 * n - 4 for n in natoms]) == pytest.approx(
+        [2.5 * n - 4 for n in natoms]
+    )
     classes = [1.0] * 5 + [2.0] * 3 + [2.0] * 6
     assert (fitted("majority-baseline", path, classes, task="classification") == 1).all()
 

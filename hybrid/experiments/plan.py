@@ -73,6 +73,7 @@ class Run:
             *WITH_DESCRIPTORS,
             "forest",
             "natoms-baseline",
+            "line-baseline",
         )
 
     @property

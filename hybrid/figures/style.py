@@ -44,6 +44,7 @@ COLOURS = {
     "mean-baseline": "#B3B3B3",
     "majority-baseline": "#B3B3B3",
     "natoms-baseline": "#7F7F7F",
+    "line-baseline": "#7F7F7F",
     "debye": "#999933",
     "chgnet": "#EE3377",
     "de-cgcnn sum": "#00573F",

@@ -35,13 +35,32 @@ def natoms(samples: Samples, _: RunSettings) -> Fitted:
 
     What a target per cell owes to the size of the cell alone.
     """
-    table = folder_descriptors(samples.folder, ["natoms"])
-    counts = table.rows(samples.folder.ids, gaps=True).numpy()  # others may be missing
-    if np.isnan(counts).any():
-        table.rows(samples.folder.ids)  # says whose is not there
-    training = samples.at("training")
+    counts, training = _counts(samples), samples.at("training")
     k = (counts[training] * samples.targets[training]).sum(axis=0) / (counts[training] ** 2).sum()
     return Fitted(counts * k, {"k": k.tolist()})
+
+
+def line(samples: Samples, _: RunSettings) -> Fitted:
+    """C + k times the number of atoms of the primitive cell, by least squares on the training set.
+
+    What a target that is not in proportion to the cell owes to its size alone.
+    """
+    counts, training = _counts(samples), samples.at("training")
+    k, c = np.polyfit(counts[training, 0], samples.targets[training], 1)
+    return Fitted(c + k * counts, {"k": k.tolist(), "c": c.tolist()})
+
+
+def _counts(samples: Samples) -> np.ndarray:
+    """(n_crystals, 1) numbers of atoms of the primitive cells.
+
+    Raises:
+        InputError: one is not known.
+    """
+    table = folder_descriptors(samples.folder, ["natoms"])
+    counts = table.rows(samples.folder.ids, gaps=True).numpy()  # other columns may be missing
+    if np.isnan(counts).any():
+        table.rows(samples.folder.ids)  # says whose is not there
+    return np.asarray(counts)
 
 
 def forest(samples: Samples, settings: RunSettings) -> Fitted:
@@ -82,6 +101,7 @@ BASELINES: dict[str, Callable[[Samples, RunSettings], Fitted]] = {
     "mean-baseline": mean,
     "majority-baseline": majority,
     "natoms-baseline": natoms,
+    "line-baseline": line,
     "debye": debye,
     "forest": forest,
     "composition-forest": composition_forest,
