@@ -14,6 +14,7 @@ from conftest import random_crystal
 from hybrid.checkpoint import load
 from hybrid.cli import main
 from hybrid.data.folder import CrystalFolder, read_folder
+from hybrid.descriptors.of_folder import atom_counts
 from hybrid.descriptors.table import DescriptorTable, Standardisation
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
@@ -230,6 +231,18 @@ def test_baselines_by_hand(path: Path) -> None:
     )
     classes = [1.0] * 5 + [2.0] * 3 + [2.0] * 6
     assert (fitted("majority-baseline", path, classes, task="classification") == 1).all()
+
+
+def test_atoms_are_counted_where_no_file_says_how_many_there_are(path: Path) -> None:
+    folder = read_folder(path)
+    assert atom_counts(folder).tolist() == [len(structure) for structure in folder.structures()]
+    table = path / "descriptors.csv"
+    assert not table.exists()
+    table.write_text("id,natoms\n" + "".join(f"{name},7\n" for name in folder.ids))
+    assert (atom_counts(folder) == 7).all()
+    table.write_text(table.read_text().replace(f"{folder.ids[3]},7", f"{folder.ids[3]},"))
+    with pytest.raises(InputError, match=f"'{folder.ids[3]}'.*natoms"):
+        atom_counts(folder)
 
 
 def test_the_forest_sees_descriptors_and_no_test_target(own: Path) -> None:

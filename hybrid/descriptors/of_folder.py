@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 from hybrid.data.folder import CrystalFolder
@@ -32,15 +33,31 @@ def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> Desc
         unknown = [name for name in missing if name not in {d.name for d in choose()}]
         if unknown:
             raise InputError(f"{path}: lacks {', '.join(unknown)}, which only its author can compute")
-        computed = describe_many(
-            zip(folder.ids, folder.files, strict=True),
-            missing,
-            cache=kept_rows(folder.path),
-            path=path,
-        )
+        computed = _computed(folder, missing)
         values = torch.cat([table.rows(folder.ids, gaps=True), computed.values], dim=1)
         errors = {**table.errors, **computed.errors}
         table = replace(
             table, ids=tuple(folder.ids), names=(*table.names, *missing), values=values, errors=errors
         )
     return table.select(names) if names else table
+
+
+def atom_counts(folder: CrystalFolder) -> np.ndarray:
+    """(n_crystals,) atoms of the primitive cells, by descriptors.csv; without one they are counted.
+
+    Raises:
+        InputError: the file cannot be used, or a crystal's number is not known.
+    """
+    named = ["natoms"]
+    known = (folder.path / "descriptors.csv").exists()
+    table = folder_descriptors(folder, named) if known else _computed(folder, named)
+    counts = table.rows(folder.ids, gaps=True)  # other columns may be missing
+    if counts.isnan().any():
+        table.rows(folder.ids)  # says whose is not there
+    return np.asarray(counts[:, 0])
+
+
+def _computed(folder: CrystalFolder, names: Sequence[str]) -> DescriptorTable:
+    """The named descriptors alone; the folder stays as it is."""
+    crystals = zip(folder.ids, folder.files, strict=True)
+    return describe_many(crystals, names, cache=kept_rows(folder.path), path=folder.path / "descriptors.csv")

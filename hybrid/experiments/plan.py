@@ -69,12 +69,7 @@ class Run:
     @property
     def needs_descriptors(self) -> bool:
         """Whether it takes or learns any."""
-        return bool(self.settings.targets) or self.settings.model.name in (
-            *WITH_DESCRIPTORS,
-            "forest",
-            "natoms-baseline",
-            "line-baseline",
-        )
+        return bool(self.settings.targets) or self.settings.model.name in (*WITH_DESCRIPTORS, "forest")
 
     @property
     def done(self) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from hybrid.descriptors.composition import composition_features
-from hybrid.descriptors.of_folder import folder_descriptors
+from hybrid.descriptors.of_folder import atom_counts, folder_descriptors
 from hybrid.descriptors.table import Standardisation
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.probing.probes import PROBES, on_pretrained
@@ -35,7 +35,7 @@ def natoms(samples: Samples, _: RunSettings) -> Fitted:
 
     What a target per cell owes to the size of the cell alone.
     """
-    counts, training = _counts(samples), samples.at("training")
+    counts, training = atom_counts(samples.folder)[:, None], samples.at("training")
     k = (counts[training] * samples.targets[training]).sum(axis=0) / (counts[training] ** 2).sum()
     return Fitted(counts * k, {"k": k.tolist()})
 
@@ -45,22 +45,9 @@ def line(samples: Samples, _: RunSettings) -> Fitted:
 
     What a target that is not in proportion to the cell owes to its size alone.
     """
-    counts, training = _counts(samples), samples.at("training")
-    k, c = np.polyfit(counts[training, 0], samples.targets[training], 1)
-    return Fitted(c + k * counts, {"k": k.tolist(), "c": c.tolist()})
-
-
-def _counts(samples: Samples) -> np.ndarray:
-    """(n_crystals, 1) numbers of atoms of the primitive cells.
-
-    Raises:
-        InputError: one is not known.
-    """
-    table = folder_descriptors(samples.folder, ["natoms"])
-    counts = table.rows(samples.folder.ids, gaps=True).numpy()  # other columns may be missing
-    if np.isnan(counts).any():
-        table.rows(samples.folder.ids)  # says whose is not there
-    return np.asarray(counts)
+    counts, training = atom_counts(samples.folder), samples.at("training")
+    k, c = np.polyfit(counts[training], samples.targets[training], 1)
+    return Fitted(c + k * counts[:, None], {"k": k.tolist(), "c": c.tolist()})
 
 
 def forest(samples: Samples, settings: RunSettings) -> Fitted:
