@@ -329,7 +329,10 @@ def test_the_authors_values_are_of_the_primitive_cell(
     values = {"mp-22862": 47.844, "distorted": 49.0}
     labels = Labels(values, {"mp-22862": "training", "distorted": "test"})
     monkeypatch.setattr(recipe_book, "_labels", lambda _: labels)
-    monkeypatch.setattr(recipe_book, "_structures", lambda _: [("mp-22862", NaCl), ("distorted", distorted)])
+    monkeypatch.setattr(recipe_book, "data_file", lambda _: None)  # the snapshot is there
+    monkeypatch.setattr(
+        snapshot, "structures", lambda _: iter([("mp-22862", NaCl), ("distorted", distorted)])
+    )
     for per, divisor in (("cell", 1), ("atom", 2)):
         recipe_book.phonon("cv", per).build(tmp_path / per, "Cv", "J/(mol K)")
         folder = read_folder(tmp_path / per)
