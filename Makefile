@@ -3,7 +3,7 @@
 #   PYTHON=…   use this interpreter's environment instead of .venv
 #   SCALE=…    smoke (seconds), quick (minutes, the default), cpu (what is committed), paper
 #   CORES=…    jobs at a time (all cores)
-#   PROFILE=…  a folder of workflow/profiles (local)
+#   PROFILE=…  a folder of reproduction/workflow/profiles (local)
 
 SCALE ?= quick
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
@@ -28,31 +28,31 @@ setup: $(INSTALLED) vendor  ## install everything into .venv, or into PYTHON=…
 $(VENV):
 	python3.11 -m venv .venv
 
-$(INSTALLED): pyproject.toml constraints.txt | $(if $(PYTHON),,$(VENV))
+$(INSTALLED): pyproject.toml reproduction/pyproject.toml constraints.txt | $(if $(PYTHON),,$(VENV))
 	$(RUN) -m pip install --quiet --constraint constraints.txt torch
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,alignn,composition,force-field]'
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,alignn,roost,force-field,materials-project,reproduce]' --editable reproduction
 	@mkdir -p build && touch $@
 
 vendor: $(INSTALLED)  ## fetch the pinned upstream codes and patch them
-	@$(RUN) -m hybrid.vendor build
+	@$(RUN) -m reproduction.upstream.vendor build
 
 vendor-check: setup  ## do the vendored trees hold what the pins and patches say?
-	@$(RUN) -m hybrid.vendor check
+	@$(RUN) -m reproduction.upstream.vendor check
 
 vendor-clean: $(INSTALLED)  ## remove the vendored trees
-	@$(RUN) -m hybrid.vendor clean
+	@$(RUN) -m reproduction.upstream.vendor clean
 
 repatch: $(INSTALLED)  ## fold edits of a vendored tree into its last patch
-	@$(RUN) -m hybrid.vendor repatch
+	@$(RUN) -m reproduction.upstream.vendor repatch
 
 datasets: setup  ## build every dataset
 	@$(RUN) -m hybrid dataset
 
 $(FIGURES): setup  ## reproduce a figure or table with its data and training
-	@$(RUN) -m hybrid reproduce $@ --scale $(SCALE) --cores $(CORES) --profile $(PROFILE)
+	@$(RUN) -m reproduction reproduce $@ --scale $(SCALE) --cores $(CORES) --profile $(PROFILE)
 
 figures: setup  ## reproduce all figures and tables
-	@$(RUN) -m hybrid reproduce $(FIGURES) --scale $(SCALE) --cores $(CORES) --profile $(PROFILE)
+	@$(RUN) -m reproduction reproduce $(FIGURES) --scale $(SCALE) --cores $(CORES) --profile $(PROFILE)
 
 test: setup  ## run the tests (under ten minutes)
 	$(RUN) -m pytest -m "not slow"
@@ -66,7 +66,7 @@ lint: setup  ## check style and types
 	$(RUN) -m mypy
 
 search: setup  ## search for training settings, the same effort for every network
-	@$(RUN) -m hybrid search --scale $(SCALE)
+	@$(RUN) -m reproduction search --scale $(SCALE)
 
 bench: setup  ## measure against unpatched upstream; writes results/benchmarks.json; ROWS="…": only these
-	$(RUN) -m benchmarks $(ROWS)
+	$(RUN) -m reproduction.benchmarks $(ROWS)

@@ -1,7 +1,6 @@
 """The command line. Every command says what is wrong in one sentence and exits with 2 if its input is."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -11,7 +10,11 @@ from hybrid.errors import InputError
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    options = _parser().parse_args(arguments)
+    return run_command(_parser().parse_args(arguments))
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Runs the command of parsed options; what is wrong with the input is said in one sentence."""
     try:
         code: int = options.command(options) or 0
         return code
@@ -117,21 +120,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     _common(supercells)
 
-    chains = parsers.add_parser("chains", help="write a folder of 1D carbon chains (SI section 9)")
-    chains.set_defaults(command=commands.write_chains)
-    chains.add_argument("out", type=Path)
-    chains.add_argument("--kind", default="single", help="single or mixed (half single, half double)")
-    chains.add_argument(
-        "--lengths", type=int, nargs=2, default=(2, 9), metavar=("FIRST", "END"), help="atoms a strand"
-    )
-    chains.add_argument("--n-chains", type=int, default=1400)
-    chains.add_argument("--seed", type=int, default=0)
-    chains.add_argument(
-        "--double-offset", type=float, default=3.0, help="Å between the strands of a double chain"
-    )
-
     dataset = parsers.add_parser(
-        "dataset", help="build datasets of the paper, or a normalised one of your own folder"
+        "dataset", help="build a normalised dataset of your own folder, or one that is known by name"
     )
     dataset.set_defaults(command=commands.build_datasets)
     dataset.add_argument("names", nargs="*", help="default: all that can be had here")
@@ -201,7 +191,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     probe.add_argument("--epochs", type=int, help="of a torch module; default: its own, or 100")
     probe.add_argument(
-        "--beside", type=Path, metavar="RECORD", help="to draw beside; default: results/cpu/figure2.json"
+        "--beside",
+        type=Path,
+        metavar="RECORD",
+        help="record of other networks to draw beside, such as results/cpu/figure2.json",
     )
     probe.add_argument(
         "--output", type=Path, metavar="OUT", help="without ending; default: <folder>-<name>-probe here"
@@ -217,37 +210,6 @@ def _parser() -> argparse.ArgumentParser:
         "--output", type=Path, metavar="FILE", help=".csv, .npz, .parquet; default: <folder>-<model>.csv here"
     )
     _common(embed)
-
-    reproduce = parsers.add_parser("reproduce", help="reproduce figures and tables of the paper")
-    reproduce.set_defaults(command=commands.reproduce_results)
-    reproduce.add_argument("targets", nargs="+", metavar="FIGURE")
-    _scale(reproduce)
-    reproduce.add_argument(
-        "--cores", type=int, default=os.cpu_count(), help="jobs at a time; default: all cores"
-    )
-    reproduce.add_argument("--profile", default="local", help="folder in workflow/profiles; default: local")
-
-    search = parsers.add_parser("search", help="search for the networks' training settings")
-    search.set_defaults(command=commands.search_settings)
-    _scale(search)
-
-    for name, command, text in (
-        ("run", commands.do_run, "do one training run of a reproduction"),
-        ("force-field", commands.calculate_with_force_field, "do a part of a force field's calculation"),
-        ("measure", commands.measure_run, "measure what the model of a finished run has learnt"),
-        ("record", commands.collect_record, "collect an experiment's runs into its record"),
-        ("draw", commands.draw_result, "draw a figure and its tables"),
-    ):
-        step = parsers.add_parser(name, help=text)
-        step.set_defaults(command=command)
-        step.add_argument("name")
-        if name == "measure":
-            step.add_argument("what", help="importance, representation, supercells or selection")
-        if name == "force-field":
-            step.add_argument("--part", type=int, help="default: collect the parts")
-        _scale(step)
-        if name in ("run", "measure"):
-            step.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     return parser
 
 
@@ -265,7 +227,3 @@ def _supercell(text: str) -> tuple[int, int, int]:
 def _common(command: argparse.ArgumentParser) -> None:
     command.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"], help="default: auto")
     command.add_argument("--skip-bad", action="store_true", help="leave out and list what cannot be used")
-
-
-def _scale(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--scale", default="quick", help="smoke, quick, cpu or paper; default: quick")

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hybrid.errors import InputError
+from hybrid.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -104,10 +104,10 @@ def predict_for_folder(options: argparse.Namespace) -> None:
 
 def compare_supercells(options: argparse.Namespace) -> None:
     """Compares a model's predictions of crystals and of their supercells."""
-    from hybrid.analysis.supercells import SIZES
     from hybrid.checkpoint import load
     from hybrid.data.folder import read_folder
-    from hybrid.experiments.learnt import write_supercells
+    from hybrid.report.supercells import write_supercells
+    from hybrid.supercells import SIZES
     from hybrid.training.run import resolve_device
 
     out = options.out or Path(f"{options.folder.resolve().name}-supercells")
@@ -126,26 +126,9 @@ def compare_supercells(options: argparse.Namespace) -> None:
     print(out.with_name(f"{out.name}.md").read_text())
 
 
-def write_chains(options: argparse.Namespace) -> None:
-    """Writes a folder of 1D carbon chains."""
-    from hybrid.data.chain_sets import build_chains
-
-    if options.out.exists():
-        raise InputError(f"{options.out}: is there already")
-    build_chains(
-        options.out,
-        options.kind,
-        tuple(options.lengths),
-        options.n_chains,
-        options.seed,
-        options.double_offset,
-    )
-    print(f"{options.n_chains} chains; {options.out}")
-
-
 def build_datasets(options: argparse.Namespace) -> None:
-    """Builds datasets of the paper, or a normalised one of a user's own folder."""
-    from hybrid.data.registry import REGISTRY, dataset_folder, get_dataset
+    """Builds datasets that are known by name, or a normalised one of a user's own folder."""
+    from hybrid.data.named import named_datasets
 
     if options.source:
         _own_dataset(options)
@@ -153,16 +136,22 @@ def build_datasets(options: argparse.Namespace) -> None:
     for option in ("out", "given_per", "per", "skip_bad", "random_split", "grouped_split"):
         if getattr(options, option):
             raise InputError(f"--{option.replace('_', '-')} goes with --from FOLDER")
-    names = options.names or list(REGISTRY)
-    known = [get_dataset(name) for name in names]
+    known = named_datasets()
+    if not known:
+        raise InputError("no dataset is known by name here; the project's checkout brings the paper's")
+    names = options.names or list(known)
+    for name in names:
+        if name not in known:
+            raise unknown_name("dataset", name, known)
     if options.list:
-        for name, dataset in zip(names, known, strict=True):
-            print(f"{name:24} {dataset.description}")
+        for name in names:
+            print(f"{name:24} {known[name].description}")
         return
     problems = {}
     for name in names:
         try:
-            print(f"{name}: {len(dataset_folder(name))} structures; datasets/{name}")
+            folder = known[name].folder()
+            print(f"{name}: {len(folder)} structures; {folder.path}")
         except InputError as error:
             problems[name] = error
             print(f"{name}: not built: {error}", file=sys.stderr)
@@ -213,9 +202,9 @@ def probe_model(options: argparse.Namespace) -> None:
     """Asks which descriptors a model knows."""
     from pydantic import ValidationError
 
-    from hybrid.probe import ProbeSettings, probe
-    from hybrid.probing.networks import load_network
-    from hybrid.probing.report import BUILT_IN, as_table, write
+    from hybrid.probe.networks import load_network
+    from hybrid.probe.probe import ProbeSettings, probe
+    from hybrid.probe.report import as_table, write
 
     given = {"descriptors": options.descriptors, "split": options.split_file or options.split}
     try:
@@ -244,18 +233,18 @@ def probe_model(options: argparse.Namespace) -> None:
         skip_bad=options.skip_bad,
     )
     _report_dropped(record["dropped"])
-    note = write(record, out, options.beside or BUILT_IN)
+    write(record, out, options.beside)
     print(
         f"test set: R², or accuracy of the crystal system\n{as_table(record).to_string(float_format='%.3f')}"
     )
-    print(f"{note}\n{out.with_name(out.name + '.png')}")
+    print(out.with_name(f"{out.name}.png"))
 
 
 def embed_folder(options: argparse.Namespace) -> None:
     """Writes a pretrained model's vectors of crystals."""
     from hybrid.data.folder import read_folder
-    from hybrid.probing.embeddings import refuse_format
-    from hybrid.probing.pretrained import embed
+    from hybrid.probe.embeddings import refuse_format
+    from hybrid.probe.pretrained import embed
     from hybrid.training.run import resolve_device
 
     out = options.output or Path(f"{options.folder.resolve().name}-{options.model}.csv")
@@ -265,61 +254,6 @@ def embed_folder(options: argparse.Namespace) -> None:
     table = embed(folder, options.model, options.pooling, resolve_device(options.device))
     table.write(out)
     print(f"{len(table.ids)} vectors of {len(table.names)} numbers; {out}")
-
-
-def reproduce_results(options: argparse.Namespace) -> int:
-    """Reproduces figures and tables."""
-    from hybrid.experiments.reproduce import reproduce
-
-    return reproduce(options.targets, options.scale, options.cores, options.profile)
-
-
-def search_settings(options: argparse.Namespace) -> None:
-    """Searches for the networks' training settings."""
-    from hybrid.experiments.search import search
-
-    table = search(options.scale)
-    print(f"{table.read_text()}\n{table}")
-
-
-def do_run(options: argparse.Namespace) -> None:
-    """Does one training run of a reproduction."""
-    from hybrid.experiments.plan import execute
-
-    execute(options.name, options.scale, options.device)
-
-
-def calculate_with_force_field(options: argparse.Namespace) -> None:
-    """Does one part of a force field's calculation, or collects the parts."""
-    from hybrid.experiments.force_field import collect, compute_part, find
-
-    calculation = find(options.name, options.scale)
-    if options.part is None:
-        collect(calculation)
-    else:
-        compute_part(calculation, options.part)
-
-
-def measure_run(options: argparse.Namespace) -> None:
-    """Measures what the model of a finished run has learnt."""
-    from hybrid.experiments.measurements import measure
-    from hybrid.experiments.plan import find
-
-    measure(find(options.name, options.scale), options.what, options.device)
-
-
-def collect_record(options: argparse.Namespace) -> None:
-    """Collects an experiment's runs into its record."""
-    from hybrid.experiments.reproduce import record
-
-    record(options.name, options.scale)
-
-
-def draw_result(options: argparse.Namespace) -> None:
-    """Draws a figure and its tables."""
-    from hybrid.experiments.reproduce import draw
-
-    draw(options.name, options.scale)
 
 
 def _report_dropped(dropped: list[str]) -> None:

@@ -1,17 +1,9 @@
-"""Where the checkout keeps its things."""
+"""Where the tool keeps what it has computed."""
 
 import os
 from pathlib import Path
 
 from platformdirs import user_cache_path
-
-ROOT = Path(__file__).resolve().parents[1]
-VENDOR = ROOT / "vendor"
-PATCHES = ROOT / "patches"
-DATASETS = ROOT / "datasets"
-EXPERIMENTS = ROOT / "experiments"
-RESULTS = ROOT / "results"
-WORKFLOW = ROOT / "workflow"
 
 
 def user_cache() -> Path:

@@ -47,23 +47,7 @@ class RoostSettings(Settings):
 class ModelSettings(Settings):
     """The model; a network's sizes are upstream's defaults, which the paper uses."""
 
-    name: Literal[
-        "cgcnn",
-        "de-cgcnn",
-        "cgcnn+descriptors",
-        "alignn",
-        "de-alignn",
-        "roost",
-        "mean-baseline",
-        "majority-baseline",
-        "natoms-baseline",
-        "line-baseline",
-        "debye",
-        "forest",
-        "composition-forest",
-        "linear-probe",
-        "forest-probe",
-    ] = Field("cgcnn", description="a network of hybrid/models, or a baseline")
+    name: str = Field("cgcnn", description="a name of hybrid.models.registry")
     pooling: str = Field("mean", description="a name from hybrid.readout.POOLINGS")
     descriptors: tuple[str, ...] = Field(
         (), description="columns of descriptors.csv that the model takes, if it takes any; none: all"

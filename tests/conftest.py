@@ -14,7 +14,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.io.cif import CifWriter
 from pymatgen.io.vasp import Poscar
 
-from hybrid.chains import chain_of_set, zigzag_chain
+from reproduction.data.chains import chain_of_set, zigzag_chain
 
 FCC = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
 SPECIES = ("Li", "O", "Na", "Cl", "Si", "Fe", "Cu", "Cs")

@@ -17,7 +17,6 @@ from pymatgen.core import Structure
 from test_line_graph import real_crystals
 from torch import Tensor
 
-from hybrid import vendor
 from hybrid.checkpoint import TrainedModel, load
 from hybrid.cli import main
 from hybrid.data.folder import ATOM_INIT, CrystalFolder, read_atom_features, read_folder
@@ -37,6 +36,7 @@ from hybrid.settings import (
     recipe,
 )
 from hybrid.training.run import train
+from reproduction.upstream import vendor
 
 SMALL = ALIGNNSettings(
     alignn_layers=2, gcn_layers=2, hidden=24, embedding=8, bond_features=10, angle_features=9

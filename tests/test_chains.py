@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Structure
 
-from hybrid.chains import (
+from hybrid.errors import InputError
+from hybrid.report.style import COLUMN, save
+from reproduction.data.chains import (
     LONG,
     SHORT,
     armchair_chain,
@@ -18,9 +20,7 @@ from hybrid.chains import (
     random_chain,
     zigzag_chain,
 )
-from hybrid.errors import InputError
-from hybrid.figures import chains as drawings
-from hybrid.figures.style import COLUMN, save
+from reproduction.drawing import chains as drawings
 
 
 def neighbour_distances(structure: Structure, atom: int, n: int) -> np.ndarray:

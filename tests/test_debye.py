@@ -9,15 +9,15 @@ from scipy.constants import R, atomic_mass, hbar, k
 
 from hybrid.data.folder import ATOM_INIT, read_folder, write_folder
 from hybrid.errors import InputError
-from hybrid.models.debye import (
+from hybrid.settings import ModelSettings, RunSettings
+from hybrid.training.run import train
+from reproduction.models.debye import (
     debye_temperature,
     effective_stiffness,
     fit_stiffness,
     heat_capacity,
     internal_energy,
 )
-from hybrid.settings import ModelSettings, RunSettings
-from hybrid.training.run import train
 
 needs_elements = pytest.mark.skipif(not ATOM_INIT.exists(), reason="upstream has not been fetched")
 
@@ -107,7 +107,7 @@ def test_other_targets_are_refused_in_one_sentence(tmp_path):
 @pytest.mark.slow
 def test_of_real_crystals_it_says_more_than_their_size(hybrid_data, tmp_path):
     """The training mean's MAE/MAD is 1, that of k x natoms 0.31."""
-    from hybrid.data.registry import REGISTRY
+    from reproduction.data.registry import REGISTRY
 
     REGISTRY["phonon-cv"].build(tmp_path / "phonon-cv")
     folder = read_folder(tmp_path / "phonon-cv")

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 from conftest import record_row
 
-from hybrid.analysis.selection import Selection, forward_selection
-from hybrid.descriptors.groups import GROUPS, members, without
 from hybrid.descriptors.registry import paper_descriptors
 from hybrid.errors import InputError
-from hybrid.experiments import measurements, questions, spec
-from hybrid.experiments.ablation import ablated
-from hybrid.experiments.plan import planned
-from hybrid.experiments.spec import Part, load_networks, load_spec
-from hybrid.figures.selection import ablations, references
+from reproduction.analysis.selection import Selection, forward_selection
+from reproduction.drawing import questions
+from reproduction.drawing.selection import ablations, references
+from reproduction.models.descriptor_groups import GROUPS, members, without
+from reproduction.workflow import measurements, spec
+from reproduction.workflow.ablation import ablated
+from reproduction.workflow.plan import planned
+from reproduction.workflow.spec import Part, load_networks, load_spec
 
 FOLDS = np.array(["training"] * 60 + ["validation"] * 30 + ["test"] * 30)
 ALL = {descriptor.name for descriptor in paper_descriptors(space_group=True)}

@@ -23,7 +23,6 @@ from pymatgen.core import Lattice, Structure
 from scipy.spatial.transform import Rotation
 
 from hybrid.cells import reduced_cell, wrapped
-from hybrid.chains import zigzag_chain
 from hybrid.descriptors import many, registry, voronoi
 from hybrid.descriptors.compute import STEPS, describe
 from hybrid.descriptors.many import describe_many, write_descriptors
@@ -31,6 +30,7 @@ from hybrid.descriptors.rows import Row, RowCache
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.descriptors.voronoi import voronoi_faces
 from hybrid.errors import InputError
+from reproduction.data.chains import zigzag_chain
 
 COUNTS = ("natoms", "mean_CN_Voronoi", "std_CN_Voronoi", "crys_sys", "space_group_number")
 

@@ -14,8 +14,8 @@ import pytest
 from conftest import random_crystal, write_structure
 
 from hybrid.cli import main
-from hybrid.data.sources import snapshot
 from hybrid.descriptors import many
+from reproduction.data.sources import snapshot
 
 
 def kill_after(folder: Path, n_rows: int) -> bytes:

@@ -9,8 +9,15 @@ import pytest
 from conftest import random_crystal, write_structure
 from pymatgen.core import Lattice, Structure
 
-from hybrid.analysis import distortion as module
-from hybrid.analysis.distortion import (
+from hybrid.cells import reduced_cell
+from hybrid.data.folder import CrystalFolder, read_folder
+from hybrid.descriptors.compute import describe
+from hybrid.descriptors.many import write_descriptors
+from hybrid.descriptors.table import DescriptorTable
+from hybrid.descriptors.voronoi import voronoi_faces
+from hybrid.errors import InputError
+from reproduction.analysis import distortion as module
+from reproduction.analysis.distortion import (
     DISTORTIONS,
     NAMES,
     Distortion,
@@ -22,15 +29,8 @@ from hybrid.analysis.distortion import (
     run_study,
     without_slivers,
 )
-from hybrid.analysis.distortion_causes import CAUSES, checks
-from hybrid.cells import reduced_cell
-from hybrid.data.folder import CrystalFolder, read_folder
-from hybrid.descriptors.compute import describe
-from hybrid.descriptors.many import write_descriptors
-from hybrid.descriptors.table import DescriptorTable
-from hybrid.descriptors.voronoi import voronoi_faces
-from hybrid.errors import InputError
-from hybrid.experiments import structural
+from reproduction.analysis.distortion_causes import CAUSES, checks
+from reproduction.drawing import structural
 
 
 def rng() -> np.random.Generator:

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import yaml
 
-from hybrid.data.registry import get_dataset
 from hybrid.data.splits import FOLDS
 from hybrid.errors import InputError
-from hybrid.experiments import availability, plan, record, reproduce, spec
-from hybrid.experiments.plan import Run, planned, runs_of
-from hybrid.experiments.spec import SCALES, load_networks, load_spec, run_settings, spec_names
 from hybrid.metrics import regression_metrics
 from hybrid.settings import RunSettings
+from reproduction.data.registry import get_dataset
+from reproduction.workflow import availability, plan, record, reproduce, spec
+from reproduction.workflow.plan import Run, planned, runs_of
+from reproduction.workflow.spec import SCALES, load_networks, load_spec, run_settings, spec_names
 
 TARGETS = np.array([1.0, 2.0, 4.0, 9.0])
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from pymatgen.core import Structure
 
-from hybrid.analysis.expressivity import (
+from hybrid.errors import InputError
+from reproduction.analysis.expressivity import (
     ALL_SHELLS,
     DEFAULT,
     ONE_SHELL,
@@ -21,8 +22,7 @@ from hybrid.analysis.expressivity import (
     distinguishability,
     figure_3c_pairs,
 )
-from hybrid.chains import armchair_chain, zigzag_chain
-from hybrid.errors import InputError
+from reproduction.data.chains import armchair_chain, zigzag_chain
 
 
 def distance_network(

@@ -6,9 +6,10 @@ import pytest
 from conftest import record_row
 from matplotlib.lines import Line2D
 
-from hybrid.figures import bars, errors
-from hybrid.figures.records import scale_note
-from hybrid.figures.style import legend_above, new_figure
+from hybrid.report.records import scale_note
+from hybrid.report.style import legend_above, new_figure
+from hybrid.report.tables import bars
+from reproduction.drawing import errors
 
 
 @pytest.mark.parametrize(("length", "columns"), [(5, 3), (30, 2), (60, 1)])

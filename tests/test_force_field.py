@@ -13,12 +13,9 @@ from scipy.constants import R, atomic_mass, eV, h, k
 
 from hybrid.data.folder import ATOM_INIT, read_folder, write_folder
 from hybrid.errors import InputError
-from hybrid.experiments import force_field as jobs
-from hybrid.experiments import force_field_tables, plan
-from hybrid.experiments.force_field import Calculation, collect, compute_part, read_table
-from hybrid.experiments.force_field_record import compared
-from hybrid.experiments.spec import ForceFieldScale, Spec
-from hybrid.models.force_field import (
+from hybrid.settings import RunSettings
+from reproduction.drawing import force_field_tables
+from reproduction.models.force_field import (
     CHGNetForces,
     ForceFieldSettings,
     TooLargeError,
@@ -26,8 +23,12 @@ from hybrid.models.force_field import (
     supercell_size,
     thermal,
 )
-from hybrid.models.oscillators import heat_capacities, internal_energies
-from hybrid.settings import RunSettings
+from reproduction.models.oscillators import heat_capacities, internal_energies
+from reproduction.workflow import force_field as jobs
+from reproduction.workflow import plan
+from reproduction.workflow.force_field import Calculation, collect, compute_part, read_table
+from reproduction.workflow.force_field_record import compared
+from reproduction.workflow.spec import ForceFieldScale, Spec
 
 SMALL = ForceFieldSettings(shortest_image=5.0, mesh_length=25.0, displacement=0.01)
 

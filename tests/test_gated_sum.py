@@ -12,11 +12,11 @@ from conftest import needs_compiler, random_crystal
 from pymatgen.core import Structure
 from torch import Tensor
 
-from hybrid.chains import chain_of_set
 from hybrid.graphs.crystal import CrystalBatch, CrystalGraphs
 from hybrid.kernels.gated_sum import GatedSum
 from hybrid.models.cgcnn import CGCNN
 from hybrid.settings import GraphSettings, ModelSettings
+from reproduction.data.chains import chain_of_set
 
 DOUBLE = torch.float64
 

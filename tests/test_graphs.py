@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
-from hybrid import vendor
-from hybrid.chains import chain_of_set
 from hybrid.data.folder import read_folder
 from hybrid.graphs.crystal import CrystalBatch, CrystalGraphs
 from hybrid.graphs.neighbours import nearest_neighbours
 from hybrid.settings import GraphSettings
 from hybrid.structures import read_structure
+from reproduction.data.chains import chain_of_set
+from reproduction.upstream import vendor
 
 # --- by hand ---
 

@@ -9,15 +9,15 @@ import pytest
 import yaml
 from conftest import random_crystal, target_of, write_structure
 
-from hybrid.data import registry
 from hybrid.data.folder import ATOM_INIT, read_folder
 from hybrid.data.groups import formula
 from hybrid.errors import InputError
-from hybrid.experiments import availability, measurements, plan, record, reproduce, spec
-from hybrid.experiments.plan import planned, runs_of
-from hybrid.experiments.spec import load_spec
 from hybrid.settings import RunSettings
 from hybrid.training.samples import Samples
+from reproduction.data import registry
+from reproduction.workflow import availability, measurements, plan, record, reproduce, spec
+from reproduction.workflow.plan import planned, runs_of
+from reproduction.workflow.spec import load_spec
 
 needs_elements = pytest.mark.skipif(not ATOM_INIT.exists(), reason="upstream has not been fetched")
 

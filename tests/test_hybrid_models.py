@@ -18,9 +18,9 @@ from hybrid.descriptors.of_folder import atom_counts
 from hybrid.descriptors.table import DescriptorTable, Standardisation
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.models.registry import Job, get_model
 from hybrid.prediction import predict_folder
 from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings
-from hybrid.training.baselines import BASELINES
 from hybrid.training.run import train
 from hybrid.training.samples import Samples
 
@@ -216,7 +216,8 @@ def fitted(name: str, path: Path, targets: list[float], **options: Any) -> np.nd
     (path / "id_prop.csv").write_text("".join(f"{i},{t}\n" for i, t in zip(ids, targets, strict=True)))
     folds = np.array(["training"] * 8 + ["validation"] * 3 + ["test"] * 3)
     settings = run_settings(name, **options)
-    return BASELINES[name](Samples.of(read_folder(path), settings, folds), settings).predictions[:, 0]
+    samples = Samples.of(read_folder(path), settings, folds)
+    return get_model(name).fit(samples, settings, Job(path, torch.device("cpu"))).predictions[:, 0]
 
 
 def test_baselines_by_hand(path: Path) -> None:

@@ -11,20 +11,21 @@ import pytest
 import torch
 from conftest import random_crystal
 
-from hybrid.analysis.importance import Features, head_predictions, importance, permutation_importance
-from hybrid.analysis.representation import linear_r2
 from hybrid.checkpoint import TrainedModel
 from hybrid.data.folder import ATOM_INIT, read_atom_features, read_folder
 from hybrid.descriptors.table import DescriptorTable, Standardisation
 from hybrid.errors import InputError
-from hybrid.experiments import learnt, measurements, plan
-from hybrid.experiments.plan import Run
-from hybrid.figures.importance import spectra
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.models.cgcnn import CGCNN, atom_feature_table
+from hybrid.probe.linear import linear_r2
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings
 from hybrid.training.run import train
+from reproduction.analysis.importance import Features, head_predictions, importance, permutation_importance
+from reproduction.drawing import learnt
+from reproduction.drawing.importance import spectra
+from reproduction.workflow import measurements, plan
+from reproduction.workflow.plan import Run
 
 CPU = torch.device("cpu")
 IDS = [f"x{i:02d}" for i in range(40)]

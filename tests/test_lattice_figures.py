@@ -10,7 +10,15 @@ import torch
 from conftest import random_crystal, write_structure
 from pymatgen.core import Lattice, Structure
 
-from hybrid.analysis.lattice import (
+from hybrid.cells import reduced_cell
+from hybrid.data.folder import ATOM_INIT, read_folder
+from hybrid.descriptors.compute import describe
+from hybrid.descriptors.many import write_descriptors
+from hybrid.errors import InputError
+from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.report.style import PAGE, save
+from hybrid.settings import GraphSettings
+from reproduction.analysis.lattice import (
     Lattices,
     correlations,
     fcc,
@@ -22,17 +30,9 @@ from hybrid.analysis.lattice import (
     shells,
     sphere_radius,
 )
-from hybrid.cells import reduced_cell
-from hybrid.data.folder import ATOM_INIT, read_folder
-from hybrid.descriptors.compute import describe
-from hybrid.descriptors.many import write_descriptors
-from hybrid.errors import InputError
-from hybrid.experiments import structural
-from hybrid.figures.lattice import View, cell_edges, draw_s1
-from hybrid.figures.periodicity import draw_s5
-from hybrid.figures.style import PAGE, save
-from hybrid.graphs.crystal import CrystalGraphs
-from hybrid.settings import GraphSettings
+from reproduction.drawing import structural
+from reproduction.drawing.lattice import View, cell_edges, draw_s1
+from reproduction.drawing.periodicity import draw_s5
 
 D = 2.5  # Å, between nearest neighbours
 

@@ -12,16 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybrid.data.folder import ATOM_INIT, read_folder
-from hybrid.data.registry import get_dataset
 from hybrid.data.splits import thinned
 from hybrid.errors import InputError
-from hybrid.experiments import questions, spec
-from hybrid.experiments.plan import Run, planned
-from hybrid.experiments.spec import load_networks, load_spec, run_settings
-from hybrid.figures.learning_curve import curves, gains
 from hybrid.settings import ModelSettings, RunSettings, TrainerSettings
 from hybrid.training.run import train
 from hybrid.training.samples import Samples
+from reproduction.data.registry import get_dataset
+from reproduction.drawing import questions
+from reproduction.drawing.learning_curve import curves, gains
+from reproduction.workflow import spec
+from reproduction.workflow.plan import Run, planned
+from reproduction.workflow.spec import load_networks, load_spec, run_settings
 
 SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
 

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 from torch import Tensor
 
-from hybrid import vendor
-from hybrid.chains import chain_of_set
 from hybrid.data.folder import read_folder
 from hybrid.graphs.bonds import Angles, Bonds, angles_of, bonds_of
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.graphs.equivalence import merge_equivalent
 from hybrid.graphs.line_graph import LineBatch, LineGraphs
 from hybrid.settings import GraphSettings
+from reproduction.data.chains import chain_of_set
+from reproduction.upstream import vendor
 
 
 def graph(crystal: Structure) -> tuple[Bonds, Angles]:

@@ -15,11 +15,11 @@ import requests
 from pymatgen.core import Structure
 from scipy.constants import R
 
-from hybrid.data.files import MissingDataError
-from hybrid.data.sources import materials_project as source
-from hybrid.data.sources import materials_project_client as client
-from hybrid.data.sources import materials_project_pages as pages
 from hybrid.errors import InputError
+from reproduction.data.files import MissingDataError
+from reproduction.data.sources import materials_project as source
+from reproduction.data.sources import materials_project_client as client
+from reproduction.data.sources import materials_project_pages as pages
 
 KEY = "k" * 32
 DENSITIES = {

@@ -13,7 +13,6 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
-from hybrid.chains import chain_of_set
 from hybrid.data.folder import read_folder
 from hybrid.graphs.bonds import angles_of, bonds_of
 from hybrid.graphs.equivalence import TOLERANCE, kinds_of, merge_equivalent
@@ -21,8 +20,9 @@ from hybrid.graphs.line_graph import LineGraphs
 from hybrid.graphs.shells import Pairs, whole_shells
 from hybrid.kernels.merging import Merging
 from hybrid.kernels.shells import Shells
-from hybrid.paths import ROOT
 from hybrid.settings import GraphSettings
+from reproduction.data.chains import chain_of_set
+from reproduction.paths import ROOT
 
 TITANIUM = Structure(Lattice.hexagonal(2.95, 4.68), ["Ti"] * 2, [[1 / 3, 2 / 3, 0.25], [2 / 3, 1 / 3, 0.75]])
 PEROVSKITE = Structure(

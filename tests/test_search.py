@@ -8,10 +8,10 @@ import pytest
 from pymatgen.core import Structure
 
 from hybrid.data.folder import read_folder, write_folder
-from hybrid.experiments import search as searching
-from hybrid.experiments.search import load_search, search, trial_settings
-from hybrid.experiments.spec import Size, load_networks
-from hybrid.paths import RESULTS
+from reproduction.paths import RESULTS
+from reproduction.workflow import search as searching
+from reproduction.workflow.search import load_search, search, trial_settings
+from reproduction.workflow.spec import Size, load_networks
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ import pytest
 from pymatgen.core import Structure
 
 from hybrid.cells import reduced_cell
-from hybrid.data import files
-from hybrid.data.files import MissingDataError
-from hybrid.data.sources import authors, matcalc, matminer_datasets, matminer_release, snapshot
 from hybrid.errors import InputError
+from reproduction.data import files
+from reproduction.data.files import MissingDataError
+from reproduction.data.sources import authors, matcalc, matminer_datasets, matminer_release, snapshot
 
 R = 8.314462618  # J/(mol K)
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from conftest import record_row
 
-from hybrid.experiments import plan, record, reproduce
-from hybrid.experiments.statements import grouped_split, table2
+from reproduction.drawing.statements import grouped_split, table2
+from reproduction.workflow import plan, record, reproduce
 
 CELL, ATOM = "phonon-cv", "phonon-cv-per-atom"
 

@@ -13,11 +13,11 @@ from pymatgen.core import DummySpecies, Lattice, Structure
 
 from hybrid.data import structure_table
 from hybrid.data.folder import read_folder
-from hybrid.data.sources.entries import parse_structure
 from hybrid.data.structure_table import StructureTable
 from hybrid.errors import InputError
 from hybrid.settings import GraphSettings
 from hybrid.structures import check_structure, read_structure
+from reproduction.data.sources.entries import parse_structure
 
 TABLE = Path(".hybrid") / "structures.jsonl"
 
@@ -154,7 +154,7 @@ def test_two_processes_at_once(tmp_path: Path, parsed: list[str]) -> None:
     code = """
 import sys, time
 from pathlib import Path
-from hybrid.data.sources.entries import parse_structure
+from reproduction.data.sources.entries import parse_structure
 from hybrid.data.structure_table import StructureTable
 folder, first, end = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 with StructureTable(folder) as table:

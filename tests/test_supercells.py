@@ -12,16 +12,16 @@ import torch
 from conftest import write_structure
 from pymatgen.core import Lattice, Structure
 
-from hybrid.analysis.supercells import supercell_table
 from hybrid.checkpoint import TrainedModel
 from hybrid.data.folder import ATOM_INIT, CrystalFolder, read_atom_features, read_folder
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import Standardisation
 from hybrid.errors import InputError
-from hybrid.experiments import learnt
 from hybrid.models.cgcnn import CGCNN, atom_feature_table
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings
+from hybrid.supercells import supercell_table
+from reproduction.drawing import learnt
 
 pytestmark = pytest.mark.skipif(not ATOM_INIT.exists(), reason="upstream has not been fetched")
 

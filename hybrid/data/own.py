@@ -16,9 +16,9 @@ from hybrid.atomic import atomic_folder
 from hybrid.cells import reduced_cell
 from hybrid.data.folder import ATOM_INIT, CrystalFolder, read_folder, write_folder
 from hybrid.data.groups import GROUPINGS
+from hybrid.data.normalisation import NORMALISATIONS, renormalise
 from hybrid.data.splits import FOLDS, grouped_split, random_split
 from hybrid.data.structure_table import StructureTable
-from hybrid.data.targets import NORMALISATIONS, renormalise
 from hybrid.errors import InputError, unknown_name
 
 

@@ -18,7 +18,6 @@ from hybrid.descriptors.registry import Descriptor, choose, paper_descriptors, r
 from hybrid.descriptors.rows import Row, RowCache, key_of
 from hybrid.descriptors.table import ERROR, ID, DescriptorTable
 from hybrid.errors import InputError
-from hybrid.paths import DATASETS
 from hybrid.structures import structure_files
 
 
@@ -118,12 +117,13 @@ def write_descriptors(
 
 
 def kept_rows(folder: Path) -> Path:
-    """The file that keeps finished rows: inside the folder, or one for all of the project's datasets.
+    """The file that keeps finished rows: inside the folder, or in a `.hybrid` that stands beside the folder.
 
-    These have many crystals in common, and a row belongs to a structure file's content.
+    Data sets that stand together may have many crystals in common, and a row belongs to a structure file's
+    content.
     """
-    shared = folder.resolve().parent == DATASETS
-    return (DATASETS if shared else folder) / ".hybrid" / "descriptors.jsonl"
+    shared = folder.resolve().parent / ".hybrid"
+    return (shared if shared.is_dir() else folder / ".hybrid") / "descriptors.jsonl"
 
 
 def write_table(table: DescriptorTable, path: Path) -> None:

@@ -284,3 +284,8 @@ def choose(names: Iterable[str] | None = None) -> tuple[Descriptor, ...]:
         if name not in known:
             raise unknown_name("descriptor", name, known)
     return tuple(known[name] for name in chosen)
+
+
+def numeric_descriptors() -> tuple[str, ...]:
+    """The 27 descriptors that Figures 2a and 2b show: the probed ones but for the crystal system."""
+    return tuple(d.name for d in paper_descriptors() if d.name != "crys_sys")

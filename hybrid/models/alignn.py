@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hybrid import vendor
 from hybrid.graphs.line_graph import LineBatch, Links
 from hybrid.kernels.edge_gated import EdgeGated
 from hybrid.models.edge_gated import gated_mean, normalised_silu, outside_autocast, update_statistics
 from hybrid.readout import crystal_mean
 from hybrid.settings import ModelSettings
+from reproduction.upstream import vendor
 
 vendor.activate("alignn")
 

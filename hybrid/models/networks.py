@@ -17,11 +17,9 @@ from hybrid.graphs.line_graph import LineGraphs
 from hybrid.settings import GraphSettings, ModelSettings
 
 if TYPE_CHECKING:
-    from hybrid.models.alignn import ALIGNN
-    from hybrid.models.cgcnn import CGCNN
-    from hybrid.models.roost import Roost
+    from hybrid.models import alignn, cgcnn, roost
 
-CrystalNetwork = Union["CGCNN", "ALIGNN", "Roost"]
+CrystalNetwork = Union["cgcnn.CGCNN", "alignn.ALIGNN", "roost.Roost"]
 PackedGraphs = CrystalGraphs | LineGraphs | CompositionGraphs
 Build = Callable[[Tensor, GraphSettings, ModelSettings, int, int | None, bool], CrystalNetwork]
 
@@ -91,23 +89,15 @@ def _roost(
     return Roost(model, n_outputs, classification)
 
 
-_CGCNN_SIZES = ("atom_fea_len", "n_conv", "h_fea_len", "n_h")
-_CGCNN = NetworkKind("cgcnn", CrystalGraphs, _CGCNN_SIZES, 256, _cgcnn, "fc_out.bias")
-_ALIGNN = NetworkKind("alignn", LineGraphs, ("alignn",), 32, _alignn, "fc.bias")
-_ROOST = NetworkKind("roost", CompositionGraphs, ("roost",), 1024, _roost, "output_nns.*.fc_out.bias")
-
-NETWORKS: dict[str, NetworkKind] = {
-    "cgcnn": _CGCNN,
-    "de-cgcnn": _CGCNN,
-    "cgcnn+descriptors": _CGCNN,
-    "alignn": _ALIGNN,
-    "de-alignn": _ALIGNN,
-    "roost": _ROOST,
-}
+_SIZES = ("atom_fea_len", "n_conv", "h_fea_len", "n_h")
+CGCNN = NetworkKind("cgcnn", CrystalGraphs, _SIZES, 256, _cgcnn, "fc_out.bias")
+ALIGNN = NetworkKind("alignn", LineGraphs, ("alignn",), 32, _alignn, "fc.bias")
+ROOST = NetworkKind("roost", CompositionGraphs, ("roost",), 1024, _roost, "output_nns.*.fc_out.bias")
+NETWORKS = {kind.name: kind for kind in (CGCNN, ALIGNN, ROOST)}
 
 
 def get_network(name: str) -> NetworkKind:
-    """The network that the model called `name` trains.
+    """The network that checkpoints call `name`.
 
     Raises:
         InputError: no such network; the message suggests the nearest name.

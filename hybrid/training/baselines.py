@@ -1,36 +1,33 @@
-"""What a network has to beat: trivial predictions, and random forests on descriptors or the formula."""
+"""What a network has to beat: trivial predictions, and a random forest on descriptors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-from hybrid.descriptors.composition import composition_features
 from hybrid.descriptors.of_folder import atom_counts, folder_descriptors
 from hybrid.descriptors.table import Standardisation
-from hybrid.graphs.composition import CompositionGraphs
-from hybrid.probing.probes import PROBES, on_pretrained
+from hybrid.models.registry import Job
 from hybrid.settings import RunSettings
-from hybrid.training.debye import debye
 from hybrid.training.results import Fitted
 from hybrid.training.samples import Samples
 
 N_TREES = 300
 
 
-def mean(samples: Samples, _: RunSettings) -> Fitted:
+def mean(samples: Samples, *_: Any) -> Fitted:
     """The mean of the training targets for every crystal."""
     constant = samples.targets[samples.at("training")].mean(axis=0)
     return Fitted(np.tile(constant, (len(samples.targets), 1)))
 
 
-def majority(samples: Samples, _: RunSettings) -> Fitted:
+def majority(samples: Samples, *_: Any) -> Fitted:
     """The most frequent class of the training set for every crystal."""
     classes, counts = np.unique(samples.targets[samples.at("training")], return_counts=True)
     return Fitted(np.full_like(samples.targets, classes[counts.argmax()]))
 
 
-def natoms(samples: Samples, _: RunSettings) -> Fitted:
+def natoms(samples: Samples, *_: Any) -> Fitted:
     """K times the number of atoms of the primitive cell, k by least squares on the training set.
 
     What a target per cell owes to the size of the cell alone.
@@ -40,7 +37,7 @@ def natoms(samples: Samples, _: RunSettings) -> Fitted:
     return Fitted(counts * k, {"k": k.tolist()})
 
 
-def line(samples: Samples, _: RunSettings) -> Fitted:
+def line(samples: Samples, *_: Any) -> Fitted:
     """C + k times the number of atoms of the primitive cell, by least squares on the training set.
 
     What a target that is not in proportion to the cell owes to its size alone.
@@ -50,7 +47,7 @@ def line(samples: Samples, _: RunSettings) -> Fitted:
     return Fitted(c + k * counts[:, None], {"k": k.tolist(), "c": c.tolist()})
 
 
-def forest(samples: Samples, settings: RunSettings) -> Fitted:
+def forest(samples: Samples, settings: RunSettings, _: Job) -> Fitted:
     """A random forest on the descriptors ("descriptors-only model" of Table 1).
 
     Nothing of it is chosen on the validation set, which it is therefore trained on too. Missing descriptors
@@ -59,22 +56,14 @@ def forest(samples: Samples, settings: RunSettings) -> Fitted:
     table = folder_descriptors(samples.folder, settings.model.descriptors)
     standardisation = Standardisation.fit(table, samples.ids("training"), gaps=True)
     rows, n_filled = standardisation.filled(table, samples.folder.ids)
-    fitted = _grown(samples, settings, rows.numpy(), table.names)
+    fitted = grown(samples, settings, rows.numpy(), table.names)
     return Fitted(fitted.predictions, {"n_filled": n_filled, **fitted.notes})
 
 
-def composition_forest(samples: Samples, settings: RunSettings) -> Fitted:
-    """A random forest on the Magpie statistics of the formula; it too is trained on the validation set.
+def grown(samples: Samples, settings: RunSettings, x: np.ndarray, names: Sequence[str]) -> Fitted:
+    """A random forest on features (n_crystals, n_features), with their importances."""
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-    Raises:
-        InputError: the package that has the elements' properties is not installed.
-    """
-    names, rows = composition_features(samples.folder.graphs(settings.graph, CompositionGraphs))
-    return _grown(samples, settings, rows, names)
-
-
-def _grown(samples: Samples, settings: RunSettings, x: np.ndarray, names: Sequence[str]) -> Fitted:
-    """A forest on features (n_crystals, n_features), with their importances."""
     seen = samples.folds != "test"
     y = samples.targets[:, 0] if samples.targets.shape[1] == 1 else samples.targets
     kind = RandomForestClassifier if settings.task == "classification" else RandomForestRegressor
@@ -82,15 +71,3 @@ def _grown(samples: Samples, settings: RunSettings, x: np.ndarray, names: Sequen
     importance = dict(zip(names, trees.feature_importances_.tolist(), strict=True))
     predictions = np.asarray(trees.predict(x)).reshape(len(x), -1)
     return Fitted(predictions, {"importance": importance})
-
-
-BASELINES: dict[str, Callable[[Samples, RunSettings], Fitted]] = {
-    "mean-baseline": mean,
-    "majority-baseline": majority,
-    "natoms-baseline": natoms,
-    "line-baseline": line,
-    "debye": debye,
-    "forest": forest,
-    "composition-forest": composition_forest,
-    **{f"{name}-probe": on_pretrained(probe) for name, probe in PROBES.items()},
-}

@@ -6,20 +6,17 @@ import platform
 import sys
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from hybrid.checkpoint import MODEL_FILE, TrainedModel
 from hybrid.descriptors.table import Standardisation
 from hybrid.models.cgcnn import atom_feature_table
-from hybrid.models.frozen import FrozenHead, FrozenVectors
-from hybrid.models.networks import PackedGraphs, get_network
+from hybrid.models.registry import Job, get_model
 from hybrid.settings import RunSettings
 from hybrid.training.epoch_log import EpochLog
 from hybrid.training.optimisation import EpochBatches, Optimisation, Positions
@@ -30,29 +27,24 @@ PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "b
 RESUME_EVERY = 10  # epochs between the checkpoints from which a stopped run goes on
 
 
-def fit_network(
-    samples: Samples,
-    graphs: PackedGraphs,
-    settings: RunSettings,
-    partial: Path,
-    device: torch.device,
-    progress: bool,
-) -> Fitted:
+def fit_network(samples: Samples, settings: RunSettings, job: Job) -> Fitted:
     """Trains a network, with descriptors in its readout if the samples have any, and saves it.
 
     Args:
-        samples: targets, descriptors and folds.
-        graphs: of the same crystals.
+        samples: graphs, targets, descriptors and folds.
         settings: everything that decides the result.
-        partial: the folder for log, checkpoints and model.
-        device: where to compute.
-        progress: show a progress bar.
+        job: where and how.
     """
+    graphs, kind = samples.graphs, get_model(settings.model.name).network
+    assert graphs is not None
+    assert kind is not None
     scale = samples.scale(graphs.n_atoms, settings.model.pooling)
     classes = samples.classes() if settings.task == "classification" else ()
-    descriptors = _Descriptors(samples, settings, progress) if samples.descriptors is not None else None
+    descriptors = (
+        StandardisedDescriptors(samples, settings, job.progress) if samples.descriptors is not None else None
+    )
     torch.manual_seed(settings.model_seed)
-    network = get_network(settings.model.name).build(
+    network = kind.build(
         atom_feature_table(samples.folder.atom_features),
         settings.graph,
         settings.model,
@@ -64,58 +56,18 @@ def fit_network(
     optimisation = Optimisation(
         network, graphs, rows, samples.objective(settings, scale), settings.trainer, settings.model_seed
     )
-    log = optimise(optimisation, samples, partial, device, progress)
+    log = optimise(optimisation, samples, job)
     standardisation = None if descriptors is None else descriptors.standardisation
-    model = TrainedModel(
-        network, settings.graph, scale, samples.names, classes, standardisation, settings.model.name
-    )
+    model = TrainedModel(network, settings.graph, scale, samples.names, classes, standardisation, kind.name)
     best_epoch, best_error = log.best()
-    model.save(partial / MODEL_FILE, settings.model, epoch=best_epoch, best_mae_error=best_error)
-    notes = _notes(log, device)
+    model.save(job.folder / MODEL_FILE, settings.model, epoch=best_epoch, best_mae_error=best_error)
+    notes = training_notes(log, job.device)
     if descriptors is not None:
         notes["n_filled"] = descriptors.n_filled
-    return Fitted(model.predict(graphs, device, rows), notes)
+    return Fitted(model.predict(graphs, job.device, rows), notes)
 
 
-def fit_frozen(
-    samples: Samples,
-    base: TrainedModel,
-    graphs: PackedGraphs,
-    settings: RunSettings,
-    partial: Path,
-    device: torch.device,
-    progress: bool,
-) -> Fitted:
-    """Trains a head on a trained network's frozen vectors and the descriptors (eq. S5).
-
-    Args:
-        samples: targets, descriptors and folds.
-        base: the network, trained on the same samples without descriptors.
-        graphs: of the same crystals.
-        settings: everything that decides the result.
-        partial: the folder for log and checkpoints.
-        device: where to compute.
-        progress: show a progress bar.
-    """
-    vectors = FrozenVectors(torch.from_numpy(base.represent(graphs, device)))
-    descriptors = _Descriptors(samples, settings, progress)
-    scale = samples.scale(graphs.n_atoms, settings.model.pooling)
-    torch.manual_seed(settings.model_seed)
-    n_outputs = samples.targets.shape[1]
-    head = FrozenHead(vectors.vectors.shape[1], descriptors.rows.shape[1], settings.model, n_outputs)
-    objective = samples.objective(settings, scale)
-    optimisation = Optimisation(
-        head, vectors, descriptors.rows, objective, settings.trainer, settings.model_seed
-    )
-    log = optimise(optimisation, samples, partial, device, progress)
-    with torch.inference_mode():
-        head.to("cpu").eval()
-        outputs: Tensor = head(vectors.vectors, descriptors.rows)
-        predictions = scale.restore(outputs.double()).numpy()
-    return Fitted(predictions, {**_notes(log, device), "n_filled": descriptors.n_filled})
-
-
-class _Descriptors:
+class StandardisedDescriptors:
     """The samples' standardised descriptors; the training median stands for what is missing."""
 
     def __init__(self, samples: Samples, settings: RunSettings, progress: bool):
@@ -130,7 +82,8 @@ class _Descriptors:
             )
 
 
-def _notes(log: EpochLog, device: torch.device) -> dict[str, object]:
+def training_notes(log: EpochLog, device: torch.device) -> dict[str, object]:
+    """What metrics.json says of a training."""
     return {
         "best_epoch": log.best()[0],
         "train_seconds": round(log.seconds(), 1),
@@ -138,23 +91,19 @@ def _notes(log: EpochLog, device: torch.device) -> dict[str, object]:
     }
 
 
-def optimise(
-    optimisation: Optimisation, samples: Samples, partial: Path, device: torch.device, progress: bool
-) -> EpochLog:
+def optimise(optimisation: Optimisation, samples: Samples, job: Job) -> EpochLog:
     """Trains, from the last checkpoint if there is one, and leaves the network with its best weights.
 
     Args:
         optimisation: network, graphs and objective.
         samples: the folds.
-        partial: the folder for log and checkpoints.
-        device: where to compute.
-        progress: show a progress bar.
+        job: where and how.
 
     Raises:
         DivergedError: the validation error is no longer a number.
     """
-    settings, checkpoints = optimisation.settings, partial / "checkpoints"
-    log = EpochLog(partial / "log.csv", settings.epochs, partial.stem, progress)
+    settings, checkpoints = optimisation.settings, job.folder / "checkpoints"
+    log = EpochLog(job.folder / "log.csv", settings.epochs, job.folder.stem, job.progress)
     training = EpochBatches(len(samples.at("training")), settings.batch_size, optimisation.seed)
     validation = EpochBatches(len(samples.at("validation")), settings.batch_size, None)
     best = ModelCheckpoint(
@@ -169,7 +118,7 @@ def optimise(
     )
     with _quiet_lightning():
         trainer = L.Trainer(
-            accelerator="gpu" if device.type == "cuda" else "cpu",
+            accelerator="gpu" if job.device.type == "cuda" else "cpu",
             devices=1,
             precision=PRECISIONS[settings.precision],
             max_epochs=settings.epochs,

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +10,15 @@ import numpy as np
 import torch
 
 from hybrid.atomic import locked, write_text
-from hybrid.checkpoint import MODEL_FILE, load
 from hybrid.data.folder import CrystalFolder
 from hybrid.data.groups import formula_overlap
 from hybrid.errors import InputError
 from hybrid.graphs.composition import CompositionGraphs
-from hybrid.models.networks import PackedGraphs, get_network
+from hybrid.models.registry import Fit, Job, get_model, models
 from hybrid.settings import RunSettings
-from hybrid.training.baselines import BASELINES
-from hybrid.training.fit import fit_frozen, fit_network
 from hybrid.training.results import Fitted, fold_metrics, write_predictions
 from hybrid.training.run_folder import discard_other_run, fingerprint, refuse_other_settings
-from hybrid.training.samples import COMPOSITION_ONLY, Samples
-
-FROZEN = "cgcnn+descriptors"
-IN_BF16 = ("alignn", "de-alignn")
+from hybrid.training.samples import Samples
 
 
 def train(
@@ -33,7 +28,7 @@ def train(
     folds: np.ndarray | None = None,
     device: str = "auto",
     progress: bool = True,
-    base: Path | None = None,
+    fit: Fit | None = None,
 ) -> dict[str, Any]:
     """Trains on a folder, or goes on with what a stopped call left behind.
 
@@ -48,7 +43,7 @@ def train(
         folds: a fold for each crystal, instead of the settings' split.
         device: auto, cpu or cuda.
         progress: show progress bars.
-        base: the run folder of the network whose vectors CGCNN+descriptors takes; trained if it is not there.
+        fit: instead of the model's own.
 
     Returns:
         The contents of metrics.json.
@@ -62,15 +57,16 @@ def train(
     else:
         at = resolve_device(device)
         refuse_precision(settings, at)
-        samples = Samples.of(folder, settings, folds)
-        graphs = _graphs(samples, settings)  # bad input leaves nothing behind
+        samples = _with_graphs(Samples.of(folder, settings, folds), settings)  # bad input leaves nothing
         partial = out.with_name(out.name + ".partial")
         with locked(partial / "lock"):  # a second process waits, and then finds the run done
             if not (out / "metrics.json").exists():
-                discard_other_run(partial, settings, fingerprint(samples, graphs))
-                fitted = _fit(samples, graphs, settings, partial, at, progress, base)
+                discard_other_run(partial, settings, fingerprint(samples))
+                fitted = (fit or get_model(settings.model.name).fit)(
+                    samples, settings, Job(partial, at, progress)
+                )
                 _report(samples, fitted, settings, partial)
-                shutil.rmtree(partial / "checkpoints")
+                shutil.rmtree(partial / "checkpoints", ignore_errors=True)
                 (partial / "lock").unlink()
                 if (out / "settings.json").exists():  # a stopped workflow takes metrics.json away
                     shutil.rmtree(out)
@@ -115,55 +111,29 @@ def refuse_precision(settings: RunSettings, device: torch.device) -> None:
     """
     if settings.trainer.precision == "fp32":
         return
-    if settings.model.name not in IN_BF16:
+    if settings.trainer.precision not in get_model(settings.model.name).precisions:
+        able = [name for name, model in models().items() if settings.trainer.precision in model.precisions]
         raise InputError(
-            f"--precision bf16: is for {' and '.join(IN_BF16)} alone, not for {settings.model.name}"
+            f"--precision bf16: is for {' and '.join(able)} alone, not for {settings.model.name}"
         )
     if device.type == "cuda" and not torch.cuda.is_bf16_supported():
         raise InputError("--precision bf16: this machine's GPU does not compute in bfloat16")
 
 
-def _graphs(samples: Samples, settings: RunSettings) -> PackedGraphs | None:
-    """The graphs that a network needs; none for a baseline."""
-    if settings.model.name in BASELINES:
-        return None
-    graphs = samples.folder.graphs(settings.graph, get_network(settings.model.name).graphs)
+def _with_graphs(samples: Samples, settings: RunSettings) -> Samples:
+    """The samples with the graphs that their network takes, if the model is one."""
+    network = get_model(settings.model.name).network
+    if network is None:
+        return samples
+    graphs = samples.folder.graphs(settings.graph, network.graphs)
     if not isinstance(graphs, CompositionGraphs):  # Roost has no batch normalisation
         samples.refuse_single_rows(graphs.n_atoms, settings)
-    return graphs
-
-
-def _fit(
-    samples: Samples,
-    graphs: PackedGraphs | None,
-    settings: RunSettings,
-    partial: Path,
-    device: torch.device,
-    progress: bool,
-    base: Path | None,
-) -> Fitted:
-    if graphs is None:
-        return BASELINES[settings.model.name](samples, settings)
-    if settings.model.name != FROZEN:
-        return fit_network(samples, graphs, settings, partial, device, progress)
-    own = partial / "base"
-    if base is None or not (base / MODEL_FILE).exists():  # run folders are kept without their models
-        base = own
-        train(samples.folder, base_of(settings), base, samples.folds, device.type, progress)
-    fitted = fit_frozen(samples, load(base), graphs, settings, partial, device, progress)
-    shutil.rmtree(own, ignore_errors=True)
-    return fitted
-
-
-def base_of(settings: RunSettings) -> RunSettings:
-    """The run of the network that CGCNN+descriptors takes its vectors from."""
-    model = settings.model.model_copy(update={"name": "cgcnn", "descriptors": ()})
-    return settings.model_copy(update={"model": model})
+    return replace(samples, graphs=graphs)
 
 
 def _overlap(samples: Samples, settings: RunSettings) -> dict[str, float]:
     """How much of the test set a model that sees formulas alone has seen in training."""
-    if settings.model.name not in COMPOSITION_ONLY:
+    if get_model(settings.model.name).sees_structure:
         return {}
     formulas = samples.folder.graphs(settings.graph, CompositionGraphs).formulas()
     return {"formula_overlap": formula_overlap(formulas, samples.folds)}

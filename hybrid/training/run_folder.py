@@ -10,7 +10,6 @@ import numpy as np
 
 from hybrid.atomic import write_text
 from hybrid.errors import InputError
-from hybrid.models.networks import PackedGraphs
 from hybrid.settings import RunSettings
 from hybrid.training.samples import Samples
 
@@ -24,11 +23,12 @@ def discard_other_run(partial: Path, settings: RunSettings, data: str) -> None:
         write_text(seen, data)
 
 
-def fingerprint(samples: Samples, graphs: PackedGraphs | None) -> str:
+def fingerprint(samples: Samples) -> str:
     """Changes with any graph, target, descriptor or fold."""
     digest = hashlib.sha256(json.dumps([samples.folder.ids, samples.folds.tolist()]).encode())
     tensors = []
-    if graphs is not None:
+    if samples.graphs is not None:
+        graphs = samples.graphs
         tensors += [getattr(graphs, f.name) for f in fields(graphs) if not f.name.startswith("first_")]
     if samples.descriptors is not None:
         tensors.append(samples.descriptors.rows(samples.folder.ids, gaps=True))

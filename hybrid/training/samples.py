@@ -12,12 +12,11 @@ from hybrid.data.splits import FOLDS, grouped_split, random_split, read_split, t
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
+from hybrid.models.networks import PackedGraphs
+from hybrid.models.registry import get_model
 from hybrid.readout import TargetScale, get_pooling
 from hybrid.settings import RunSettings
 from hybrid.training.objective import Classes, Numbers, Objective
-
-WITH_DESCRIPTORS = ("de-cgcnn", "cgcnn+descriptors", "de-alignn")
-COMPOSITION_ONLY = ("roost", "composition-forest")
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,7 @@ class Samples:
         names: (n_targets,) of the targets; empty for the one of id_prop.csv.
         descriptors: what joins the readout, or None.
         folds: (n_crystals,) training, validation or test.
+        graphs: of the crystals, if the model takes any.
     """
 
     folder: CrystalFolder
@@ -37,6 +37,7 @@ class Samples:
     names: tuple[str, ...]
     descriptors: DescriptorTable | None
     folds: np.ndarray
+    graphs: PackedGraphs | None = None
 
     @classmethod
     def of(cls, folder: CrystalFolder, settings: RunSettings, folds: np.ndarray | None = None) -> "Samples":
@@ -61,7 +62,7 @@ class Samples:
         else:
             raise InputError(f"{folder.path}: has no targets to train on")
         descriptors = None
-        if settings.model.name in WITH_DESCRIPTORS:
+        if get_model(settings.model.name).takes_descriptors:
             descriptors = folder_descriptors(folder, settings.model.descriptors)
         return cls(folder, targets, settings.targets, descriptors, folds)
 

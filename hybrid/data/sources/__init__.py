@@ -1,5 +1,0 @@
-"""Where structures and labels come from, one module a source."""
-
-from hybrid.data.sources.entries import Entry, Labels
-
-__all__ = ["Entry", "Labels"]

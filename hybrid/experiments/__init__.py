@@ -1,1 +1,0 @@
-"""Experiments: specs, the runs they need, the records they leave."""

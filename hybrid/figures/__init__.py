@@ -1,1 +1,0 @@
-"""The paper's figures: one style, and one module for each figure or group of panels."""

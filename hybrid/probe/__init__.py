@@ -1,0 +1,1 @@
+"""Which structural descriptors a model knows (Figure 2)."""

@@ -1,0 +1,233 @@
+"""Every dataset by name, and how its folder is built."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from hybrid.data.folder import CrystalFolder, read_folder
+from hybrid.data.named import NamedDataset
+from hybrid.errors import unknown_name
+from hybrid.settings import Split
+from reproduction.data import chains
+from reproduction.data import recipe_book as book
+from reproduction.data.chain_sets import build_chains
+from reproduction.data.checks import POISSON, POSITIVE, Check, at_least, between, dulong_petit
+from reproduction.data.recipes import Recipe
+from reproduction.data.sources import matcalc
+from reproduction.paths import DATASETS
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset of the paper, or one that stands in for it.
+
+    Attributes:
+        label: what figures call it.
+        target: the quantity in id_prop.csv, by the paper's symbol.
+        unit: its unit.
+        description: one line for people.
+        build: writes the folder.
+        intensive: whether the target does not grow with the cell.
+        split: how it is split: fractions, or the name of a published split.
+        task: what the target is learnt as.
+    """
+
+    label: str
+    target: str
+    unit: str
+    description: str
+    build: Callable[[Path], None]
+    intensive: bool = True
+    split: Split | str = (0.6, 0.2, 0.2)
+    task: Literal["regression", "classification"] = "regression"
+
+
+def _chains(kind: chains.Kind, length: str) -> Dataset:
+    first, end = {"short": chains.SHORT, "long": chains.LONG}[length]
+    what = "single" if kind == "single" else "single and double"
+    label = f"1D {'' if kind == 'single' else 'mixed '}{length}"
+    description = f"1,400 {what} 1D carbon chains of {first} to {end - 1} atoms a strand"
+    return Dataset(
+        label,
+        "a",
+        "Å",
+        description,
+        lambda path: build_chains(path, kind, (first, end)),
+        intensive=False,
+        split=(0.8, 0.1, 0.1),
+    )
+
+
+def _crystals(target: str, unit: str, description: str, recipe: Recipe, label: str = "") -> Dataset:
+    intensive = recipe.per != "cell" and target != "a"
+
+    def build(path: Path) -> None:
+        recipe.build(path, target, unit)
+
+    return Dataset(
+        label or target,
+        target,
+        unit,
+        description,
+        build,
+        intensive,
+        split="authors" if recipe.folds else (0.6, 0.2, 0.2),
+        task=recipe.task,
+    )
+
+
+def _phonon(target: str, quantity: str, unit: str, words: str) -> dict[str, Dataset]:
+    """The authors' phonon labels per cell and per atom."""
+    return {
+        f"phonon-{quantity}{suffix}": _crystals(
+            target,
+            unit.format(per),
+            f"{words} at 300 K per {per}, authors' labels and split",
+            book.phonon(quantity, per),
+            f"{target} per {per}",
+        )
+        for suffix, per in (("", "cell"), ("-per-atom", "atom"))
+    }
+
+
+def _released(table: str, column: str, target: str, unit: str, words: str, check: Check) -> Dataset:
+    return _crystals(target, unit, f"{words}, {MATMINER}", book.released(table, column, check))
+
+
+MATMINER = "Materials Project data of the matminer 0.3.2 source distribution"
+WBM = "WBM structures of matcalc's equilibrium benchmark"
+ALEXANDRIA = "Alexandria binaries of matcalc's phonon benchmark"
+BINARIES = "Materials Project binaries of matcalc's elasticity benchmark"
+BY_KEY = "all of the Materials Project, by mp-api"
+
+REGISTRY: dict[str, Dataset] = {
+    "chains-short": _chains("single", "short"),
+    "chains-long": _chains("single", "long"),
+    "chains-mixed-short": _chains("mixed", "short"),
+    "chains-mixed-long": _chains("mixed", "long"),
+    "mp-descriptors": _crystals(
+        "a",
+        "Å",
+        "the paper's MP dataset as far as its structures are at hand; every descriptor is a target",
+        book.descriptor_targets(),
+        "MP dataset",
+    ),
+    "mp-crystal-system": _crystals(
+        "crystal system",
+        "",
+        "1 cubic to 7 triclinic, the authors' whole-database set as far as its structures are at hand",
+        book.crystal_systems(),
+        "MP, whole",
+    ),
+    **_phonon("Cv", "cv", "J/(mol-{} K)", "heat capacity"),
+    **_phonon("U", "u", "kJ/mol-{}", "vibrational internal energy"),
+    "alexandria-cv": _crystals(
+        "Cv",
+        "J/(mol-cell K)",
+        f"heat capacity at 300 K per cell, {ALEXANDRIA}",
+        book.benchmark(matcalc.alexandria_phonons, "cv", ALEXANDRIA, dulong_petit, per="cell"),
+        "Cv, Alexandria",
+    ),
+    "log-kappa": _crystals(
+        "log κ", "log10(W/(m K))", "lattice thermal conductivity", book.thermal_conductivity()
+    ),
+    "elastic-k": _released("elastic", "K_VRH", "K", "GPa", "bulk modulus", POSITIVE),
+    "elastic-g": _released("elastic", "G_VRH", "G", "GPa", "shear modulus", POSITIVE),
+    "elastic-poisson": _released("elastic", "poisson_ratio", "ν", "", "Poisson ratio", POISSON),
+    "piezo-modulus": _released(
+        "piezoelectric", "eij_max", "‖e‖∞", "C/m²", "piezoelectric modulus", at_least(0)
+    ),
+    "dielectric-electronic": _released(
+        "dielectric", "poly_electronic", "εe", "", "electronic dielectric constant", at_least(1)
+    ),
+    "dielectric-total": _released(
+        "dielectric", "poly_total", "εt", "", "total dielectric constant", at_least(1)
+    ),
+    "refractive-index": _released("dielectric", "n", "n", "", "refractive index", at_least(1)),
+    "band-gap": _released("dielectric", "band_gap", "Eg", "eV", "band gap of dielectrics", at_least(0)),
+    "formation-energy": _released(
+        "flla", "formation_energy", "Ef", "eV/atom", "formation energy", between(-10, 10)
+    ),
+    "final-energy-wbm": _crystals(
+        "Efin",
+        "eV/atom",
+        f"final total energy, {WBM}",
+        book.benchmark(matcalc.wbm_equilibrium, "energy", WBM, between(-20, 0), per="atom"),
+        "Efin, WBM",
+    ),
+    "binary-k": _crystals(
+        "K",
+        "GPa",
+        f"bulk modulus, {BINARIES}",
+        book.benchmark(matcalc.binary_elasticity, "K_VRH", BINARIES, POSITIVE),
+        "K, binaries",
+    ),
+    "binary-g": _crystals(
+        "G",
+        "GPa",
+        f"shear modulus, {BINARIES}",
+        book.benchmark(matcalc.binary_elasticity, "G_VRH", BINARIES, POSITIVE),
+        "G, binaries",
+    ),
+    "mp-thinned": _crystals(
+        "a",
+        "Å",
+        f"the paper's MP dataset drawn anew, space group N thinned by N/(N + 15), {BY_KEY}",
+        book.thinned(),
+        "MP dataset, today's",
+    ),
+    "magnetization": _crystals(
+        "M", "μB/formula", f"total magnetization, {BY_KEY}", book.downloaded("magnetization", "formula")
+    ),
+    "final-energy": _crystals(
+        "Efin", "eV/atom", f"final total energy, {BY_KEY}", book.downloaded("energy_per_atom")
+    ),
+    **{
+        f"mp-{name}": _crystals(target, unit, f"{words}, {BY_KEY}", book.downloaded(quantity, per))
+        for name, quantity, per, target, unit, words in (
+            ("cv", "cv", "cell", "Cv", "J/(mol-cell K)", "heat capacity at 300 K"),
+            ("u", "u", "cell", "U", "kJ/mol-cell", "vibrational internal energy at 300 K"),
+            ("k", "K_VRH", None, "K", "GPa", "bulk modulus"),
+            ("g", "G_VRH", None, "G", "GPa", "shear modulus"),
+            ("poisson", "poisson_ratio", None, "ν", "", "Poisson ratio"),
+            ("band-gap", "band_gap", None, "Eg", "eV", "band gap"),
+            ("piezo-modulus", "eij_max", None, "‖e‖∞", "C/m²", "piezoelectric modulus"),
+            ("dielectric-electronic", "poly_electronic", None, "εe", "", "electronic dielectric constant"),
+            ("dielectric-total", "poly_total", None, "εt", "", "total dielectric constant"),
+            ("refractive-index", "n", None, "n", "", "refractive index"),
+        )
+    },
+}
+
+
+def get_dataset(name: str) -> Dataset:
+    """The dataset registered as `name`.
+
+    Raises:
+        InputError: no such dataset; the message suggests the nearest name.
+    """
+    if name not in REGISTRY:
+        raise unknown_name("dataset", name, REGISTRY)
+    return REGISTRY[name]
+
+
+def dataset_folder(name: str) -> CrystalFolder:
+    """The folder of a dataset, built if it is not there.
+
+    Raises:
+        MissingDataError: what it is built from cannot be had.
+    """
+    dataset, path = get_dataset(name), DATASETS / name
+    (DATASETS / ".hybrid").mkdir(exist_ok=True)  # where all of them keep what is computed of a crystal
+    if not (path / "manifest.json").exists():
+        dataset.build(path)
+    return read_folder(path)
+
+
+NAMED = {
+    name: NamedDataset(dataset.description, partial(dataset_folder, name))
+    for name, dataset in REGISTRY.items()
+}
+"""What `hybrid dataset` offers."""

@@ -1,0 +1,1 @@
+"""What the paper compares networks with: frozen heads, force fields, Debye's model, formulas."""

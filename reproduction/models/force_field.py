@@ -1,0 +1,288 @@
+"""Cv and U of a crystal from a universal machine-learning force field (SI section 7).
+
+The force field is CHGNet, the successor in kind of the one that the paper takes. It was trained on
+relaxation trajectories of the Materials Project, and so on energies and forces of many of the crystals that
+it is asked about here, not on their phonons. phonopy displaces atoms of a supercell, one at a time and only
+those that symmetry makes necessary; the forces give the force constants, these the frequencies on a mesh of
+wave vectors. No correction for the splitting of longitudinal and transverse optical modes is made.
+
+The defaults are chosen on training crystals alone. The displacement is larger than the usual 0.01 Å: CHGNet's
+energy has a cusp where three atoms stand in a line, as in many simple crystals, so that force constants from
+small displacements have the wrong size and even the wrong sign. Cells are relaxed first, as the phonons are
+those of the force field's own minimum. Imaginary modes are left out of the sums, as they are of the labels'.
+They are mostly modes that CHGNet makes too soft, so that this hides a part of its error in Cv, which too soft
+modes raise; Cv and U with such modes at |ν| are therefore given as well.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from itertools import product
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import Field
+from pymatgen.core import Structure
+
+from hybrid.errors import InputError
+from hybrid.settings import Settings
+from reproduction.models.oscillators import heat_capacities, internal_energies
+
+if TYPE_CHECKING:
+    from phonopy import Phonopy
+
+Forces = Callable[[Sequence[Structure]], list[np.ndarray]]
+"""Forces (n_atoms, 3) in eV/Å on the atoms of each of some structures."""
+
+IMAGES = np.array([image for image in product(range(-2, 3), repeat=3) if any(image)])
+ROUNDING = 1e-3  # Å: what a lattice vector may be too short by
+BATCH_ATOMS = 128  # in one evaluation: larger batches leave the processor's cache
+RULES = {"left out": "left out", "magnitude": "at their magnitude", "classical": "at 0"}
+UNSTABLE = 1e-3  # share of imaginary modes: a crystal with more counts as unstable
+STILL = -0.1  # THz: what is below counts as imaginary, what is between as rounding around 0
+
+
+class ForceFieldSettings(Settings):
+    """All that decides Cv and U of one structure."""
+
+    weights: Literal["0.3.0", "0.2.0", "r2scan"] = Field("0.3.0", description="of those that CHGNet brings")
+    shortest_image: float = Field(
+        10.0, gt=0, description="Å from an atom of the supercell to its nearest periodic image, at least"
+    )
+    displacement: float = Field(0.05, gt=0, description="of an atom, Å")
+    mesh_length: float = Field(
+        30.0, gt=0, description="Å: the mesh has this length over that of a lattice vector points along it"
+    )
+    symprec: float = Field(0.01, gt=0, description="Å: symmetry to this tolerance saves displacements")
+    relax: bool = Field(True, description="relax cell and atoms with the force field first")
+    imaginary: Literal["left out", "magnitude", "classical"] = Field(
+        "left out",
+        description="what stands for an imaginary mode: nothing, a mode of the same |ν|, or one of ν = 0",
+    )
+
+
+def describe(settings: ForceFieldSettings) -> str:
+    """The settings in words, as records name them."""
+    cell = "relaxed" if settings.relax else "unrelaxed"
+    return (
+        f"{cell}, images {settings.shortest_image:g} Å away, displacement {settings.displacement:g} Å, "
+        f"imaginary modes {RULES[settings.imaginary]}"
+    )
+
+
+class TooLargeError(InputError):
+    """The supercell has more atoms than are allowed."""
+
+
+@dataclass(frozen=True)
+class Thermal:
+    """What a force field says of a crystal at 300 K.
+
+    Attributes:
+        cv: J/(mol K), a mole of cells.
+        u: with the zero-point energy, kJ/mol of cells.
+        cv_magnitude: Cv with imaginary modes at |ν|.
+        u_magnitude: U with them.
+        n_atoms: in the cell.
+        n_supercell: atoms in the supercell.
+        n_displacements: supercells of which forces were computed.
+        imaginary: share of the modes that is imaginary.
+        lowest: frequency, THz; imaginary ones negative.
+    """
+
+    cv: float
+    u: float
+    cv_magnitude: float
+    u_magnitude: float
+    n_atoms: int
+    n_supercell: int
+    n_displacements: int
+    imaginary: float
+    lowest: float
+
+
+def thermal(
+    structure: Structure,
+    settings: ForceFieldSettings,
+    forces: Forces,
+    relax: Callable[[Structure], Structure] | None = None,
+    max_supercell: int | None = None,
+) -> Thermal:
+    """Cv and U of a crystal.
+
+    Args:
+        structure: the cell that the values are of, best a reduced one.
+        settings: all of them.
+        forces: the force field.
+        relax: relaxes a cell, if the settings ask for it; none: cells stay as they are.
+        max_supercell: atoms that the supercell may have; none: any number.
+
+    Raises:
+        TooLargeError: it has more.
+        InputError: forces or phonons cannot be computed.
+    """
+    size = supercell_size(structure, settings.shortest_image)
+    n_supercell = int(size.prod()) * len(structure)
+    if max_supercell is not None and n_supercell > max_supercell:
+        raise TooLargeError(f"its supercell has {n_supercell} atoms, more than {max_supercell}")
+    try:
+        with _silence():
+            cell = relax(structure) if relax and settings.relax else structure
+            frequencies, weights, n_displacements = _modes(cell, size, settings, forces)
+    except (ValueError, RuntimeError, ArithmeticError, np.linalg.LinAlgError) as error:
+        raise InputError(f"no phonons: {' '.join(str(error).split())}") from error
+    if not np.isfinite(frequencies).all():
+        raise InputError("no phonons: a frequency is not a number")
+    kept, kept_weights = resolved(frequencies, weights, settings.imaginary)
+    return Thermal(
+        cv=float(heat_capacities(kept) @ kept_weights),
+        u=float(internal_energies(kept) @ kept_weights),
+        cv_magnitude=float(heat_capacities(np.abs(frequencies)) @ weights),
+        u_magnitude=float(internal_energies(np.abs(frequencies)) @ weights),
+        n_atoms=len(structure),
+        n_supercell=n_supercell,
+        n_displacements=n_displacements,
+        imaginary=float(weights[frequencies < STILL].sum() / weights.sum()),
+        lowest=float(frequencies.min()),
+    )
+
+
+def supercell_size(structure: Structure, shortest: float) -> np.ndarray:
+    """How often (3,) the cell is repeated along its vectors so that no image is nearer than `shortest` Å."""
+    matrix = structure.lattice.matrix
+    size = np.maximum(1, np.ceil((shortest - ROUNDING) / np.linalg.norm(matrix, axis=1)).astype(int))
+    while True:
+        distances = np.linalg.norm(IMAGES @ (size[:, None] * matrix), axis=1)
+        nearest = distances.argmin()
+        if distances[nearest] >= shortest - ROUNDING:
+            result: np.ndarray = size
+            return result
+        lengths = np.where(IMAGES[nearest] != 0, size * np.linalg.norm(matrix, axis=1), np.inf)
+        size[lengths.argmin()] += 1
+
+
+def resolved(frequencies: np.ndarray, weights: np.ndarray, imaginary: str) -> tuple[np.ndarray, np.ndarray]:
+    """Frequencies without negative ones, and the number of modes each stands for.
+
+    Args:
+        frequencies: THz; imaginary ones negative.
+        weights: modes that each stands for.
+        imaginary: the rule for imaginary modes, see ForceFieldSettings.
+    """
+    unstable = frequencies < STILL
+    if imaginary == "left out":
+        return np.abs(frequencies[~unstable]), weights[~unstable]
+    if imaginary == "classical":
+        return np.where(unstable, 0.0, np.abs(frequencies)), weights
+    return np.abs(frequencies), weights
+
+
+def _modes(
+    structure: Structure, size: np.ndarray, settings: ForceFieldSettings, forces: Forces
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Frequencies (n_modes,) in THz, how many of the cell's modes each is, and the displacements' number."""
+    phonons = _phonopy(structure, size, settings.symprec)
+    phonons.generate_displacements(distance=settings.displacement)
+    displaced = [_as_structure(cell) for cell in phonons.supercells_with_displacements or ()]
+    phonons.forces = np.array(forces(displaced))
+    phonons.produce_force_constants(calculate_full_force_constants=False)
+    phonons.symmetrize_force_constants()
+    mesh = phonons.run_mesh(settings.mesh_length)
+    points = mesh.weights / mesh.weights.sum()
+    weights = np.repeat(points, mesh.frequencies.shape[1])
+    return mesh.frequencies.ravel(), weights, len(displaced)
+
+
+def _phonopy(structure: Structure, size: np.ndarray, symprec: float) -> "Phonopy":
+    try:
+        from phonopy import Phonopy
+        from phonopy.structure.atoms import PhonopyAtoms
+    except ImportError as error:
+        raise _missing("phonopy") from error
+    cell = PhonopyAtoms(
+        numbers=structure.atomic_numbers,
+        cell=structure.lattice.matrix,
+        scaled_positions=structure.frac_coords,
+    )
+    return Phonopy(
+        cell,
+        supercell_matrix=np.diag(size),
+        primitive_matrix=np.eye(3),
+        symprec=symprec,
+        log_level=0,
+    )
+
+
+def _as_structure(cell: Any) -> Structure:
+    return Structure(cell.cell, cell.numbers, cell.scaled_positions)
+
+
+class CHGNetForces:
+    """Forces of CHGNet, and relaxation with it.
+
+    Args:
+        weights: name of the weights that CHGNet brings.
+
+    Raises:
+        InputError: CHGNet is not installed.
+    """
+
+    def __init__(self, weights: str = "0.3.0"):
+        try:
+            with _silence():
+                from chgnet.model import CHGNet
+        except ImportError as error:
+            raise _missing("chgnet") from error
+        with _silence():
+            self.network = CHGNet.load(model_name=weights, use_device="cpu", verbose=False).eval()
+        for parameter in self.network.parameters():
+            parameter.requires_grad_(False)
+
+    def __call__(self, structures: Sequence[Structure]) -> list[np.ndarray]:
+        """Forces (n_atoms, 3) on the atoms of structures of one size, eV/Å."""
+        size = max(1, BATCH_ATOMS // len(structures[0]))
+        return [
+            forces
+            for start in range(0, len(structures), size)
+            for forces in self._batch(structures[start : start + size])
+        ]
+
+    def _batch(self, structures: Sequence[Structure]) -> list[np.ndarray]:
+        """The energy's gradient by the fractional coordinates alone, half the work of CHGNet's own forces."""
+        import torch
+
+        graphs = [self.network.graph_converter(structure) for structure in structures]
+        counts = torch.tensor([len(structure) for structure in structures])
+        energy = (self.network(graphs, task="e")["e"] * counts).sum()  # CHGNet's is per atom
+        gradients = torch.autograd.grad(energy, [graph.atom_frac_coord for graph in graphs])
+        return [
+            -gradient.double().numpy() @ np.linalg.inv(structure.lattice.matrix).T
+            for gradient, structure in zip(gradients, structures, strict=True)
+        ]
+
+    def relax(self, structure: Structure) -> Structure:
+        """The structure with cell and atoms relaxed to 0.005 eV/Å."""
+        from chgnet.model import StructOptimizer
+
+        done = StructOptimizer(model=self.network, use_device="cpu").relax(
+            structure.copy(), fmax=0.005, steps=500, verbose=False
+        )
+        relaxed: Any = done["final_structure"]
+        return Structure(relaxed.lattice, structure.species, relaxed.frac_coords)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Without CHGNet's greetings and warnings that a supercell has less symmetry than the crystal."""
+    with redirect_stdout(StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _missing(package: str) -> InputError:
+    return InputError(
+        f"{package} is not installed; "
+        "pip install --constraint constraints.txt '.[force-field]' in this repository brings it"
+    )

@@ -1,0 +1,113 @@
+"""CGCNN+descriptors (eq. S5): a head on the frozen vectors of a trained CGCNN and the descriptors.
+
+The convolutions were trained without descriptors and stay as they are; the head, FCN(mean_i a_i ⊕ d), is
+trained anew. What it gains over CGCNN is what the descriptors add to a representation that they had no part
+in shaping.
+"""
+
+import shutil
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hybrid.checkpoint import MODEL_FILE, load
+from hybrid.models.networks import CGCNN
+from hybrid.models.registry import Job, Model
+from hybrid.settings import ModelSettings, RunSettings
+from hybrid.training.fit import StandardisedDescriptors, optimise, training_notes
+from hybrid.training.optimisation import Optimisation
+from hybrid.training.results import Fitted
+from hybrid.training.run import train
+from hybrid.training.samples import Samples
+
+
+@dataclass(frozen=True)
+class FrozenVectors:
+    """Crystals' learnt vectors in place of their graphs."""
+
+    vectors: Tensor  # (n_crystals, n_features)
+
+    def batch(self, indices: Tensor) -> Tensor:
+        """The vectors at `indices`."""
+        return self.vectors[indices]
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def to(self, device: torch.device | str) -> "FrozenVectors":
+        """The same on `device`."""
+        return replace(self, vectors=self.vectors.to(device))
+
+
+class FrozenHead(nn.Module):
+    """CGCNN's head on given vectors and descriptors.
+
+    Args:
+        n_features: length of a crystal's learnt vector.
+        n_descriptors: length of the descriptor vector.
+        model: width and depth of the head.
+        n_outputs: numbers a crystal.
+    """
+
+    classification = False
+
+    def __init__(self, n_features: int, n_descriptors: int, model: ModelSettings, n_outputs: int = 1):
+        super().__init__()
+        widths = [n_features + n_descriptors, *[model.h_fea_len] * model.n_h]
+        self.hidden = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(widths))
+        self.out = nn.Linear(widths[-1], n_outputs)
+
+    def forward(self, vectors: Tensor, descriptors: Tensor) -> Tensor:
+        """Outputs (n, n_outputs); the first softplus acts on the learnt part alone, as in CGCNN's head."""
+        rows = torch.cat([F.softplus(vectors), descriptors], dim=1)
+        for layer in self.hidden:
+            rows = F.softplus(layer(rows))
+        outputs: Tensor = self.out(rows)
+        return outputs
+
+
+def base_of(settings: RunSettings) -> RunSettings:
+    """The run of the network that CGCNN+descriptors takes its vectors from."""
+    model = settings.model.model_copy(update={"name": "cgcnn", "descriptors": ()})
+    return settings.model_copy(update={"model": model})
+
+
+def fit_frozen(samples: Samples, settings: RunSettings, job: Job, base: Path | None = None) -> Fitted:
+    """Trains a head on a trained network's frozen vectors and the descriptors (eq. S5).
+
+    Args:
+        samples: graphs, targets, descriptors and folds.
+        settings: everything that decides the result.
+        job: where and how.
+        base: the run folder of the network, trained on the same samples without descriptors; trained here if
+            its model is not there.
+    """
+    assert samples.graphs is not None
+    own = job.folder / "base"
+    if base is None or not (base / MODEL_FILE).exists():  # run folders are kept without their models
+        train(samples.folder, base_of(settings), own, samples.folds, job.device.type, job.progress)
+        base = own
+    vectors = FrozenVectors(torch.from_numpy(load(base).represent(samples.graphs, job.device)))
+    descriptors = StandardisedDescriptors(samples, settings, job.progress)
+    scale = samples.scale(samples.graphs.n_atoms, settings.model.pooling)
+    torch.manual_seed(settings.model_seed)
+    n_outputs = samples.targets.shape[1]
+    head = FrozenHead(vectors.vectors.shape[1], descriptors.rows.shape[1], settings.model, n_outputs)
+    objective = samples.objective(settings, scale)
+    optimisation = Optimisation(
+        head, vectors, descriptors.rows, objective, settings.trainer, settings.model_seed
+    )
+    log = optimise(optimisation, samples, job)
+    with torch.inference_mode():
+        head.to("cpu").eval()
+        outputs: Tensor = head(vectors.vectors, descriptors.rows)
+        predictions = scale.restore(outputs.double()).numpy()
+    shutil.rmtree(own, ignore_errors=True)
+    return Fitted(predictions, {**training_notes(log, job.device), "n_filled": descriptors.n_filled})
+
+
+MODEL = Model(fit_frozen, CGCNN, takes_descriptors=True)

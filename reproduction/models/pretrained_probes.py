@@ -1,0 +1,22 @@
+"""A linear model and a random forest on a pretrained model's crystal vectors, as models of their own."""
+
+from hybrid.models.registry import Fit, Job, Model
+from hybrid.probe.pretrained import crystal_vectors, source
+from hybrid.probe.readers import PROBES, Probe
+from hybrid.settings import RunSettings
+from hybrid.training.results import Fitted
+from hybrid.training.samples import Samples
+
+
+def _on_pretrained(probe: Probe) -> Fit:
+    """A probe on the vectors that the settings name."""
+
+    def fit(samples: Samples, settings: RunSettings, _: Job) -> Fitted:
+        vectors = crystal_vectors(samples.folder, settings.model.vectors, settings.model.pooling)
+        note = f"{vectors.shape[1]}-long vectors of {source(settings.model.vectors)}"
+        return Fitted(probe(vectors, samples, settings), {"note": note})
+
+    return fit
+
+
+LINEAR, FOREST = (Model(_on_pretrained(PROBES[name])) for name in ("linear", "forest"))

@@ -1,0 +1,11 @@
+"""Where the checkout keeps its things."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+VENDOR = ROOT / "vendor"
+PATCHES = ROOT / "patches"
+DATASETS = ROOT / "datasets"
+RESULTS = ROOT / "results"
+FIGURES = ROOT / "reproduction" / "figures"
+WORKFLOW = ROOT / "reproduction" / "workflow"

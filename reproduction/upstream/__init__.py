@@ -1,0 +1,1 @@
+"""Upstream's own codes: pinned, fetched and patched."""

@@ -1,0 +1,226 @@
+"""The hyper-parameter search: one Optuna study a network, all in one journal, validation only."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+from pydantic import Field
+from tqdm import tqdm
+
+from hybrid.atomic import write_text
+from hybrid.data.folder import CrystalFolder
+from hybrid.errors import DivergedError, unknown_name
+from hybrid.models.registry import get_model
+from hybrid.report.provenance import provenance
+from hybrid.report.tables import write_table
+from hybrid.settings import RunSettings, Settings
+from hybrid.training.run import subset, train
+from reproduction.data.registry import dataset_folder, get_dataset
+from reproduction.paths import RESULTS, WORKFLOW
+from reproduction.workflow.record import code
+from reproduction.workflow.spec import SCALES, Network, Size, load_networks, read_settings, run_settings
+
+COUNTED = (TrialState.COMPLETE, TrialState.PRUNED)  # a diverged trial is pruned; a killed one is neither
+STARTUP_TRIALS = 5  # drawn at random before the sampler learns from what it saw
+DESCRIPTOR_LIMIT = "model.descriptor_limit"
+Value = float | int | str | None
+
+
+class Choices(Settings):
+    """One of several values."""
+
+    choices: tuple[Value, ...] = Field(min_length=1)
+
+    def draw(self, trial: optuna.Trial, name: str) -> Value:
+        """A value for the trial."""
+        return trial.suggest_categorical(name, self.choices)
+
+
+class Range(Settings):
+    """A number between two."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def draw(self, trial: optuna.Trial, name: str) -> Value:
+        """A value for the trial."""
+        return trial.suggest_float(name, self.low, self.high, log=self.log)
+
+
+class Effort(Size):
+    """What is spent on each network."""
+
+    trials: int = Field(ge=1)
+
+
+class Search(Settings):
+    """What is searched; names of settings are dotted, as in trainer.learning_rate."""
+
+    dataset: str
+    networks: tuple[str, ...] = Field(min_length=1)
+    fixed: dict[str, dict[str, Any]] = Field(default_factory=dict, description="what every trial has")
+    space: dict[str, Choices | Range]
+    first: dict[str, Value] = Field(description="the trial to begin with")
+    scales: dict[str, Effort]
+
+    def space_of(self, network: Network) -> dict[str, Choices | Range]:
+        """What is searched of a network: how to treat descriptors only if it takes any."""
+        takes = get_model(network.model.name).takes_descriptors
+        return {name: domain for name, domain in self.space.items() if takes or name != DESCRIPTOR_LIMIT}
+
+
+def load_search() -> Search:
+    """The search that experiments/search.yaml describes."""
+    return read_settings(Search, WORKFLOW / "search.yaml")
+
+
+def search(scale: str, progress: bool = True) -> Path:
+    """Tries settings until every network has had its trials, and writes the record and tables.
+
+    Several processes may search at once, and a stopped search goes on: the journal beside the record keeps
+    every trial.
+
+    Returns:
+        The table's path.
+
+    Raises:
+        InputError: no such scale, or the dataset cannot be had.
+    """
+    if scale not in SCALES:
+        raise unknown_name("scale", scale, SCALES)
+    searched, stem = load_search(), RESULTS / scale / "search"
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    storage = JournalStorage(JournalFileBackend(f"{stem}.journal"))
+    effort = searched.scales[scale]
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    studies, networks = {}, load_networks()
+    for name in searched.networks:
+        space = searched.space_of(networks[name])
+        if name in optuna.get_all_study_names(storage):
+            study = optuna.load_study(study_name=name, storage=storage)
+        else:
+            study = optuna.create_study(study_name=name, storage=storage, load_if_exists=True)
+            study.enqueue_trial({key: searched.first[key] for key in space}, skip_if_exists=True)
+        study.sampler = optuna.samplers.TPESampler(n_startup_trials=STARTUP_TRIALS, seed=len(study.trials))
+        missing = effort.trials - _counted(study)
+        if missing > 0:
+            folder = dataset_folder(searched.dataset)
+            with tqdm(total=missing, desc=f"searching {name}", unit="trial", disable=not progress) as bar:
+                study.optimize(
+                    _objective(searched, networks[name], effort, folder),
+                    callbacks=[
+                        optuna.study.MaxTrialsCallback(effort.trials, states=COUNTED),
+                        lambda *_, bar=bar: bar.update(),
+                    ],
+                )
+        studies[name] = study
+    _write(stem, scale, searched, studies)
+    return stem.with_suffix(".md")
+
+
+def _counted(study: optuna.Study) -> int:
+    return len(study.get_trials(deepcopy=False, states=COUNTED))
+
+
+def _objective(
+    searched: Search, network: Network, effort: Effort, folder: CrystalFolder
+) -> Callable[[optuna.Trial], float]:
+    """MAE/MAD on the validation part; the test part is never looked at."""
+    space = searched.space_of(network)
+
+    def validation_error(trial: optuna.Trial) -> float:
+        drawn = {name: domain.draw(trial, name) for name, domain in space.items()}
+        settings = trial_settings(searched, network, effort, drawn)
+        scratch = Path(tempfile.mkdtemp(prefix="trial-"))
+        try:
+            metrics = train(subset(folder, settings), settings, scratch / "run", progress=False)
+        except DivergedError as error:
+            raise optuna.TrialPruned(str(error)) from error
+        finally:
+            shutil.rmtree(scratch)
+        trial.set_user_attr("seconds", metrics["train_seconds"])
+        trial.set_user_attr("best_epoch", metrics["best_epoch"])
+        return float(metrics["validation"]["mae_over_mad"])
+
+    return validation_error
+
+
+def trial_settings(searched: Search, network: Network, size: Size, drawn: dict[str, Value]) -> RunSettings:
+    """A network's run with the settings of a trial, seed 0.
+
+    Args:
+        searched: the search.
+        network: what is not searched for.
+        size: epochs and number of structures.
+        drawn: dotted names of settings, and their values.
+    """
+    settings = run_settings(network, get_dataset(searched.dataset), size, seed=0)
+    changed = settings.model_dump()
+    for block, values in searched.fixed.items():
+        changed[block] |= values
+    for name, value in drawn.items():
+        block, key = name.split(".")
+        changed[block][key] = value
+    return RunSettings.model_validate(changed)
+
+
+def _write(stem: Path, scale: str, searched: Search, studies: dict[str, optuna.Study]) -> None:
+    effort = searched.scales[scale]
+    trials = [
+        (network, trial, trial.number == _best(study))
+        for network, study in studies.items()
+        for trial in study.get_trials(deepcopy=False, states=COUNTED)
+    ]
+    record = {
+        "experiment": "search",
+        "scale": scale,
+        **provenance(code()),
+        "search": searched.model_dump(mode="json", exclude={"scales"}),
+        "effort": effort.model_dump(exclude_none=True),
+        "trials": [
+            {
+                "network": network,
+                "trial": trial.number,
+                "settings": trial.params,
+                "validation_mae_over_mad": trial.value,
+                "status": "done" if trial.state == TrialState.COMPLETE else "diverged",
+                "chosen": chosen,
+                **trial.user_attrs,
+            }
+            for network, trial, chosen in trials
+        ],
+    }
+    write_text(stem.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
+    write_table(
+        stem,
+        f"{effort.trials} trials a network, each of {effort.epochs} epochs on {searched.dataset}, seed 0; "
+        "the validation error alone decides.",
+        ("network", "trial", *(name.split(".")[1] for name in searched.space), "validation MAE/MAD", ""),
+        [
+            [
+                network,
+                str(trial.number),
+                *(_text(trial.params[name]) if name in trial.params else "" for name in searched.space),
+                "diverged" if trial.value is None else f"{trial.value:.4f}",
+                "chosen" if chosen else "",
+            ]
+            for network, trial, chosen in trials
+        ],
+    )
+
+
+def _best(study: optuna.Study) -> int | None:
+    done: list[FrozenTrial] = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    return study.best_trial.number if done else None
+
+
+def _text(value: Value) -> str:
+    return "none" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
