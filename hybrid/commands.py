@@ -1,6 +1,7 @@
 """What each command does with its options; imports wait until the command is known, so that help is quick."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ def train_on_folder(options: argparse.Namespace) -> None:
 
     from hybrid.data.folder import read_folder
     from hybrid.data.splits import read_split
+    from hybrid.models.registry import get_model
     from hybrid.settings import (
         PAPER,
         TUNED,
@@ -31,6 +33,7 @@ def train_on_folder(options: argparse.Namespace) -> None:
     def given(*names: str) -> dict[str, object]:
         return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
+    get_model(options.model)
     chosen = given("epochs", "batch_size", "optimiser", "learning_rate", "gradient_clip", "precision")
     try:
         model = ModelSettings(
@@ -151,7 +154,7 @@ def build_datasets(options: argparse.Namespace) -> None:
     for name in names:
         try:
             folder = known[name].folder()
-            print(f"{name}: {len(folder)} structures; {folder.path}")
+            print(f"{name}: {len(folder)} structures; {os.path.relpath(folder.path)}")
         except InputError as error:
             problems[name] = error
             print(f"{name}: not built: {error}", file=sys.stderr)

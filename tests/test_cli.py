@@ -16,6 +16,7 @@ from pymatgen.core import Lattice, Structure
 
 from hybrid.cli import main
 from hybrid.data.folder import ATOM_INIT, read_folder
+from reproduction.__main__ import main as paper
 from reproduction.upstream import vendor
 
 SMALL = ["--epochs", "2", "--atom-fea-len", "8", "--h-fea-len", "8", "--n-conv", "1", "--device", "cpu"]
@@ -27,18 +28,21 @@ def _work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+Command = Callable[[list[str]], int]
+
+
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open() as file:
         return list(csv.DictReader(file))
 
 
-def hybrid(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """`python -m hybrid` in a process of its own."""
-    command = [sys.executable, "-m", "hybrid", *map(str, arguments)]
+def hybrid(*arguments: object, package: str = "hybrid") -> subprocess.CompletedProcess[str]:
+    """`python -m hybrid`, or the paper's command, in a process of its own."""
+    command = [sys.executable, "-m", package, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
-def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object, command: Command = main) -> str:
     """The one sentence of a command that cannot be done, and that it left behind only what it keeps."""
 
     def there() -> list[Path]:
@@ -46,7 +50,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 
     before = there()
     capsys.readouterr()
-    assert main(list(map(str, arguments))) == 2
+    assert command(list(map(str, arguments))) == 2
     told = capsys.readouterr()
     *progress, sentence = told.err.splitlines()  # bars may come before it
     assert sentence.startswith("error: ")
@@ -58,7 +62,9 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 def test_chains_train_predict_as_commands(tmp_path: Path) -> None:
     """The three commands a newcomer types, with their default outputs."""
-    done = hybrid("chains", "my-chains", "--lengths", 2, 4, "--n-chains", 12, "--seed", 3)
+    done = hybrid(
+        "chains", "my-chains", "--lengths", 2, 4, "--n-chains", 12, "--seed", 3, package="reproduction"
+    )
     assert (done.returncode, done.stderr) == (0, "")
     folder = read_folder(tmp_path / "my-chains")
     assert len(folder) == 12
@@ -172,7 +178,6 @@ def test_an_unknown_pooling_is_one_sentence_without_traceback(crystal_folder: Ca
 @pytest.mark.parametrize(
     "option",
     [
-        ("--model", "cgcn"),
         ("--epochs", "0"),
         ("--batch-size", "0"),
         ("--learning-rate", "-1"),
@@ -250,7 +255,7 @@ def test_out_that_is_something_else_is_refused(
     for out in ("thesis", "notes.txt"):
         assert f"{out}: is there already" in refused(capsys, "train", path, *SMALL, "--out", out)
         assert f"{out}: is there already" in refused(
-            capsys, "chains", out, "--lengths", 2, 3, "--n-chains", 3
+            capsys, "chains", out, "--lengths", 2, 3, "--n-chains", 3, command=paper
         )
     bulk = SHIPPED / "bulk-moduli.pth.tar"
     assert "thesis" in refused(capsys, "predict", bulk, path, "--out", "thesis")
@@ -275,19 +280,22 @@ def test_an_empty_folder_may_become_the_run(crystal_folder: Callable[..., Path])
 def test_chains_that_cannot_be(
     options: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert message in refused(capsys, "chains", "out", *options)
+    assert message in refused(capsys, "chains", "out", *options, command=paper)
 
 
 def test_mixed_chains(tmp_path: Path) -> None:
     options = ["--kind", "mixed", "--lengths", "2", "4", "--n-chains", "8", "--double-offset", "2.5"]
-    assert main(["chains", "out", *options]) == 0
+    assert paper(["chains", "out", *options]) == 0
     counts = [len(structure) for structure in read_folder(tmp_path / "out").structures()]
     assert sorted(counts) == sorted([2, 2, 3, 3, 4, 4, 6, 6])
 
 
-def test_unknown_figures_scales_and_datasets(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "did you mean 'figure3h'" in refused(capsys, "reproduce", "figure3hh")
-    assert "did you mean 'smoke'" in refused(capsys, "reproduce", "figure3h", "--scale", "smok")
+def test_unknown_figures_scales_models_and_datasets(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "did you mean 'figure3h'" in refused(capsys, "reproduce", "figure3hh", command=paper)
+    assert "did you mean 'smoke'" in refused(
+        capsys, "reproduce", "figure3h", "--scale", "smok", command=paper
+    )
+    assert "did you mean 'cgcnn'" in refused(capsys, "train", "folder", "--model", "cgcn")
     assert "did you mean 'chains-short'" in refused(capsys, "dataset", "chains-shrt")
 
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from os.path import relpath
 from pathlib import Path
 
 import numpy as np
@@ -400,12 +401,12 @@ def test_what_cannot_be_had_is_one_line_each(nothing: Path, capsys: pytest.Captu
     capsys.readouterr()
     assert main(["dataset"]) == 0
     told = capsys.readouterr()
-    assert told.out.splitlines() == [f"{name}: 3 structures; datasets/{name}" for name in chains]
+    assert told.out.splitlines() == [f"{name}: 3 structures; {relpath(nothing / name)}" for name in chains]
     lines = told.err.splitlines()
     assert [line.split(": ")[0] for line in lines] == [name for name in REGISTRY if name not in chains]
     for line in lines:
         assert re.search(r"not built: .*(put it at|MP_API_KEY)", line), line
-    assert sorted(path.name for path in nothing.iterdir()) == sorted(chains)
+    assert sorted(path.name for path in nothing.iterdir()) == sorted([".hybrid", *chains])
 
 
 def test_a_dataset_that_was_asked_for_and_cannot_be_had(
@@ -415,7 +416,7 @@ def test_a_dataset_that_was_asked_for_and_cannot_be_had(
     capsys.readouterr()
     assert main(["dataset", "chains-long", "mp-cv", "binary-k"]) == 2
     told = capsys.readouterr()
-    assert told.out == "chains-long: 3 structures; datasets/chains-long\n"
+    assert told.out == f"chains-long: 3 structures; {relpath(nothing / 'chains-long')}\n"
     assert told.err.splitlines()[-1] == "error: not built: mp-cv, binary-k"
 
 

@@ -6,9 +6,9 @@ import pytest
 from conftest import record_row
 from matplotlib.lines import Line2D
 
+from hybrid.report import bars
 from hybrid.report.records import scale_note
 from hybrid.report.style import legend_above, new_figure
-from hybrid.report.tables import bars
 from reproduction.drawing import errors
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from hybrid.prediction import predict_folder
 from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings
 from hybrid.training.run import train
 from hybrid.training.samples import Samples
+from reproduction.models.frozen import fit_frozen
 
 CPU = torch.device("cpu")
 SIZES = {"atom_fea_len": 8, "n_conv": 1, "h_fea_len": 8}
@@ -260,7 +262,9 @@ def test_a_head_on_frozen_vectors(own: Path, tmp_path: Path) -> None:
     plain = run_settings("cgcnn")
     run(read_folder(own), tmp_path / "base", plain)
     before = (tmp_path / "base" / "model.ckpt").read_bytes()
-    given = run(read_folder(own), tmp_path / "given", settings, base=tmp_path / "base")
+    given = run(
+        read_folder(own), tmp_path / "given", settings, fit=partial(fit_frozen, base=tmp_path / "base")
+    )
     assert (tmp_path / "base" / "model.ckpt").read_bytes() == before
     trained = run(read_folder(own), tmp_path / "trained", settings)
     assert given["test"] == pytest.approx(trained["test"])

@@ -18,10 +18,11 @@ from torch import nn
 from hybrid import cli
 from hybrid.data.folder import read_folder
 from hybrid.errors import InputError
+from hybrid.probe import pretrained
 from hybrid.probe.embeddings import Embeddings
 from hybrid.probe.networks import load_network
 from hybrid.probe.pretrained import Pretrained, crystal_vectors, embed
-from hybrid.probe.probe import ProbeSettings, pretrained, probe
+from hybrid.probe.probe import ProbeSettings, probe
 from hybrid.probe.report import as_table, write
 from hybrid.readout import crystal_mean
 from hybrid.settings import ModelSettings, RunSettings, TrainerSettings
@@ -374,7 +375,7 @@ def test_probe_of_a_table_from_end_to_end(
     asked = ("--descriptors", "size", "noise", "crys_sys", "--seeds", 0, 1, "--split", 0.6, 0.2, 0.2)
     code, out, _ = hybrid(capsys, "probe", folder, "--embeddings", vectors, *asked, "--beside", built_in)
     assert code == 0
-    assert "beside it" in out
+    assert "crystals-mine-probe.png" in out
     stem = "crystals-mine-probe"
     written = json.loads(Path(f"{stem}.json").read_text())
     assert {"experiment", "scale", "created", "code", "environment", "hardware", "rows"} <= written.keys()
@@ -386,7 +387,8 @@ def test_probe_of_a_table_from_end_to_end(
     assert not Path(f"{stem}.partial").exists()
     other = ("--beside", "nowhere.json", "--output", "x")
     assert "no such record" in refused(capsys, "probe", folder, "--embeddings", vectors, *other)
-    assert "left out" in write(record, Path("alone"), Path("nowhere.json"))
+    write(record, Path("alone"))
+    assert "elsewhere" not in Path("alone.md").read_text()
 
 
 @pytest.mark.usefixtures("_work")

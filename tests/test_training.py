@@ -236,13 +236,11 @@ def test_a_finished_run_with_other_settings_is_not_taken_for_this_one(
         run(folder, tmp_path / "run", run_settings(3))
 
 
-def test_a_finished_run_is_not_trained_again(
-    folder: CrystalFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_finished_run_is_not_trained_again(folder: CrystalFolder, tmp_path: Path) -> None:
     first = run(folder, tmp_path / "run")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").iterdir()}
-    monkeypatch.setattr("hybrid.training.run._fit", lambda *_: pytest.fail("trained again"))
-    assert run(folder, tmp_path / "run") == first
+    again = train(folder, run_settings(), tmp_path / "run", fit=lambda *_: pytest.fail("trained again"))
+    assert again == first
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").iterdir()} == before
     assert {path.name for path in tmp_path.iterdir()} == {"crystals", "run"}
 
