@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hybrid.graphs.line_graph import LineBatch, Links
+from hybrid.graphs.line_graph import LineBatch
 from hybrid.kernels.edge_gated import EdgeGated
+from hybrid.kernels.links import Links
 from hybrid.models.edge_gated import gated_mean, normalised_silu, outside_autocast, update_statistics
 from hybrid.models.network import CrystalNetwork
 from hybrid.readout import Crystals, get_pooling
