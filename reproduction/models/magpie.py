@@ -13,9 +13,9 @@ from pymatgen.core import Element
 
 from hybrid.errors import InputError
 from hybrid.graphs.composition import N_NUMBERS, CompositionGraphs
-from hybrid.models.registry import Job, Model
 from hybrid.settings import RunSettings
 from hybrid.training.baselines import grown
+from hybrid.training.registry import Job, Model
 from hybrid.training.results import Fitted
 from hybrid.training.samples import Samples
 

@@ -4,39 +4,16 @@ A package adds models of its own under the entry-point group `hybrid.models`: na
 """
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import torch
+from typing import Any
 
 from hybrid.errors import unknown_name
-
-if TYPE_CHECKING:
-    from hybrid.models.networks import NetworkKind
-    from hybrid.settings import RunSettings
-    from hybrid.training.results import Fitted
-    from hybrid.training.samples import Samples
-
-
-@dataclass(frozen=True)
-class Job:
-    """Where and how a model is fitted.
-
-    Attributes:
-        folder: for logs, checkpoints and the model.
-        device: where to compute.
-        progress: show progress bars.
-    """
-
-    folder: Path
-    device: torch.device
-    progress: bool = True
-
-
-Fit = Callable[["Samples", "RunSettings", Job], "Fitted"]
+from hybrid.models.networks import ALIGNN, CGCNN, ROOST, NetworkKind
+from hybrid.settings import RunSettings
+from hybrid.training import baselines
+from hybrid.training.results import Fit, Fitted, Job
+from hybrid.training.samples import Samples
 
 
 @dataclass(frozen=True)
@@ -53,20 +30,41 @@ class Model:
     """
 
     fit: Fit
-    network: "NetworkKind | None" = None
+    network: NetworkKind | None = None
     takes_descriptors: bool = False
     needs_descriptors: bool = False
     sees_structure: bool = True
     precisions: tuple[str, ...] = ("fp32",)
 
 
+def _network(kind: NetworkKind, **known: Any) -> Model:
+    def fit(samples: Samples, settings: RunSettings, job: Job) -> Fitted:
+        from hybrid.training.fit import fit_network  # brings Lightning with it
+
+        return fit_network(kind, samples, settings, job)
+
+    return Model(fit, kind, **known)
+
+
+_BOTH = ("fp32", "bf16")
+BUILT_IN = {
+    "cgcnn": _network(CGCNN),
+    "de-cgcnn": _network(CGCNN, takes_descriptors=True),
+    "alignn": _network(ALIGNN, precisions=_BOTH),
+    "de-alignn": _network(ALIGNN, takes_descriptors=True, precisions=_BOTH),
+    "roost": _network(ROOST, sees_structure=False),
+    "mean-baseline": Model(baselines.mean),
+    "majority-baseline": Model(baselines.majority),
+    "natoms-baseline": Model(baselines.natoms),
+    "line-baseline": Model(baselines.line),
+    "forest": Model(baselines.forest, needs_descriptors=True),
+}
+
+
 @functools.cache
 def models() -> dict[str, Model]:
     """Every model by its name: the built-in ones and those of installed packages."""
-    from hybrid.training.built_in import MODELS
-
-    added: dict[str, Any] = {point.name: point.load() for point in entry_points(group="hybrid.models")}
-    return {**MODELS, **added}
+    return {**BUILT_IN, **{point.name: point.load() for point in entry_points(group="hybrid.models")}}
 
 
 def get_model(name: str) -> Model:
