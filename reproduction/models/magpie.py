@@ -50,7 +50,7 @@ def _elements() -> tuple[list[str], np.ndarray]:
     except ImportError as error:
         raise InputError(
             f"composition-forest needs the package matminer ({error}); "
-            "pip install --constraint constraints.txt '.[composition]' in this repository brings it"
+            "pip install 'hybrid-crystal-gnn[reproduce]' brings it"
         ) from error
     magpie = ElementProperty.from_preset("magpie", impute_nan=True)
     table = np.full((N_NUMBERS, len(magpie.features)), np.nan)
