@@ -24,8 +24,7 @@ from hybrid.models.networks import CrystalNetwork
 from hybrid.settings import GraphSettings, RunSettings, TrainerSettings
 from hybrid.training.fit import optimise
 from hybrid.training.optimisation import Optimisation
-from hybrid.training.registry import Job
-from hybrid.training.results import Fitted
+from hybrid.training.results import Fitted, Job
 from hybrid.training.samples import Samples
 
 TRAINER = TrainerSettings(

@@ -96,7 +96,8 @@ def source(name: str) -> str:
         return f"{package} {version(package)}"
     except PackageNotFoundError:
         raise InputError(
-            f"{name} vectors need the package {package}; pip install 'hybrid-crystal-gnn[force-field]' brings it"
+            f"{name} vectors need the package {package}; "
+            "pip install 'hybrid-crystal-gnn[force-field]' brings it"
         ) from None
 
 

@@ -17,8 +17,7 @@ from hybrid.errors import DivergedError
 from hybrid.line_cache import LineCache
 from hybrid.probe.candidates import Candidate
 from hybrid.settings import RunSettings
-from hybrid.training.registry import Job
-from hybrid.training.results import fold_metrics
+from hybrid.training.results import Job, fold_metrics
 from hybrid.training.run_folder import fingerprint
 from hybrid.training.samples import Samples
 

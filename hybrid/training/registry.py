@@ -3,7 +3,6 @@
 A package adds models of its own under the entry-point group `hybrid.models`: names and `Model` objects.
 """
 
-import functools
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
@@ -61,19 +60,16 @@ BUILT_IN = {
 }
 
 
-@functools.cache
-def models() -> dict[str, Model]:
-    """Every model by its name: the built-in ones and those of installed packages."""
-    return {**BUILT_IN, **{point.name: point.load() for point in entry_points(group="hybrid.models")}}
-
-
 def get_model(name: str) -> Model:
-    """The model called `name`.
+    """The model called `name`: a built-in one, or one of an installed package.
 
     Raises:
         InputError: no such model; the message suggests the nearest name.
     """
-    known = models()
-    if name not in known:
-        raise unknown_name("model", name, known)
-    return known[name]
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    added = entry_points(group="hybrid.models")
+    if name not in added.names:
+        raise unknown_name("model", name, {*BUILT_IN, *added.names})
+    model: Model = added[name].load()
+    return model

@@ -15,8 +15,8 @@ from hybrid.data.groups import formula_overlap
 from hybrid.errors import InputError
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.settings import RunSettings
-from hybrid.training.registry import Fit, Job, get_model, models
-from hybrid.training.results import Fitted, fold_metrics, write_predictions
+from hybrid.training.registry import BUILT_IN, get_model
+from hybrid.training.results import Fit, Fitted, Job, fold_metrics, write_predictions
 from hybrid.training.run_folder import discard_other_run, fingerprint, refuse_other_settings
 from hybrid.training.samples import Samples
 
@@ -112,7 +112,7 @@ def refuse_precision(settings: RunSettings, device: torch.device) -> None:
     if settings.trainer.precision == "fp32":
         return
     if settings.trainer.precision not in get_model(settings.model.name).precisions:
-        able = [name for name, model in models().items() if settings.trainer.precision in model.precisions]
+        able = [name for name, model in BUILT_IN.items() if settings.trainer.precision in model.precisions]
         raise InputError(
             f"--precision bf16: is for {' and '.join(able)} alone, not for {settings.model.name}"
         )
