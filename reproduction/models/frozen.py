@@ -16,10 +16,10 @@ from torch.nn import functional as F
 
 from hybrid.checkpoint import MODEL_FILE, load
 from hybrid.models.networks import CGCNN
-from hybrid.models.registry import Job, Model
 from hybrid.settings import ModelSettings, RunSettings
 from hybrid.training.fit import StandardisedDescriptors, optimise, training_notes
 from hybrid.training.optimisation import Optimisation
+from hybrid.training.registry import Job, Model
 from hybrid.training.results import Fitted
 from hybrid.training.run import train
 from hybrid.training.samples import Samples
