@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 from pymatgen.core import DummySpecies, Structure
 
+from hybrid.cif import read_own_cif
 from hybrid.errors import InputError
 
 
 def _read_cif(path: Path) -> Structure:
-    return Structure.from_file(path)
+    return read_own_cif(path.read_text(encoding="utf-8")) or Structure.from_file(path)
 
 
 def _read_poscar(path: Path) -> Structure:

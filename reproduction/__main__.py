@@ -12,7 +12,8 @@ SCALES = ("smoke", "quick", "cpu", "paper")
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    return run_command(_parser().parse_args(arguments))
+    options = _parser().parse_args(arguments)
+    return run_command(options.command, options)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -521,7 +521,7 @@ def test_readme_network(crystal_folder: Callable[..., Path], capsys: pytest.Capt
     (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     Path("my_network.py").write_text(code)
     commands = re.findall(r"^hybrid (.+?)(?:\s+#.*)?$", section, re.MULTILINE)
-    parsed = [cli._parser().parse_args(shlex.split(command)) for command in commands]
+    parsed = [cli.parse(shlex.split(command)) for command in commands]
     network = next(options.network for options in parsed if getattr(options, "network", None))
     path = crystal_folder(20)
     asked = ("--descriptors", "vpa", "natoms", "--epochs", "2", "--device", "cpu", "--output", "probed")

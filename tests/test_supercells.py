@@ -19,6 +19,7 @@ from hybrid.descriptors.table import Standardisation
 from hybrid.errors import InputError
 from hybrid.models.cgcnn import CGCNN, atom_feature_table
 from hybrid.readout import TargetScale
+from hybrid.report.supercells import write_supercells
 from hybrid.settings import GraphSettings, ModelSettings
 from hybrid.supercells import supercell_table
 from reproduction.drawing import learnt
@@ -140,7 +141,7 @@ def test_an_element_that_the_model_does_not_know(folder: CrystalFolder) -> None:
 
 
 def test_the_table_of_ones_own_model(folder: CrystalFolder, tmp_path: Path) -> None:
-    rows = learnt.write_supercells(tmp_path / "table", untrained("sum"), folder, progress=False)
+    rows = write_supercells(tmp_path / "table", untrained("sum"), folder, progress=False)
     with (tmp_path / "table.csv").open(newline="") as file:
         written = list(csv.DictReader(file))
     assert [row["supercell"] for row in written] == ["2x1x1", "2x2x2"]

@@ -1,0 +1,27 @@
+"""`hybrid descriptors`: computes the structural descriptors of a folder."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--space-group", action="store_true", help="with the space-group number")
+    parser.add_argument("--jobs", type=int, default=1, help="processes; default: 1")
+    parser.add_argument(
+        "--backend", default="fast", choices=["fast", "matminer"], help="matminer: the slow reference"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Writes descriptors.csv into a folder."""
+    from hybrid.descriptors.many import write_descriptors
+
+    table = write_descriptors(
+        options.folder, space_group=options.space_group, backend=options.backend, n_jobs=options.jobs
+    )
+    for identity, reason in table.errors.items():
+        print(f"no descriptors: {identity}: {reason}", file=sys.stderr)
+    print(f"{len(table.ids)} crystals, {len(table.errors)} without; {options.folder / 'descriptors.csv'}")

@@ -1,0 +1,41 @@
+"""The C++ search for nearest neighbours, bit by bit pymatgen's result."""
+
+import ctypes
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from pymatgen.core import Structure
+
+from hybrid.kernels.compiler import compiled
+
+SOURCE = Path(__file__).with_name("neighbours.cpp")
+
+
+class Neighbours:
+    """The compiled search."""
+
+    def __init__(self, library: ctypes.CDLL):
+        self._nearest = library.nearest
+
+    @classmethod
+    def get(cls) -> Self | None:
+        """The search; None where it cannot be compiled."""
+        library = compiled(SOURCE, exact=True)
+        return cls(library) if library else None
+
+    def find(self, structure: Structure, max_neighbours: int, radius: float) -> tuple[np.ndarray, np.ndarray]:
+        """What `hybrid.graphs.neighbours.nearest_neighbours` gives."""
+        positions = np.ascontiguousarray(structure.cart_coords, np.float64)
+        lattice = np.ascontiguousarray(structure.lattice.matrix, np.float64)
+        periodic = np.array(structure.pbc, np.int64)
+        neighbours = np.zeros((len(structure), max_neighbours), np.int64)
+        distances = np.full(neighbours.shape, radius + 1.0)
+        self._nearest(
+            ctypes.c_int64(len(structure)),
+            *(ctypes.c_void_p(array.ctypes.data) for array in (positions, lattice, periodic)),
+            ctypes.c_int64(max_neighbours),
+            ctypes.c_double(radius),
+            *(ctypes.c_void_p(array.ctypes.data) for array in (neighbours, distances)),
+        )
+        return neighbours, distances
