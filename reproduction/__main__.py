@@ -61,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
         if name == "force-field":
             step.add_argument("--part", type=int, help="default: collect the parts")
         _scale(step)
+        if name == "run":
+            step.add_argument("--again", action="store_true", help="even if it is done")
         if name in ("run", "measure"):
             step.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     return parser
@@ -107,7 +109,7 @@ def do_run(options: argparse.Namespace) -> None:
     """Does one training run of a reproduction."""
     from reproduction.workflow.plan import execute
 
-    execute(options.name, options.scale, options.device)
+    execute(options.name, options.scale, options.device, options.again)
 
 
 def calculate_with_force_field(options: argparse.Namespace) -> None:

@@ -215,7 +215,7 @@ def test_a_run_is_measured_once_and_the_model_may_go(runs: dict[str, Run]) -> No
     assert first["network_error"] == pytest.approx(told, rel=1e-4)
     (run.folder / "model.ckpt").unlink()
     assert measurements.measure(run, "importance", "cpu") == first
-    with pytest.raises(InputError, match=f"train it again: hybrid run {run.name} --scale cpu"):
+    with pytest.raises(InputError, match=f"again: python -m reproduction run {run.name} --scale cpu --again"):
         measurements.measure(run, "representation", "cpu")
     assert not (run.folder / "representation.json").exists()
     with pytest.raises(InputError, match="unknown measurement 'importanc'; did you mean 'importance'"):
@@ -234,7 +234,7 @@ def test_a_diverged_run_has_nothing_to_measure(runs: dict[str, Run]) -> None:
     run.folder.mkdir(parents=True)
     (run.folder / "metrics.json").write_text('{"status": "diverged", "note": "nan"}')
     assert measurements.measure(run, "importance") == {}
-    assert measurements.measured(run, "representation") == {}
+    assert "representation" not in run.measurements
 
 
 def test_what_is_measured_of_which_run(runs: dict[str, Run]) -> None:

@@ -59,15 +59,6 @@ def fold_metrics(samples: Samples, predictions: np.ndarray, task: str = "regress
     return metrics
 
 
-def test_rows(folder: Path) -> list[dict[str, str]]:
-    """The rows of a run folder's predictions.csv that are of test crystals; none if training diverged."""
-    path = folder / "predictions.csv"
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return [row for row in csv.DictReader(file) if row["fold"] == "test"]
-
-
 def write_predictions(path: Path, samples: Samples, predictions: np.ndarray) -> None:
     """Writes id,fold,target,prediction; with several targets a pair of columns each."""
     labels = [f" {name}" for name in samples.names] or [""]

@@ -9,7 +9,6 @@ import numpy as np
 from hybrid.atomic import atomic_file
 from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
-from hybrid.training.results import test_rows
 from reproduction.data.registry import get_dataset
 from reproduction.models.force_field import UNSTABLE, describe
 from reproduction.workflow.force_field import (
@@ -155,7 +154,7 @@ def _targets(dataset: str, runs: list[Run]) -> dict[str, float]:
 
 def _test_rows(run: Run) -> dict[str, tuple[float, float]]:
     """Target and prediction of a run's test crystals by id."""
-    return {row["id"]: (float(row["target"]), float(row["prediction"])) for row in test_rows(run.folder)}
+    return {identity: (target, prediction) for identity, target, prediction in run.tested}
 
 
 def _write_points(points: list[tuple[Any, ...]], path: Path) -> None:

@@ -1,7 +1,7 @@
 """Measurements of the models of finished runs, each done once.
 
-What comes out is kept in the run folder and goes from there into records, from which figures and tables are
-drawn, so that these can be had without the models, which are not committed.
+What comes out is kept with the run's results and goes from there into records, from which figures and tables
+are drawn, so that these can be had without the models, which are not committed.
 """
 
 import json
@@ -41,18 +41,11 @@ def measure(run: Run, what: str, device: str = "auto") -> dict[str, Any]:
     """
     if what not in MEASUREMENTS:
         raise unknown_name("measurement", what, MEASUREMENTS)
-    kept = run.folder / f"{what}.json"
-    if not kept.exists():
-        result = MEASUREMENTS[what](run, device) if _has_model(run) else {}
-        write_text(kept, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-    return measured(run, what)
-
-
-def measured(run: Run, what: str) -> dict[str, Any]:
-    """What has been measured of a run's model; nothing if nothing was."""
-    kept = run.folder / f"{what}.json"
-    result: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
-    return result
+    if what not in run.measurements:
+        trained = run.metrics["status"] == "done"  # a diverged run has no model
+        result = MEASUREMENTS[what](run, device) if trained else {}
+        write_text(run.folder / f"{what}.json", json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    return run.measurements[what]
 
 
 def concerns(run: Run, what: str) -> bool:
@@ -63,18 +56,12 @@ def concerns(run: Run, what: str) -> bool:
     return model.name in _MODELS[what] and (what != "importance" or model.pooling == "mean")
 
 
-def _has_model(run: Run) -> bool:
-    """Whether training came to an end; a diverged run has no model."""
-    status: str = json.loads((run.folder / "metrics.json").read_text())["status"]
-    return status == "done"
-
-
 def _model_of(run: Run) -> TrainedModel:
     file = run.folder / MODEL_FILE
     if not file.exists():
         raise InputError(
-            f"{file}: is not there, as models are not committed; remove {run.folder} and train it again: "
-            f"hybrid run {run.name} --scale {run.scale}"
+            f"{file}: is not there, as models are not committed; train it again: "
+            f"python -m reproduction run {run.name} --scale {run.scale} --again"
         )
     return load(file)
 

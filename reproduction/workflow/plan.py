@@ -1,18 +1,23 @@
 """Which training runs an experiment needs, and where they leave their results.
 
 A run's name carries a hash of everything that decides its result. Figures that need the same run share
-it, and a changed setting is another run, so that no stale result is ever taken for a new one.
+it, and a changed setting is another run, so that no stale result is ever taken for a new one. The workflow
+keeps its plan of all runs in a file, in which each job looks its run up.
 """
 
 import hashlib
 import json
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import Any
 
-from hybrid.atomic import atomic_folder
+from pydantic import TypeAdapter, ValidationError
+
+from hybrid.atomic import atomic_folder, write_text
 from hybrid.errors import DivergedError, unknown_name
 from hybrid.settings import RunSettings
 from hybrid.training.registry import get_model
@@ -20,6 +25,7 @@ from hybrid.training.run import subset, train
 from reproduction.data.registry import dataset_folder, get_dataset
 from reproduction.models.frozen import base_of, fit_frozen
 from reproduction.paths import RESULTS
+from reproduction.workflow import run_table
 from reproduction.workflow.ablation import ablated
 from reproduction.workflow.availability import why_missing
 from reproduction.workflow.spec import Spec, load_networks, load_spec, run_settings, spec_names
@@ -77,12 +83,41 @@ class Run:
     @property
     def done(self) -> bool:
         """Whether its results are there."""
-        return (self.folder / "metrics.json").exists()
+        return self.packed or (self.folder / "metrics.json").exists()
+
+    @property
+    def packed(self) -> bool:
+        """Whether its results are in the table."""
+        return run_table.is_packed(self.table, self.name)
 
     @property
     def folder(self) -> Path:
-        """The run folder."""
+        """Where it is trained, and its model is."""
         return RESULTS / self.scale / "runs" / self.name
+
+    @property
+    def table(self) -> Path:
+        """Where its results are kept, with those of the other runs on the data set."""
+        return RESULTS / self.scale / "runs" / f"{self.dataset}.parquet"
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What it reports, once it is done."""
+        metrics: dict[str, Any] = run_table.read(self.table, self.folder, "metrics")
+        return metrics
+
+    @property
+    def measurements(self) -> dict[str, dict[str, Any]]:
+        """What has been measured of its model, by name."""
+        found: dict[str, dict[str, Any]] = run_table.read(self.table, self.folder, "measurements")
+        return found
+
+    @property
+    def tested(self) -> list[tuple[str, float, float]]:
+        """Id, target and prediction of each test crystal; none if training diverged."""
+        columns = run_table.read(self.table, self.folder, "predictions")
+        rows = zip(*(columns.get(name, ()) for name in ("id", "fold", "target", "prediction")), strict=True)
+        return [(identity, target, value) for identity, fold, target, value in rows if fold == "test"]
 
 
 def runs_of(spec: Spec, scale: str) -> list[Run]:
@@ -117,25 +152,73 @@ def all_runs(scale: str) -> dict[str, Run]:
     return {run.name: run for run in [*runs, *(run.base for run in runs if run.base)]}
 
 
+def pack(runs: Iterable[Run]) -> None:
+    """Takes those runs that are done into their tables.
+
+    Raises:
+        InputError: a table is damaged.
+    """
+    folders: dict[Path, list[Path]] = {}
+    for run in runs:
+        folders.setdefault(run.table, []).append(run.folder)
+    for table, of_dataset in folders.items():
+        run_table.pack(table, of_dataset)
+
+
+def write_plan(scale: str) -> dict[str, Run]:
+    """Plans all runs at a scale, and keeps the plan for the jobs to come."""
+    runs = all_runs(scale)
+    write_text(_plan_path(scale), PLAN.dump_json(runs).decode())
+    return runs
+
+
 def find(name: str, scale: str) -> Run:
-    """The run called `name`.
+    """The run called `name`, as it was planned; planned anew if it was not.
 
     Raises:
         InputError: no experiment has such a run.
     """
+    return _as_planned(name, scale) or _of_all(name, scale)
+
+
+def _of_all(name: str, scale: str) -> Run:
     runs = all_runs(scale)
     if name not in runs:
         raise unknown_name("run", name, runs)
     return runs[name]
 
 
-def execute(name: str, scale: str, device: str = "auto") -> None:
+def _as_planned(name: str, scale: str) -> Run | None:
+    """The run in the plan; none if there is none or it is of older code, as its name tells."""
+    try:
+        run = ENTRY.validate_python(json.loads(_plan_path(scale).read_text())[name])
+    except (OSError, KeyError, ValidationError):
+        return None
+    return run if run.name == name else None
+
+
+def _plan_path(scale: str) -> Path:
+    return RESULTS / scale / ".plan.json"
+
+
+def execute(name: str, scale: str, device: str = "auto", again: bool = False) -> None:
     """Does the run called `name`, unless it is done; that training diverges is a result too.
+
+    Args:
+        name: of the run.
+        scale: name.
+        device: auto, cpu or cuda.
+        again: do it again if it is done, as where its model is wanted, which is not committed.
 
     Raises:
         InputError: no experiment has such a run.
     """
     run = find(name, scale)
+    if again:
+        run_table.forget(run.table, run.name)
+        shutil.rmtree(run.folder, ignore_errors=True)
+    if run.done:
+        return
     try:
         crystals = subset(dataset_folder(run.dataset), run.settings)
         fit = partial(fit_frozen, base=run.base.folder) if run.base else None
@@ -147,3 +230,6 @@ def execute(name: str, scale: str, device: str = "auto") -> None:
                 json.dumps({"status": "diverged", "note": str(error)}) + "\n"
             )
         shutil.rmtree(run.folder.with_name(run.folder.name + ".partial"))
+
+
+ENTRY, PLAN = TypeAdapter(Run), TypeAdapter(dict[str, Run])

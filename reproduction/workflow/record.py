@@ -13,14 +13,13 @@ from hybrid.descriptors.registry import choose
 from hybrid.report.provenance import provenance
 from hybrid.settings import RunSettings
 from hybrid.training.registry import get_model
-from hybrid.training.results import test_rows
 from reproduction.data.registry import get_dataset
 from reproduction.paths import RESULTS, ROOT
 from reproduction.upstream import vendor
 from reproduction.workflow.availability import why_missing
 from reproduction.workflow.force_field_record import compared
-from reproduction.workflow.measurements import concerns, measured
-from reproduction.workflow.plan import Run, planned, runs_of
+from reproduction.workflow.measurements import concerns
+from reproduction.workflow.plan import Run, pack, planned, runs_of
 from reproduction.workflow.spec import NotRun, Spec, load_networks
 
 
@@ -41,6 +40,7 @@ def write_record(spec: Spec, scale: str) -> None:
     """
     wanted = runs_of(spec, scale)
     runs = [run for run in wanted if run.done]
+    pack(runs)
     rows = [row for run in runs for row in _rows(run, spec)]
     if spec.force_field:
         rows = compared(spec, scale, runs, rows, predictions_path(spec.experiment, scale))
@@ -50,6 +50,7 @@ def write_record(spec: Spec, scale: str) -> None:
         "caption": spec.caption,
         **provenance(code()),
         "metric": spec.metric,
+        "runs": [run.name for run in runs],
         "rows": rows
         + [_missing(part) for part in (*_without_data(spec, scale), *_at_other_scales(spec, scale))]
         + [_missing(part) for part in (*_not_trained(wanted), *spec.not_run)],
@@ -64,22 +65,28 @@ def code() -> dict[str, Any]:
     return {"commit": _commit(), "patches": vendor.get_source("cgcnn2").tree_sha256}
 
 
+def recorded_runs(experiment: str, scale: str) -> set[str]:
+    """The names of the runs that a record holds; none if there is no record."""
+    path = record_path(experiment, scale)
+    return set(json.loads(path.read_text()).get("runs", ())) if path.exists() else set()
+
+
 def _write_test_predictions(runs: list[Run], path: Path) -> None:
     with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("dataset", "network", "seed", "id", "target", "prediction"))
         for run in runs:
-            for row in test_rows(run.folder):
-                point = (row["id"], row["target"], row["prediction"])
+            for identity, target, prediction in run.tested:
+                point = (identity, f"{target:.7g}", f"{prediction:.7g}")
                 writer.writerow((run.dataset, run.network, run.settings.model_seed, *point))
 
 
 def _rows(run: Run, spec: Spec) -> list[dict[str, Any]]:
     """A row for each target that the experiment reports of a run."""
-    result = json.loads((run.folder / "metrics.json").read_text())
+    result = run.metrics
     rows = [_row(run, spec, result, target) for target in run.shown]
     if concerns(run, spec.drawing):  # the drawing names what is measured
-        rows = [{**row, spec.drawing: measured(run, spec.drawing)} for row in rows]
+        rows = [{**row, spec.drawing: run.measurements.get(spec.drawing, {})} for row in rows]
     return rows
 
 

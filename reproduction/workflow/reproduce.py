@@ -26,7 +26,7 @@ from reproduction.drawing.improvements import write_improvements
 from reproduction.paths import RESULTS, ROOT, WORKFLOW
 from reproduction.workflow import force_field
 from reproduction.workflow.availability import build
-from reproduction.workflow.plan import planned
+from reproduction.workflow.plan import pack, planned, write_plan
 from reproduction.workflow.record import predictions_path, record_path, write_record
 from reproduction.workflow.spec import SCALES, load_spec, spec_names
 
@@ -70,6 +70,7 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str) -> int:
     except BlockingIOError:
         raise InputError(f"{ROOT}: another reproduction is running here; wait for it") from None
     build(_datasets_of(targets, scale))
+    pack(write_plan(scale).values())  # what a killed workflow finished
     command = [
         sys.executable,
         "-m",

@@ -1,0 +1,191 @@
+"""Finished runs in compact tables, one a data set: results/<scale>/runs/<dataset>.parquet.
+
+A table is a data set's and not an experiment's, because experiments share runs; so every run is kept once,
+beside those with the same crystals. A job trains in a folder of its own, `runs/<name>/`, which holds the
+model and is not committed; `pack` takes everything else into the table. From then on the run counts as
+finished with or without its folder, and what the table says of it comes before what the folder says.
+"""
+
+import csv
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from hybrid.atomic import atomic_file, locked
+from hybrid.errors import InputError
+
+SCHEMA = pa.schema(
+    {
+        "name": pa.string(),
+        "settings": pa.string(),  # this and the next three: JSON
+        "metrics": pa.string(),
+        "measurements": pa.string(),  # by name
+        "log": pa.string(),  # columns of numbers (n_epochs,)
+        "predictions": pa.struct(  # columns (n_crystals,), numbers in the target's unit
+            {
+                "id": pa.list_(pa.string()),
+                "fold": pa.list_(pa.string()),
+                "target": pa.list_(pa.float64()),
+                "prediction": pa.list_(pa.float64()),
+            }
+        ),
+    }
+)
+
+
+def is_packed(table: Path, name: str) -> bool:
+    """Whether a table holds the run called `name`."""
+    return name in _column(table, "metrics")
+
+
+def read(table: Path, folder: Path, column: str) -> Any:
+    """What is known of a finished run: from its table or, before it is packed, from its folder.
+
+    Args:
+        table: of the run's data set.
+        folder: of the run.
+        column: settings, metrics, log, predictions, or measurements, which may have been added to the folder
+            since the run was packed.
+
+    Returns:
+        JSON's dicts; of log and predictions a list a column, nothing if they are not kept.
+
+    Raises:
+        InputError: the table is damaged.
+    """
+    kept = _kept(table, folder.name, column)
+    if column == "measurements":
+        return _measurements(folder) | (kept or {})
+    return _FROM_FOLDER[column](folder) if kept is None else kept
+
+
+def pack(table: Path, folders: Iterable[Path]) -> None:
+    """Takes runs that are finished, and measurements, into their table; what it holds already stays as it is.
+
+    Raises:
+        InputError: the table is damaged.
+    """
+    new = [folder for folder in folders if _has_news(table, folder)]
+    if new:
+        with _locked(table):  # another process may have packed some of them
+            rows = [_row(table, folder) for folder in new if _has_news(table, folder)]
+            if rows:
+                _replace(table, [row["name"] for row in rows], rows)
+
+
+def forget(table: Path, name: str) -> None:
+    """Takes a run out of its table, if it is there."""
+    with _locked(table):
+        if is_packed(table, name):
+            _replace(table, [name], [])
+
+
+def _has_news(table: Path, folder: Path) -> bool:
+    if not is_packed(table, folder.name):
+        return (folder / "metrics.json").exists()
+    known = _kept(table, folder.name, "measurements")
+    return any(what not in known for what in _measurements(folder))
+
+
+def _row(table: Path, folder: Path) -> dict[str, Any]:
+    known = {column: read(table, folder, column) for column in SCHEMA.names if column != "name"}
+    predictions = known.pop("predictions") or None
+    texts = {column: json.dumps(value, ensure_ascii=False) for column, value in known.items()}
+    return {"name": folder.name, **texts, "predictions": predictions}
+
+
+def _replace(table: Path, names: list[str], rows: list[dict[str, Any]]) -> None:
+    """Writes a table without `names` and with `rows`, sorted, so that the order of packing does not show."""
+    old = _read(table, SCHEMA.names) if table.exists() else SCHEMA.empty_table()
+    others = old.filter(pc.invert(pc.is_in(old["name"], pa.array(names, pa.string()))))
+    whole = pa.concat_tables([others, pa.Table.from_pylist(rows, SCHEMA)]).sort_by("name")
+    written = {"compression": "zstd", "compression_level": 9, "write_page_checksum": True}
+    with atomic_file(table) as temporary:
+        pq.write_table(whole.combine_chunks(), temporary, **written)
+
+
+def _locked(table: Path) -> Any:
+    return locked(table.with_name(f".{table.stem}.lock"))
+
+
+def _kept(table: Path, name: str, column: str) -> Any:
+    """What a table holds of a run in a column; None if it does not hold the run."""
+    kept = _column(table, column).get(name)
+    if kept is None:
+        return None
+    return kept.as_py() or {} if column == "predictions" else json.loads(kept)
+
+
+def _column(table: Path, column: str) -> dict[str, Any]:
+    """A column's values by run; a table is read again only when it was replaced."""
+    try:
+        found = table.stat()
+    except FileNotFoundError:
+        return {}
+    return _column_at(table, column, (found.st_ino, found.st_mtime_ns, found.st_size))
+
+
+@lru_cache(maxsize=256)
+def _column_at(table: Path, column: str, _stamp: tuple[int, ...]) -> dict[str, Any]:
+    found = _read(table, ["name", column])
+    values = found[column] if column == "predictions" else found[column].to_pylist()
+    return dict(zip(found["name"].to_pylist(), values, strict=True))
+
+
+def _read(table: Path, columns: list[str]) -> pa.Table:
+    try:
+        with pq.ParquetFile(table, page_checksum_verification=True) as file:
+            return file.read(columns).select(columns).cast(pa.schema([SCHEMA.field(c) for c in columns]))
+    except (OSError, ValueError, KeyError) as error:  # Arrow's errors are of these kinds
+        why = str(error).splitlines()[0]
+        raise InputError(
+            f"{table}: is damaged, or not a table of runs ({why}); get it back from git, or remove it and "
+            "its runs are trained anew"
+        ) from error
+
+
+def _json(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text())
+    return content
+
+
+def _measurements(folder: Path) -> dict[str, Any]:
+    files = sorted(folder.glob("[!.]*.json"))  # hidden ones are half-written
+    return {file.stem: _json(file) for file in files if file.stem not in ("settings", "metrics")}
+
+
+def _columns(path: Path) -> dict[str, list[str]]:
+    """The columns of a CSV file by their header; none if there is no file."""
+    if not path.exists():
+        return {}
+    with path.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    return dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
+
+
+def _log(folder: Path) -> dict[str, list[float]]:
+    return {name: list(map(float, values)) for name, values in _columns(folder / "log.csv").items()}
+
+
+def _predictions(folder: Path) -> dict[str, list[Any]]:
+    """The predictions of a single target; many targets' are too large to keep."""
+    columns = list(_columns(folder / "predictions.csv").values())
+    if len(columns) != len(SCHEMA.field("predictions").type):
+        return {}
+    ids, folds, targets, predictions = columns
+    numbers = {"target": list(map(float, targets)), "prediction": list(map(float, predictions))}
+    return {"id": ids, "fold": folds, **numbers}
+
+
+_FROM_FOLDER = {
+    "settings": lambda folder: _json(folder / "settings.json"),
+    "metrics": lambda folder: _json(folder / "metrics.json"),
+    "log": _log,
+    "predictions": _predictions,
+}
