@@ -8,20 +8,21 @@
 SCALE ?= quick
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 PROFILE ?= local
-FIGURES := figure2 figure3b figure3c figure3d figure3e figure3f figure3g figure3h figureS1 figureS2 figureS3 figureS4 \
-           figureS5 figure4 figureS6 roost supercells distortion table1 table2 table3 tableS1 \
-           learning-curve descriptor-groups grouped-split multi-target probe-chgnet umlff
+FIGURES := $(subst _,-,$(filter-out __init__,$(basename $(notdir $(wildcard reproduction/figures/*.py)))))
 
 VENV := .venv/bin/python
 RUN := $(or $(PYTHON),$(VENV))
 INSTALLED := build/installed-$(subst /,-,$(RUN))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup vendor vendor-check vendor-clean repatch datasets figures $(FIGURES) test test-all lint search bench
+.PHONY: help list setup vendor vendor-check vendor-clean repatch datasets figures $(FIGURES) test test-all lint search bench
 
 help:  ## list the targets
 	@grep -hE '^[a-z$$()A-Z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/; s/\$$\(FIGURES\)/FIGURE/' | expand -t 16
 	@echo; echo "FIGURE is one of: $(FIGURES)"
+
+list:  ## list the figures and tables
+	@printf '%s\n' $(FIGURES)
 
 setup: $(INSTALLED) vendor  ## install everything into .venv, or into PYTHON=…
 

@@ -125,10 +125,15 @@ def calculate_with_force_field(options: argparse.Namespace) -> None:
 
 def measure_run(options: argparse.Namespace) -> None:
     """Measures what the model of a finished run has learnt."""
+    from hybrid.errors import unknown_name
+    from reproduction import figures
     from reproduction.workflow.measurements import measure
     from reproduction.workflow.plan import find
 
-    measure(find(options.name, options.scale), options.what, options.device)
+    known = figures.measurements()
+    if options.what not in known:
+        raise unknown_name("measurement", options.what, known)
+    measure(find(options.name, options.scale), known[options.what], options.device)
 
 
 def collect_record(options: argparse.Namespace) -> None:

@@ -108,8 +108,8 @@ def _sum_gains_more(errors: Errors) -> Iterator[Finding]:
         cell, atom, total = errors.settings(symbol, model, trainer)
         if cell and atom and total:
             text = (
-                f"{symbol}, {name}, {how}: {cell} per cell, {total} by sum pooling ({_change(cell, total)}), "
-                f"{atom} per atom ({_change(cell, atom)})"
+                f"{symbol}, {name}, {how}: {cell} per cell, {total} by sum pooling ({change(cell, total)}), "
+                f"{atom} per atom ({change(cell, atom)})"
             )
             yield Finding(text, total.mean < atom.mean, total.overlaps(atom))
 
@@ -203,22 +203,6 @@ def sum_alone(errors: Errors) -> list[str]:
     return lines
 
 
-def grouped_split(record: dict[str, Any]) -> list[str]:
-    """Lines for the end of the table of splits: by how much errors rise where no formula is torn apart."""
-    found = {(b.first["dataset"], b.first["network"], b.first["grouping"]): b for b in bars(record) if b.done}
-    lines = []
-    for (dataset, network, grouping), bar in found.items():
-        at_random = found.get((dataset, network, None))
-        if grouping and at_random:
-            before, after = Error.of(at_random), Error.of(bar)
-            seeds = ", within the spread of the seeds" if after.overlaps(before) else ""
-            name = f"{at_random.first['dataset_label']}, {bar.first['network_label']}"
-            lines.append(
-                f"- {name}: {before} by random split, {after} by {grouping} ({_change(before, after)}{seeds})"
-            )
-    return lines
-
-
 def _verdict(findings: list[Finding]) -> str:
     held = sum(finding.holds for finding in findings)
     if not findings:
@@ -241,9 +225,6 @@ def _range(found: list[Error]) -> str:
     return " / ".join(map(str, found))
 
 
-def _change(before: Error, after: Error) -> str:
+def change(before: Error, after: Error) -> str:
+    """By how much an error rises, in percent."""
     return f"{100 * (after.mean / before.mean - 1):+.0f} %"
-
-
-NOTES: dict[str, Callable[[dict[str, Any]], list[str]]] = {"table2": table2, "grouped-split": grouped_split}
-"""What follows an experiment's table."""

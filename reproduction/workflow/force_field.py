@@ -26,6 +26,7 @@ from hybrid.line_cache import LineCache
 from hybrid.settings import ModelSettings, RunSettings
 from hybrid.training.run import subset
 from hybrid.training.samples import Samples
+from reproduction import figures
 from reproduction.data.registry import dataset_folder
 from reproduction.models.force_field import (
     CHGNetForces,
@@ -38,7 +39,7 @@ from reproduction.models.force_field import (
 from reproduction.paths import RESULTS
 from reproduction.workflow.availability import why_missing
 from reproduction.workflow.plan import planned
-from reproduction.workflow.spec import ForceFieldScale, Spec, load_spec, spec_names
+from reproduction.workflow.spec import ForceFieldScale, Spec
 
 PARTS = 8  # jobs a set; one where only the smallest are asked about
 COLUMNS = (
@@ -125,7 +126,7 @@ def find(name: str, scale: str) -> Calculation:
     Raises:
         InputError: no experiment has one.
     """
-    known = {one.name: one for spec in spec_names() for one in calculations(load_spec(spec), scale)}
+    known = {one.name: one for spec in figures.specs().values() for one in calculations(spec, scale)}
     if name not in known:
         raise unknown_name("calculation", name, known)
     return known[name]

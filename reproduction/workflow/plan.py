@@ -22,13 +22,14 @@ from hybrid.errors import DivergedError, unknown_name
 from hybrid.settings import RunSettings
 from hybrid.training.registry import get_model
 from hybrid.training.run import subset, train
+from reproduction import figures
 from reproduction.data.registry import dataset_folder, get_dataset
 from reproduction.models.frozen import base_of, fit_frozen
 from reproduction.paths import RESULTS
 from reproduction.workflow import run_table
 from reproduction.workflow.ablation import ablated
 from reproduction.workflow.availability import why_missing
-from reproduction.workflow.spec import Spec, load_networks, load_spec, run_settings, spec_names
+from reproduction.workflow.spec import Spec, load_networks, run_settings
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def planned(spec: Spec, scale: str) -> list[Run]:
 
 def all_runs(scale: str) -> dict[str, Run]:
     """The runs of all experiments at a scale, and those that they build on, by name."""
-    runs = [run for name in spec_names() for run in runs_of(load_spec(name), scale)]
+    runs = [run for spec in figures.specs().values() for run in runs_of(spec, scale)]
     return {run.name: run for run in [*runs, *(run.base for run in runs if run.base)]}
 
 

@@ -13,12 +13,12 @@ from hybrid.descriptors.registry import choose
 from hybrid.report.provenance import provenance
 from hybrid.settings import RunSettings
 from hybrid.training.registry import get_model
+from reproduction import figures
 from reproduction.data.registry import get_dataset
 from reproduction.paths import RESULTS, ROOT
 from reproduction.upstream import vendor
 from reproduction.workflow.availability import why_missing
 from reproduction.workflow.force_field_record import compared
-from reproduction.workflow.measurements import concerns
 from reproduction.workflow.plan import Run, pack, planned, runs_of
 from reproduction.workflow.spec import NotRun, Spec, load_networks
 
@@ -55,7 +55,7 @@ def write_record(spec: Spec, scale: str) -> None:
         + [_missing(part) for part in (*_without_data(spec, scale), *_at_other_scales(spec, scale))]
         + [_missing(part) for part in (*_not_trained(wanted), *spec.not_run)],
     }
-    if spec.drawing == "parity":
+    if spec.predictions:
         _write_test_predictions(runs, predictions_path(spec.experiment, scale))
     write_text(record_path(spec.experiment, scale), json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
@@ -85,8 +85,9 @@ def _rows(run: Run, spec: Spec) -> list[dict[str, Any]]:
     """A row for each target that the experiment reports of a run."""
     result = run.metrics
     rows = [_row(run, spec, result, target) for target in run.shown]
-    if concerns(run, spec.drawing):  # the drawing names what is measured
-        rows = [{**row, spec.drawing: run.measurements.get(spec.drawing, {})} for row in rows]
+    measurement = figures.measurement(spec.experiment)
+    if measurement and measurement.concerns(run):
+        rows = [{**row, measurement.name: run.measurements.get(measurement.name, {})} for row in rows]
     return rows
 
 

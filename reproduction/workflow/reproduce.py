@@ -4,47 +4,17 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from hybrid.errors import InputError, unknown_name
-from hybrid.report import bars
 from hybrid.report.records import read_record
-from hybrid.report.style import save
-from hybrid.report.tables import write_record_table
-from reproduction.drawing import (
-    errors,
-    force_field_tables,
-    generated,
-    learnt,
-    parity,
-    questions,
-    statements,
-    structural,
-)
-from reproduction.drawing.improvements import write_improvements
+from reproduction import figures
 from reproduction.paths import RESULTS, ROOT, WORKFLOW
 from reproduction.workflow import force_field
 from reproduction.workflow.availability import build
 from reproduction.workflow.plan import pack, planned, write_plan
-from reproduction.workflow.record import predictions_path, record_path, write_record
-from reproduction.workflow.spec import SCALES, load_spec, spec_names
-
-GENERATED: dict[str, Callable[[Path], None]] = {
-    "figure3b": generated.figure3b,
-    "figure3c": generated.figure3c,
-    "figure3d": generated.figure3d,
-    "figureS1": structural.figureS1,
-    "figureS5": structural.figureS5,
-    "distortion": structural.distortion,
-    "table3": structural.table3,
-}
-TABLES = ("table3",)  # without a picture
-
-
-def names() -> list[str]:
-    """Everything that can be reproduced."""
-    return sorted({*GENERATED, *spec_names()})
+from reproduction.workflow.record import record_path, write_record
+from reproduction.workflow.spec import SCALES
 
 
 def reproduce(targets: list[str], scale: str, cores: int, profile: str) -> int:
@@ -57,8 +27,7 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str) -> int:
         The workflow's exit code.
     """
     for target in targets:
-        if target not in names():
-            raise unknown_name("figure or table", target, names())
+        figures.figure(target)  # says at once if there is none
     if scale not in SCALES:
         raise unknown_name("scale", scale, SCALES)
     if not (WORKFLOW / "profiles" / profile).is_dir():
@@ -96,49 +65,41 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str) -> int:
 
 def _datasets_of(targets: list[str], scale: str) -> list[str]:
     """The datasets of runs that are not done yet."""
-    runs = [run for name in targets if name in spec_names() for run in planned(load_spec(name), scale)]
+    trained = [name for name in targets if name in figures.specs()]
+    runs = [run for name in trained for run in planned(figures.spec(name), scale)]
     needed = [run.dataset for run in runs if not run.done]
-    needed += [dataset for name in targets if name in spec_names() for dataset in _calculated(name, scale)]
+    needed += [dataset for name in trained for dataset in _calculated(name, scale)]
     return list(dict.fromkeys(needed))
 
 
 def _calculated(name: str, scale: str) -> list[str]:
     """The datasets of a force field's calculations that are not done yet."""
-    found = force_field.calculations(load_spec(name), scale)
+    found = force_field.calculations(figures.spec(name), scale)
     return [dataset for one in found if not one.table.exists() for dataset in one.runs]
 
 
 def record(name: str, scale: str) -> None:
     """Collects an experiment's runs into its record."""
-    write_record(load_spec(name), scale)
+    write_record(figures.spec(name), scale)
 
 
 def draw(name: str, scale: str) -> None:
     """Draws a figure and writes its tables, from its record if it has one."""
-    stem = RESULTS / scale / name
-    if name in GENERATED:
-        GENERATED[name](stem)
-        return
-    recorded = read_record(record_path(name, scale))
-    drawing = load_spec(name).drawing
-    drawings = {**learnt.DRAWINGS, **questions.DRAWINGS, **force_field_tables.DRAWINGS}
-    if drawing in drawings:
-        drawings[drawing](stem, recorded)
-        return
-    if drawing == "parity":
-        figure = parity.draw(recorded, predictions_path(name, scale))
+    module, stem = figures.figure(name), RESULTS / scale / name
+    if hasattr(module, "SPEC"):
+        module.draw(stem, read_record(record_path(name, scale)))
     else:
-        figure = {"bars": bars, "errors": errors}[drawing].draw(recorded)
-    notes = statements.NOTES[name](recorded) if name in statements.NOTES else ()
-    write_record_table(recorded, stem, notes)
-    if drawing == "errors":
-        write_improvements(recorded, stem)
-    save(figure, stem)
+        module.draw(stem)
 
 
-def result(target: str, scale: str) -> Path:
+def result(name: str, scale: str) -> Path:
     """The file that is there when a figure or table is done."""
-    return RESULTS / scale / f"{target}.{'md' if target in TABLES else 'png'}"
+    return RESULTS / scale / f"{name}.{'png' if has_picture(name) else 'md'}"
+
+
+def has_picture(name: str) -> bool:
+    """Whether a figure is more than a table."""
+    return getattr(figures.figure(name), "PICTURE", True)
 
 
 def _announce(target: str, scale: str) -> None:

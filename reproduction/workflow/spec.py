@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from hybrid.descriptors.registry import choose, numeric_descriptors
 from hybrid.errors import InputError, unknown_name
@@ -21,7 +21,7 @@ from hybrid.settings import (
 from reproduction.data.registry import Dataset, get_dataset
 from reproduction.models.descriptor_groups import members
 from reproduction.models.force_field import ForceFieldSettings
-from reproduction.paths import FIGURES, WORKFLOW
+from reproduction.paths import WORKFLOW
 
 SCALES = ("smoke", "quick", "cpu", "paper")
 T = TypeVar("T", bound=Settings)
@@ -164,23 +164,34 @@ class Spec(Settings):
 
     experiment: str
     caption: str
-    drawing: Literal[
-        "bars",
-        "parity",
-        "errors",
-        "importance",
-        "representation",
-        "supercells",
-        "learning-curve",
-        "selection",
-        "force-field",
-    ]
     metric: Literal["r2", "accuracy", "mae_over_mad"] = "r2"
     parts: tuple[Part, ...] = Field(min_length=1)
     paper: tuple[PaperStatement, ...] = ()
     not_run: tuple[NotRun, ...] = ()
     force_field: ForceFieldStudy | None = None
     scales: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    predictions: bool = Field(False, description="test predictions are kept beside the record")
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        """Finds data sets, networks, descriptors and their groups that are not there.
+
+        Raises:
+            InputError: one is not; the message suggests the nearest name.
+        """
+        networks = load_networks()
+        for part in self.parts:
+            for dataset in part.datasets:
+                get_dataset(dataset)
+            for network in part.networks:
+                if network not in networks:
+                    raise unknown_name("network", network, networks)
+            for ablation in (part.leave_out, part.only):
+                members(group for groups in ablation for group in groups if ablation != "groups")
+            if part.targets != "numeric":
+                choose(part.targets)
+            choose(part.show)
+        return self
 
     def scale(self, name: str) -> Scale:
         """The scale called `name`, with this spec's own numbers."""
@@ -197,36 +208,6 @@ class Spec(Settings):
         """The paper's statement on a bar, if it makes one."""
         bar = (dataset, network, target)
         return next((s for s in self.paper if (s.dataset, s.network, s.target) == bar), None)
-
-
-def load_spec(name: str) -> Spec:
-    """The spec in experiments/<name>.yaml.
-
-    Raises:
-        InputError: no such experiment, or the file names something unknown.
-    """
-    if name not in spec_names():
-        raise unknown_name("experiment", name, spec_names())
-    path = FIGURES / f"{name}.yaml"
-    spec = read_settings(Spec, path)
-    networks = load_networks()
-    for part in spec.parts:
-        for dataset in part.datasets:
-            get_dataset(dataset)
-        for network in part.networks:
-            if network not in networks:
-                raise unknown_name("network", network, networks)
-        for ablation in (part.leave_out, part.only):
-            members(group for groups in ablation for group in groups if ablation != "groups")
-        if part.targets != "numeric":
-            choose(part.targets)
-        choose(part.show)
-    return spec
-
-
-def spec_names() -> list[str]:
-    """All experiments that train networks."""
-    return sorted(path.stem for path in FIGURES.glob("*.yaml"))
 
 
 def load_networks() -> dict[str, Network]:

@@ -1,0 +1,75 @@
+"""The figures and tables, a module each: the folder is the list.
+
+To add a figure, add a module; `make my-figure` then reproduces it (`my_figure.py`). It has
+
+- a docstring: what the figure is;
+- `SPEC`, if networks are trained for it: which, on what data, and what the paper says of them
+  (`reproduction.workflow.spec.Spec`; the networks by name are those of workflow/networks.yaml);
+- `MEASUREMENT`, if trained models are measured (`reproduction.workflow.measurements.Measurement`);
+- `draw(stem, record)`, or `draw(stem)` without a spec: writes <stem>.png, .pdf, .md and .csv;
+- `PICTURE = False`, if it is a table only.
+
+`reproduction.drawing.recorded` has what many do: `draw_bars`, `draw_errors`, `draw_parity`.
+"""
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from hybrid.errors import unknown_name
+from reproduction.paths import FIGURES
+
+if TYPE_CHECKING:
+    from reproduction.workflow.measurements import Measurement
+    from reproduction.workflow.spec import Spec
+
+
+def names() -> set[str]:
+    """Every figure and table by the name that make knows."""
+    return {path.stem.replace("_", "-") for path in FIGURES.glob("[!_]*.py")}
+
+
+def path(name: str) -> Path:
+    """The file of a figure's module."""
+    return FIGURES / f"{name.replace('-', '_')}.py"
+
+
+def figure(name: str) -> ModuleType:
+    """The module of a figure.
+
+    Raises:
+        InputError: no such figure; the message suggests the nearest name.
+    """
+    if name not in names():
+        raise unknown_name("figure or table", name, names())
+    return importlib.import_module(f"{__name__}.{path(name).stem}")
+
+
+def specs() -> "dict[str, Spec]":
+    """The specs of all figures for which networks are trained."""
+    found = {name: getattr(figure(name), "SPEC", None) for name in sorted(names())}
+    return {name: spec for name, spec in found.items() if spec}
+
+
+def spec(name: str) -> "Spec":
+    """The spec of a figure.
+
+    Raises:
+        InputError: no such figure, or nothing is trained for it.
+    """
+    known = specs()
+    if name not in known:
+        raise unknown_name("experiment", name, known)
+    return known[name]
+
+
+def measurement(name: str) -> "Measurement | None":
+    """What a figure measures of trained models, if it does."""
+    found: Measurement | None = getattr(figure(name), "MEASUREMENT", None)
+    return found
+
+
+def measurements() -> "dict[str, Measurement]":
+    """Every measurement by its name in records."""
+    return {found.name: found for name in sorted(names()) if (found := measurement(name))}

@@ -1,0 +1,102 @@
+"""Figure S4a: lattice angles, by default, with a larger receptive field and with sum pooling."""
+
+from reproduction.drawing.recorded import draw_bars as draw
+from reproduction.workflow.spec import PaperStatement, Part, Spec
+
+__all__ = ["SPEC", "draw"]
+
+SPEC = Spec(
+    experiment="figureS4",
+    caption="R² of predicted lattice angles: default CGCNN, 8 layers, 18 neighbours within 12 Å, sum pooling",
+    parts=(
+        Part(
+            datasets=("mp-descriptors",),
+            networks=("cgcnn", "cgcnn-8-layers", "cgcnn-18-neighbours-12A"),
+            targets="numeric",
+            together=True,
+            show=("alpha", "beta", "gamma"),
+        ),
+        Part(
+            datasets=("mp-descriptors",),
+            networks=("cgcnn-shifted-sum-256",),
+            targets=("alpha", "beta", "gamma"),
+            together=True,
+        ),
+        Part(
+            datasets=("mp-descriptors",),
+            networks=("alignn", "cgcnn-subset"),
+            targets="numeric",
+            together=True,
+            show=("alpha", "beta", "gamma"),
+        ),
+    ),
+    scales={
+        "quick": {
+            "networks": {
+                "alignn": {
+                    "epochs": 10,
+                    "n_structures": 300,
+                    "model": {"alignn": {"hidden": 64}},
+                    "variant": "hidden-64",
+                },
+                "cgcnn-subset": {"epochs": 60, "n_structures": 300},
+            }
+        },
+        "cpu": {
+            "networks": {
+                "alignn": {
+                    "epochs": 30,
+                    "n_structures": 1000,
+                    "seeds": (0,),
+                    "model": {"alignn": {"hidden": 128}},
+                    "variant": "hidden-128",
+                },
+                "cgcnn-subset": {"epochs": 300, "n_structures": 1000, "seeds": (0,)},
+            }
+        },
+    },
+    paper=(
+        PaperStatement(
+            dataset="mp-descriptors",
+            network="cgcnn",
+            target="alpha",
+            says="cannot learn the lattice angles well",
+            source="SI section 5",
+        ),
+        PaperStatement(
+            dataset="mp-descriptors",
+            network="cgcnn",
+            target="beta",
+            says="cannot learn the lattice angles well",
+            source="SI section 5",
+        ),
+        PaperStatement(
+            dataset="mp-descriptors",
+            network="cgcnn",
+            target="gamma",
+            says="cannot learn the lattice angles well",
+            source="SI section 5",
+        ),
+        PaperStatement(
+            dataset="mp-descriptors",
+            network="cgcnn-shifted-sum-256",
+            target="alpha",
+            says="sum pooling does not improve the prediction",
+            source="Results",
+        ),
+        PaperStatement(
+            dataset="mp-descriptors",
+            network="cgcnn-shifted-sum-256",
+            target="beta",
+            says="sum pooling does not improve the prediction",
+            source="Results",
+        ),
+        PaperStatement(
+            dataset="mp-descriptors",
+            network="cgcnn-shifted-sum-256",
+            target="gamma",
+            says="sum pooling does not improve the prediction",
+            source="Results",
+        ),
+    ),
+)
