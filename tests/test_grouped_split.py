@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 from conftest import random_crystal, target_of, write_structure
 
 from hybrid.data.folder import ATOM_INIT, read_folder
@@ -14,10 +13,10 @@ from hybrid.data.groups import formula
 from hybrid.errors import InputError
 from hybrid.settings import RunSettings
 from hybrid.training.samples import Samples
+from reproduction import figures
 from reproduction.data import registry
 from reproduction.workflow import availability, measurements, plan, record, reproduce, spec
 from reproduction.workflow.plan import planned, runs_of
-from reproduction.workflow.spec import load_spec
 
 needs_elements = pytest.mark.skipif(not ATOM_INIT.exists(), reason="upstream has not been fetched")
 
@@ -65,8 +64,8 @@ def test_a_published_split_cannot_be_grouped(polymorphs: Path) -> None:
 
 
 def test_on_random_splits_the_runs_are_those_of_table_1() -> None:
-    runs = planned(load_spec("grouped-split"), "cpu")
-    table = {run.name for run in planned(load_spec("table1"), "cpu")}
+    runs = planned(figures.spec("grouped-split"), "cpu")
+    table = {run.name for run in planned(figures.spec("table1"), "cpu")}
     grouped = {run.name for run in runs if run.settings.grouping}
     assert {run.name for run in runs} - grouped <= table
     assert not grouped & table
@@ -101,24 +100,21 @@ def test_the_experiments_run(
 ) -> None:
     crystals = crystal_folder(30, name="elastic-k")
     (crystals / "manifest.json").write_text("{}")
-    specs = tmp_path / "specs"
-    specs.mkdir()
-    for file in ("networks.yaml", "scales.yaml", f"{name}.yaml"):
-        (specs / file).write_text((spec.EXPERIMENTS / file).read_text())
-    content = yaml.safe_load((specs / f"{name}.yaml").read_text())
+    module = figures.figure(name)
+    content = module.SPEC.model_dump()
     content |= {"parts": [{**part, "datasets": ["elastic-k"]} for part in SMALL[name]["parts"]]}
     content["scales"] = {"smoke": {"n_structures": None}}
-    (specs / f"{name}.yaml").write_text(yaml.safe_dump(content))
-    monkeypatch.setattr(spec, "EXPERIMENTS", specs)
+    monkeypatch.setattr(module, "SPEC", spec.Spec.model_validate(content))
     monkeypatch.setattr(registry, "DATASETS", tmp_path)
     monkeypatch.setattr(availability, "DATASETS", tmp_path)
     for module in (plan, record, reproduce):
         monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
-    loaded = load_spec(name)
+    loaded = figures.spec(name)
     for run in runs_of(loaded, "smoke"):
         plan.execute(run.name, "smoke", "cpu")
-        if measurements.concerns(run, loaded.drawing):
-            assert measurements.measure(run, loaded.drawing, "cpu")
+        measurement = figures.measurement(name)
+        if measurement and measurement.concerns(run):
+            assert measurements.measure(run, measurement, "cpu")
     reproduce.record(name, "smoke")
     reproduce.draw(name, "smoke")
     stem = tmp_path / "results" / "smoke" / name

@@ -21,9 +21,11 @@ from hybrid.probe.linear import linear_r2
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings
 from hybrid.training.run import train
+from reproduction import figures
+from reproduction.__main__ import main as paper
 from reproduction.analysis.importance import Features, head_predictions, importance, permutation_importance
-from reproduction.drawing import learnt
 from reproduction.drawing.importance import spectra
+from reproduction.figures import figure4, figureS6, supercells
 from reproduction.workflow import measurements, plan
 from reproduction.workflow.plan import Run
 
@@ -205,26 +207,28 @@ def trained(run: Run) -> Run:
 
 
 @needs_elements
-def test_a_run_is_measured_once_and_the_model_may_go(runs: dict[str, Run]) -> None:
+def test_a_run_is_measured_once_and_the_model_may_go(
+    runs: dict[str, Run], capsys: pytest.CaptureFixture[str]
+) -> None:
     run = trained(runs["de-cgcnn"])
-    first = measurements.measure(run, "importance", "cpu")
+    first = measurements.measure(run, figures.measurements()["importance"], "cpu")
     assert len(first["impurity"]) == 6 + 29
     assert len(first["forest"]) == len(first["network"]) == 6 + 29 + 2
     assert first["descriptors"][-1] == "space_group_number"
     told = json.loads((run.folder / "metrics.json").read_text())["test"]["mae_over_mad"]
     assert first["network_error"] == pytest.approx(told, rel=1e-4)
     (run.folder / "model.ckpt").unlink()
-    assert measurements.measure(run, "importance", "cpu") == first
+    assert measurements.measure(run, figures.measurements()["importance"], "cpu") == first
     with pytest.raises(InputError, match=f"again: python -m reproduction run {run.name} --scale cpu --again"):
-        measurements.measure(run, "representation", "cpu")
+        measurements.measure(run, figures.measurements()["representation"], "cpu")
     assert not (run.folder / "representation.json").exists()
-    with pytest.raises(InputError, match="unknown measurement 'importanc'; did you mean 'importance'"):
-        measurements.measure(run, "importanc", "cpu")
+    assert paper(["measure", run.name, "importanc", "--scale", "cpu"]) == 2
+    assert "unknown measurement 'importanc'; did you mean 'importance'" in capsys.readouterr().err
 
 
 @needs_elements
 def test_a_descriptor_that_was_learnt_is_in_the_vector(runs: dict[str, Run]) -> None:
-    r2 = measurements.measure(trained(runs["cgcnn"]), "representation", "cpu")["r2"]
+    r2 = measurements.measure(trained(runs["cgcnn"]), figures.measurements()["representation"], "cpu")["r2"]
     assert len(r2) == 29
     assert all(value is None or value <= 1 for value in r2.values())
 
@@ -233,16 +237,15 @@ def test_a_diverged_run_has_nothing_to_measure(runs: dict[str, Run]) -> None:
     run = runs["de-cgcnn"]
     run.folder.mkdir(parents=True)
     (run.folder / "metrics.json").write_text('{"status": "diverged", "note": "nan"}')
-    assert measurements.measure(run, "importance") == {}
+    assert measurements.measure(run, figures.measurements()["importance"]) == {}
     assert "representation" not in run.measurements
 
 
 def test_what_is_measured_of_which_run(runs: dict[str, Run]) -> None:
     hybrid, plain = runs["de-cgcnn"], runs["cgcnn"]
-    assert measurements.concerns(hybrid, "importance")
-    assert not measurements.concerns(plain, "importance")
-    assert measurements.concerns(plain, "representation")
-    assert not measurements.concerns(plain, "errors")
+    assert figures.measurements()["importance"].concerns(hybrid)
+    assert not figures.measurements()["importance"].concerns(plain)
+    assert figures.measurements()["representation"].concerns(plain)
 
 
 # --- drawn from records ---
@@ -315,7 +318,7 @@ def test_learnt_features_are_ranked_within_each_network(figure4_record: dict[str
 
 
 def test_figure_4_says_what_was_measured(figure4_record: dict[str, Any], tmp_path: Path) -> None:
-    learnt.figure4(tmp_path / "figure4", figure4_record)
+    figure4.draw(tmp_path / "figure4", figure4_record)
     rows = read_csv(tmp_path / "figure4.csv")
     assert [rows[0][key] for key in ("property", "rank", "feature")] == ["PHONON-CV", "1", "natoms"]
     assert rows[0]["impurity"] == "0.600 (0.500 to 0.700)"
@@ -336,7 +339,7 @@ def test_figure_s6_says_what_was_measured(tmp_path: Path) -> None:
         row_of("phonon-cv", "forest", 0),
         row_of("elastic-k", "cgcnn", 0, representation={"r2": {"a": 0.1}}),
     ]
-    learnt.figureS6(tmp_path / "figureS6", record_of(rows, "figureS6"))
+    figureS6.draw(tmp_path / "figureS6", record_of(rows, "figureS6"))
     table = read_csv(tmp_path / "figureS6a.csv")
     assert [row["descriptor"] for row in table] == ["mean of all", "a", "b"]
     assert table[1]["CGCNN"] == "0.500 (0.400 to 0.600)"
@@ -347,6 +350,6 @@ def test_figure_s6_says_what_was_measured(tmp_path: Path) -> None:
 
 def test_nothing_measured_is_said(tmp_path: Path) -> None:
     record = record_of([row_of("phonon-cv", "de-cgcnn", 0)], "figure4")
-    for draw in learnt.DRAWINGS.values():
+    for draw in (figure4.draw, figureS6.draw, supercells.draw):
         with pytest.raises(InputError, match="figure4: no model has been measured at scale cpu"):
             draw(tmp_path / "figure4", record)

@@ -30,9 +30,9 @@ from reproduction.analysis.lattice import (
     shells,
     sphere_radius,
 )
-from reproduction.drawing import structural
 from reproduction.drawing.lattice import View, cell_edges, draw_s1
 from reproduction.drawing.periodicity import draw_s5
+from reproduction.figures import figureS1, figureS5, table3
 
 D = 2.5  # Å, between nearest neighbours
 
@@ -243,7 +243,7 @@ def test_figures_fill_a_page_and_are_reproducible(name, described_folder, tmp_pa
 
 @needs_elements
 def test_the_tables_of_figure_s1_agree_with_the_arrays(described_folder, tmp_path):
-    structural.figureS1(tmp_path / "figureS1", described_folder)
+    figureS1.draw(tmp_path / "figureS1", described_folder)
     cells = lattices(described_folder)
     rows = {(row["lattice length"], row["with"]): row for row in read_csv(tmp_path / "figureS1.csv")}
     assert float(rows["b", "vpa"]["Pearson"]) == pytest.approx(
@@ -258,7 +258,7 @@ def test_the_tables_of_figure_s1_agree_with_the_arrays(described_folder, tmp_pat
 
 
 def test_the_table_of_figure_s5_agrees_with_the_arrays(described_folder, tmp_path):
-    structural.figureS5(tmp_path / "figureS5", described_folder)
+    figureS5.draw(tmp_path / "figureS5", described_folder)
     cells = lattices(described_folder)
     rows = {row["quantity"]: row["ours"] for row in read_csv(tmp_path / "figureS5.csv")}
     mean = sphere_radius(cells.vpa, 12, 8.0).mean()
@@ -269,7 +269,7 @@ def test_the_table_of_figure_s5_agrees_with_the_arrays(described_folder, tmp_pat
 
 
 def test_table_3_lists_descriptors_and_properties(tmp_path):
-    structural.table3(tmp_path / "table3")
+    table3.draw(tmp_path / "table3")
     rows = read_csv(tmp_path / "table3.csv")
     assert [row["kind"] for row in rows] == ["descriptor"] * 29 + ["property"] * (len(rows) - 29)
     properties = {row["abbreviation"] for row in rows[29:]}

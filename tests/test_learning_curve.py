@@ -10,6 +10,7 @@ import pytest
 from conftest import record_row
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from hybrid.data.folder import ATOM_INIT, read_folder
 from hybrid.data.splits import thinned
@@ -17,12 +18,13 @@ from hybrid.errors import InputError
 from hybrid.settings import ModelSettings, RunSettings, TrainerSettings
 from hybrid.training.run import train
 from hybrid.training.samples import Samples
+from reproduction import figures
 from reproduction.data.registry import get_dataset
-from reproduction.drawing import questions
 from reproduction.drawing.learning_curve import curves, gains
+from reproduction.figures import learning_curve
 from reproduction.workflow import spec
 from reproduction.workflow.plan import Run, planned
-from reproduction.workflow.spec import load_networks, load_spec, run_settings
+from reproduction.workflow.spec import Part, load_networks, run_settings
 
 SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
 
@@ -88,7 +90,7 @@ def test_what_is_left_out_is_not_learnt_from(crystal_folder: Callable[..., Path]
 
 
 def names_of(experiment: str) -> set[str]:
-    return {run.name for run in planned(load_spec(experiment), "cpu")}
+    return {run.name for run in planned(figures.spec(experiment), "cpu")}
 
 
 def test_finished_runs_keep_their_names() -> None:
@@ -106,7 +108,7 @@ def test_finished_runs_keep_their_names() -> None:
 
 
 def test_on_all_training_crystals_the_runs_are_those_of_the_tables() -> None:
-    runs = planned(load_spec("learning-curve"), "cpu")
+    runs = planned(figures.spec("learning-curve"), "cpu")
     shared = {run.name for run in runs if run.settings.training_share == 1}
     assert len(shared) == 2 * (5 + 3)
     assert shared <= names_of("table1") | names_of("table2")
@@ -137,14 +139,9 @@ def test_frozen_vectors_come_from_a_network_that_saw_the_same_crystals() -> None
 
 
 @pytest.mark.parametrize("share", [0, 1.5, -0.1])
-def test_shares_that_are_none(share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for path in spec.EXPERIMENTS.glob("*.yaml"):
-        (tmp_path / path.name).write_text(path.read_text())
-    changed = (tmp_path / "learning-curve.yaml").read_text().replace("[0.1, 0.2, 0.4, 1.0]", f"[{share}]")
-    (tmp_path / "learning-curve.yaml").write_text(changed)
-    monkeypatch.setattr(spec, "EXPERIMENTS", tmp_path)
-    with pytest.raises(InputError, match=r"learning-curve\.yaml: parts\.0\.training_shares\.0: Input should"):
-        load_spec("learning-curve")
+def test_shares_that_are_none(share: float) -> None:
+    with pytest.raises(ValidationError, match=r"training_shares\.0\n +Input should"):
+        Part(datasets=("phonon-cv",), networks=("cgcnn",), training_shares=(share,))
 
 
 # --- drawn from records ---
@@ -199,7 +196,7 @@ def test_one_size_has_no_exponent(record: dict[str, Any]) -> None:
 
 
 def test_table_and_figure_come_from_the_record(record: dict[str, Any], tmp_path: Path) -> None:
-    questions.learning_curve(tmp_path / "learning-curve", record)
+    learning_curve.draw(tmp_path / "learning-curve", record)
     with (tmp_path / "learning-curve.csv").open() as file:
         table = list(csv.DictReader(file))
     assert len(table) == 9
@@ -219,4 +216,4 @@ def test_table_and_figure_come_from_the_record(record: dict[str, Any], tmp_path:
 def test_a_record_without_results_says_what_to_run(record: dict[str, Any], tmp_path: Path) -> None:
     record["rows"] = [{**r, "status": "diverged", "metrics": {}} for r in record["rows"]]
     with pytest.raises(InputError, match="`make learning-curve SCALE=cpu` trains the networks"):
-        questions.learning_curve(tmp_path / "learning-curve", record)
+        learning_curve.draw(tmp_path / "learning-curve", record)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from conftest import record_row
 
-from reproduction.drawing.statements import grouped_split, table2
+from reproduction.drawing.statements import table2
+from reproduction.figures.grouped_split import notes as grouped_split
 from reproduction.workflow import plan, record, reproduce
 
 CELL, ATOM = "phonon-cv", "phonon-cv-per-atom"

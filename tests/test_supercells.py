@@ -22,7 +22,7 @@ from hybrid.readout import TargetScale
 from hybrid.report.supercells import write_supercells
 from hybrid.settings import GraphSettings, ModelSettings
 from hybrid.supercells import supercell_table
-from reproduction.drawing import learnt
+from reproduction.figures import supercells
 
 pytestmark = pytest.mark.skipif(not ATOM_INIT.exists(), reason="upstream has not been fetched")
 
@@ -155,7 +155,7 @@ def test_the_figure_is_drawn_from_a_record(folder: CrystalFolder, tmp_path: Path
     row = {"dataset": "phonon-cv", "dataset_label": "Cv", "network": "cgcnn-sum", "network_label": "sum"}
     row |= {"panel": "", "target": "Cv", "model": "cgcnn", "pooling": "sum", "variant": "paper", "seed": 0}
     row |= {"status": "done", "epochs": 3, "n_train": 9, "supercells": {"rows": found}}
-    learnt.supercells(
+    supercells.draw(
         tmp_path / "supercells", {"experiment": "supercells", "scale": "cpu", "caption": "", "rows": [row]}
     )
     with (tmp_path / "supercells.csv").open(newline="") as file:

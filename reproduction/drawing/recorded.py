@@ -33,15 +33,23 @@ def draw_parity(stem: Path, record: dict[str, Any]) -> None:
     save(parity.draw(record, stem.with_name(f"{stem.name}.predictions.csv")), stem)
 
 
-def require(found: object, record: dict[str, Any], what: str) -> None:
+def require(found: object, record: dict[str, Any], measured: bool = False) -> None:
     """Refuses to draw nothing.
 
+    Args:
+        found: in the record, of what is to be drawn.
+        record: of a figure.
+        measured: whether that is what was measured of trained models.
+
     Raises:
-        InputError: nothing was found in the record of what is drawn.
+        InputError: nothing was found.
     """
     if not found:
         name, scale = record["experiment"], record["scale"]
-        raise InputError(f"{name}: no {what} at scale {scale}; `make {name} SCALE={scale}` makes it")
+        lacks, does = ("no run has come to an end", "trains the networks")
+        if measured:
+            lacks, does = ("no model has been measured", "trains and measures them")
+        raise InputError(f"{name}: {lacks} at scale {scale}; `make {name} SCALE={scale}` {does}")
 
 
 def over_seeds(values: Sequence[float] | np.ndarray) -> str:

@@ -92,7 +92,7 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
     ablations = selection_figure.ablations(record)
     compared = selection_figure.references(record)
     everything = next((b for b in compared if b.done and b.first["descriptors"] and b.first["pooling"]), None)
-    require(everything, record, "run that has come to an end")
+    require(everything, record)
     assert everything is not None
     reference = everything.mean("mae_over_mad")
     rows = [[bar.first["network_label"], "", "", *_against(bar, reference)] for bar in compared]

@@ -107,7 +107,7 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
     Raises:
         InputError: no run of the record has been measured.
     """
-    require(any(row.get("importance") for row in record["rows"]), record, "measured model")
+    require(any(row.get("importance") for row in record["rows"]), record, measured=True)
     spectra = importance.spectra(record)
     how = (
         f"Impurity importance of a random forest of {N_TREES} trees on what enters the head, and by how much "

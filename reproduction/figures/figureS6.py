@@ -78,7 +78,7 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
     Raises:
         InputError: no run of the record has been measured.
     """
-    require(any(row.get("representation") for row in record["rows"]), record, "measured model")
+    require(any(row.get("representation") for row in record["rows"]), record, measured=True)
     write_record_table(record, stem)
     compared = representation.comparisons(record)
     write_table(

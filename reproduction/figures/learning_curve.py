@@ -43,7 +43,7 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
         InputError: no run of the record has come to an end.
     """
     curves = curve_figure.curves(record)
-    require(curves, record, "run that has come to an end")
+    require(curves, record)
     how = (
         "Validation and test crystals are the same throughout, and the number of batches is about the same, "
         f"so that smaller sets see more epochs; {scale_note(record)}."

@@ -37,7 +37,7 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
     Raises:
         InputError: no run of the record has been measured.
     """
-    require(any(row.get("supercells") for row in record["rows"]), record, "measured model")
+    require(any(row.get("supercells") for row in record["rows"]), record, measured=True)
     rows = [
         [
             row["dataset_label"],
