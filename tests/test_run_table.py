@@ -265,11 +265,8 @@ def test_a_run_that_the_plan_does_not_hold_is_planned(change: str, run: Run) -> 
 @pytest.mark.slow
 def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     """The workflow itself, in a checkout of its own: run, run again, without folders, without a table."""
-    for folder in ("reproduction", "patches"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
-    for file in ("vendor/sources.toml", "datasets/files.toml"):
-        (tmp_path / file).parent.mkdir()
-        shutil.copy(ROOT / file, tmp_path / file)
+    shutil.copytree(ROOT / "reproduction", tmp_path / "reproduction")
+    (tmp_path / "vendor").symlink_to(ROOT / "vendor")
     results = tmp_path / "results" / "smoke"
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     command = [
