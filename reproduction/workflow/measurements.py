@@ -44,6 +44,10 @@ class Measurement:
         pooling = settings.model.pooling
         return settings.model.name in self.models and (not self.poolings or pooling in self.poolings)
 
+    def lacking(self, run: Run) -> bool:
+        """Whether it is still to be made of a run that it concerns."""
+        return self.concerns(run) and self.name not in run.measurements
+
 
 def measure(run: Run, measurement: Measurement, device: str = "auto") -> dict[str, Any]:
     """Measures a run's model, unless that is done, and keeps the result as <name>.json in the run folder.

@@ -38,7 +38,7 @@ def write_record(spec: Spec, scale: str) -> None:
 
     The workflow calls it when all runs are done; before, what is not trained yet has a row that says so.
     """
-    wanted = runs_of(spec, scale)
+    wanted, measurement = runs_of(spec, scale), figures.measurement(spec.experiment)
     runs = [run for run in wanted if run.done]
     pack(runs)
     rows = [row for run in runs for row in _rows(run, spec)]
@@ -50,7 +50,7 @@ def write_record(spec: Spec, scale: str) -> None:
         "caption": spec.caption,
         **provenance(code()),
         "metric": spec.metric,
-        "runs": [run.name for run in runs],
+        "runs": [run.name for run in runs if not (measurement and measurement.lacking(run))],
         "rows": rows
         + [_missing(part) for part in (*_without_data(spec, scale), *_at_other_scales(spec, scale))]
         + [_missing(part) for part in (*_not_trained(wanted), *spec.not_run)],
@@ -66,7 +66,7 @@ def code() -> dict[str, Any]:
 
 
 def recorded_runs(experiment: str, scale: str) -> set[str]:
-    """The names of the runs that a record holds; none if there is no record."""
+    """The names of the runs that a record holds, measurements and all; none if there is no record."""
     path = record_path(experiment, scale)
     return set(json.loads(path.read_text()).get("runs", ())) if path.exists() else set()
 
