@@ -20,9 +20,10 @@ from hybrid.training.run import subset, train
 from reproduction.data.registry import dataset_folder, get_dataset
 from reproduction.models.frozen import base_of, fit_frozen
 from reproduction.paths import RESULTS
+from reproduction.upstream import engine
 from reproduction.workflow.ablation import ablated
 from reproduction.workflow.availability import why_missing
-from reproduction.workflow.spec import Spec, load_networks, load_spec, run_settings, spec_names
+from reproduction.workflow.spec import UPSTREAM, Spec, load_networks, load_spec, run_settings, spec_names
 
 
 @dataclass(frozen=True)
@@ -108,12 +109,13 @@ def planned(spec: Spec, scale: str) -> list[Run]:
                 variant = network.variant + (", multi-target" if len(targets) > 1 else "")
                 shown = tuple(t for t in targets if not part.show or t in part.show) or ("",)
                 runs.append(Run(dataset, name, network.label, variant, scale, settings, shown, part.panel))
-    return runs
+    return runs if spec.engine == "ours" else [one for run in runs for one in (run, engine.twin(run)) if one]
 
 
 def all_runs(scale: str) -> dict[str, Run]:
     """The runs of all experiments at a scale, and those that they build on, by name."""
     runs = [run for name in spec_names() for run in runs_of(load_spec(name), scale)]
+    runs += [twin for run in runs if (twin := engine.twin(run))]
     return {run.name: run for run in [*runs, *(run.base for run in runs if run.base)]}
 
 
@@ -138,6 +140,10 @@ def execute(name: str, scale: str, device: str = "auto") -> None:
     run = find(name, scale)
     try:
         crystals = subset(dataset_folder(run.dataset), run.settings)
+        if run.network.endswith(UPSTREAM):
+            if not run.done:
+                engine.train(crystals, run.settings, run.folder)
+            return
         fit = partial(fit_frozen, base=run.base.folder) if run.base else None
         train(crystals, run.settings, run.folder, device=device, fit=fit)
     except DivergedError as error:

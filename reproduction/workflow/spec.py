@@ -24,6 +24,7 @@ from reproduction.models.force_field import ForceFieldSettings
 from reproduction.paths import FIGURES, WORKFLOW
 
 SCALES = ("smoke", "quick", "cpu", "paper")
+UPSTREAM = "-upstream"  # ends the names of experiments and networks that run through upstream's scripts
 T = TypeVar("T", bound=Settings)
 Ablation = tuple[tuple[str, ...], ...] | Literal["groups"]  # groups of descriptors; or each in turn
 
@@ -180,6 +181,10 @@ class Spec(Settings):
     paper: tuple[PaperStatement, ...] = ()
     not_run: tuple[NotRun, ...] = ()
     force_field: ForceFieldStudy | None = None
+    upstream: dict[str, Part] = Field(
+        default_factory=dict, description="what runs through upstream's scripts at a scale; not named: all"
+    )
+    engine: Literal["ours", "upstream"] = "ours"
     scales: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     def scale(self, name: str) -> Scale:
@@ -191,6 +196,8 @@ class Spec(Settings):
 
     def parts_at(self, scale: str) -> list[Part]:
         """The parts that are run at a scale."""
+        if self.engine == "upstream" and scale in self.upstream:
+            return [self.upstream[scale]]
         return [part for part in self.parts if scale in part.scales]
 
     def said(self, dataset: str, network: str, target: str) -> PaperStatement | None:
@@ -205,12 +212,16 @@ def load_spec(name: str) -> Spec:
     Raises:
         InputError: no such experiment, or the file names something unknown.
     """
+    if name.endswith(UPSTREAM):
+        spec = load_spec(name.removesuffix(UPSTREAM))
+        caption = f"{spec.caption}; by upstream's scripts beside ours"
+        return spec.model_copy(update={"experiment": name, "caption": caption, "engine": "upstream"})
     if name not in spec_names():
         raise unknown_name("experiment", name, spec_names())
     path = FIGURES / f"{name}.yaml"
     spec = read_settings(Spec, path)
     networks = load_networks()
-    for part in spec.parts:
+    for part in (*spec.parts, *spec.upstream.values()):
         for dataset in part.datasets:
             get_dataset(dataset)
         for network in part.networks:
