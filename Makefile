@@ -2,12 +2,14 @@
 #
 #   PYTHON=…   use this interpreter's environment instead of .venv
 #   SCALE=…    smoke (seconds), quick (minutes, the default), cpu (what is committed), paper
+#   ENGINE=…   upstream: train CGCNN and ALIGNN by upstream's own scripts, too, beside ours: table2-upstream
 #   CORES=…    jobs at a time (all cores)
 #   PROFILE=…  a folder of reproduction/workflow/profiles (local)
 
 SCALE ?= quick
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 PROFILE ?= local
+ENGINE ?= ours
 FIGURES := figure2 figure3b figure3c figure3d figure3e figure3f figure3g figure3h figureS1 figureS2 figureS3 figureS4 \
            figureS5 figure4 figureS6 roost supercells distortion table1 table2 table3 tableS1 \
            learning-curve descriptor-groups grouped-split multi-target probe-chgnet umlff
@@ -49,7 +51,7 @@ datasets: setup  ## build every dataset
 	@$(RUN) -m hybrid dataset
 
 $(FIGURES): setup  ## reproduce a figure or table with its data and training
-	@$(RUN) -m reproduction reproduce $@ --scale $(SCALE) --cores $(CORES) --profile $(PROFILE)
+	@$(RUN) -m reproduction reproduce $@ --scale $(SCALE) --cores $(CORES) --profile $(PROFILE) --engine $(ENGINE)
 
 figures: setup  ## reproduce all figures and tables
 	@$(RUN) -m reproduction reproduce $(FIGURES) --scale $(SCALE) --cores $(CORES) --profile $(PROFILE)

@@ -270,7 +270,7 @@ def _train_alignn(prepared: Prepared, settings: RunSettings) -> Outcome:
         "keep_data_order": True,
         "random_seed": settings.model_seed,
         "epochs": trainer.epochs,
-        "batch_size": trainer.batch_size,
+        "batch_size": min(trainer.batch_size, sizes["n_training"]),
         "learning_rate": trainer.learning_rate,
         "weight_decay": trainer.weight_decay,
         "criterion": trainer.loss,
@@ -308,6 +308,7 @@ def _train_alignn(prepared: Prepared, settings: RunSettings) -> Outcome:
 def _alignn_lacks(settings: RunSettings) -> list[str]:
     trainer = settings.trainer
     differences = {
+        "full batches only": True,
         "no limit on the gradient": trainer.gradient_clip is not None,
         "no decay of biases and norms": trainer.weight_decay > 0,
         "a constant learning rate": trainer.schedule == "steps" and bool(trainer.milestones),

@@ -24,11 +24,12 @@ from reproduction.drawing import (
 )
 from reproduction.drawing.improvements import write_improvements
 from reproduction.paths import RESULTS, ROOT, WORKFLOW
+from reproduction.upstream import compared as upstream
 from reproduction.workflow import force_field
 from reproduction.workflow.availability import build
 from reproduction.workflow.plan import planned
 from reproduction.workflow.record import predictions_path, record_path, write_record
-from reproduction.workflow.spec import SCALES, load_spec, spec_names
+from reproduction.workflow.spec import SCALES, UPSTREAM, load_spec, spec_names
 
 GENERATED: dict[str, Callable[[Path], None]] = {
     "figure3b": generated.figure3b,
@@ -47,7 +48,7 @@ def names() -> list[str]:
     return sorted({*GENERATED, *spec_names()})
 
 
-def reproduce(targets: list[str], scale: str, cores: int, profile: str) -> int:
+def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: str = "ours") -> int:
     """Runs the workflow for some figures and tables; whatever is done already is not done again.
 
     Only one workflow runs in a checkout at a time. The lock goes with the process that holds it, so a
@@ -59,6 +60,10 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str) -> int:
     for target in targets:
         if target not in names():
             raise unknown_name("figure or table", target, names())
+    if engine == "upstream":
+        targets = [f"{target}{UPSTREAM}" for target in targets]
+        for target in targets:
+            upstream.refuse_experiment(target, scale)
     if scale not in SCALES:
         raise unknown_name("scale", scale, SCALES)
     if not (WORKFLOW / "profiles" / profile).is_dir():
@@ -95,9 +100,10 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str) -> int:
 
 def _datasets_of(targets: list[str], scale: str) -> list[str]:
     """The datasets of runs that are not done yet."""
-    runs = [run for name in targets if name in spec_names() for run in planned(load_spec(name), scale)]
+    trained = [name for name in targets if name.removesuffix(UPSTREAM) in spec_names()]
+    runs = [run for name in trained for run in planned(load_spec(name), scale)]
     needed = [run.dataset for run in runs if not run.done]
-    needed += [dataset for name in targets if name in spec_names() for dataset in _calculated(name, scale)]
+    needed += [dataset for name in trained for dataset in _calculated(name, scale)]
     return list(dict.fromkeys(needed))
 
 
@@ -128,7 +134,8 @@ def draw(name: str, scale: str) -> None:
         figure = parity.draw(recorded, predictions_path(name, scale))
     else:
         figure = {"bars": bars, "errors": errors}[drawing].draw(recorded)
-    notes = statements.NOTES[name](recorded) if name in statements.NOTES else ()
+    write_notes = upstream.notes if name.endswith(UPSTREAM) else statements.NOTES.get(name)
+    notes = write_notes(recorded) if write_notes else ()
     write_record_table(recorded, stem, notes)
     if drawing == "errors":
         write_improvements(recorded, stem)

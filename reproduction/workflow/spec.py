@@ -215,7 +215,8 @@ def load_spec(name: str) -> Spec:
     if name.endswith(UPSTREAM):
         spec = load_spec(name.removesuffix(UPSTREAM))
         caption = f"{spec.caption}; by upstream's scripts beside ours"
-        return spec.model_copy(update={"experiment": name, "caption": caption, "engine": "upstream"})
+        changes = {"experiment": name, "caption": caption, "engine": "upstream", "force_field": None}
+        return spec.model_copy(update=changes)
     if name not in spec_names():
         raise unknown_name("experiment", name, spec_names())
     path = FIGURES / f"{name}.yaml"
