@@ -18,7 +18,8 @@ FIRST, SECOND = "0001-Change-line-3.patch", "0002-Change-line-10.patch"
 
 def _patch(number: int, line: int, text: str) -> str:
     return (
-        f"From: hybrid <hybrid@localhost>\nSubject: [PATCH {number}/2] Change line {line}\n\nWhy: to test.\n\n"
+        f"From: hybrid <hybrid@localhost>\nSubject: [PATCH {number}/2] Change line {line}\n\n"
+        "Why: to test.\n\n"
         "diff --git a/toy/model.py b/toy/model.py\n--- a/toy/model.py\n+++ b/toy/model.py\n"
         f"@@ -{line - 1},3 +{line - 1},3 @@\n line {line - 1}\n-line {line}\n+{text}\n line {line + 1}\n"
     )

@@ -34,7 +34,7 @@ def refuse_experiment(name: str, scale: str) -> None:
 
 
 def notes(record: dict[str, Any]) -> list[str]:
-    """A line for each network and dataset: errors, best epochs and seconds of ours and of upstream's script."""
+    """A line for each network and dataset: errors, best epochs and seconds, ours and upstream's."""
     return [f"- {line}" for line in _lines(bars(record))]
 
 
@@ -43,10 +43,8 @@ def _lines(found: list[Bar]) -> Iterator[str]:
     for bar in found:
         mine = ours.get((bar.group, bar.first["network"].removesuffix(UPSTREAM)))
         if bar.done and mine and mine is not bar:
-            group = bar.group.replace("\n", ", ")
-            yield f"{group}, {mine.first['network_label']}: ours {_result(mine)}; upstream {_result(bar)}. " + (
-                bar.done[0]["note"][:1].upper() + bar.done[0]["note"][1:] + "."
-            )
+            what = f"{bar.group.replace(chr(10), ', ')}, {mine.first['network_label']}"
+            yield f"{what}: ours {_result(mine)}, upstream {_result(bar)}, {bar.done[0]['note']}."
 
 
 def _result(bar: Bar) -> str:

@@ -1,10 +1,10 @@
 """The reproduction through upstream's own scripts: `make table2 ENGINE=upstream`.
 
-A run of CGCNN or ALIGNN gets a twin that the patched script of vendor/ trains, in a process of its own: on the
-same crystals in the same folds, with the same targets and descriptors and the trainer's settings as the script's
-options. What the script writes becomes a run folder as ours, of which records make a row of the variant
-`upstream`; predictions are there of the test crystals alone. The random numbers are the script's: the twin draws
-other initial weights and other batches.
+A run of CGCNN or ALIGNN gets a twin that the patched script of vendor/ trains, in a process of its own: on
+the same crystals in the same folds, with the same targets and descriptors and the trainer's settings as the
+script's options. What the script writes becomes a run folder as ours, of which records make a row of the
+variant `upstream`; predictions are there of the test crystals alone. The random numbers are the script's: the
+twin draws other initial weights and other batches.
 """
 
 import csv
@@ -61,7 +61,7 @@ class Prepared:
 
     Attributes:
         samples: of the run.
-        scratch: holds `training`, `validation` and `test`, or `crystals` with these parts one after the other.
+        scratch: holds `training`, `validation` and `test`, and `crystals`, these parts one after the other.
         descriptors: the options that name the table of descriptors.
     """
 
@@ -164,7 +164,7 @@ def _note(script: Script, settings: RunSettings) -> str:
 def _prepare(samples: Samples, scratch: Path) -> Prepared:
     """Writes the folds' folders, one folder with all in their order, and the table of descriptors."""
     folds = ("training", "validation", "test")
-    for name, parts in ((*((fold, (fold,)) for fold in folds), ("crystals", folds))):
+    for name, parts in (*((fold, (fold,)) for fold in folds), ("crystals", folds)):
         folder = scratch / name
         folder.mkdir()
         at = np.concatenate([samples.at(fold) for fold in parts])
