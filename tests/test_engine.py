@@ -127,7 +127,7 @@ def test_what_the_script_of_alignn_does_otherwise_is_said(
     config = json.loads((scratch / "config.json").read_text())
     assert (config["scheduler"], config["criterion"], config["batch_size"]) == ("onecycle", "l1", 4)
     assert config["keep_data_order"] is True
-    assert (config["n_train"], config["n_val"], config["n_test"]) == (7, 2, 3)
+    assert (config["n_train"], config["n_val"], config["n_test"]) == (8, 2, 2)
     note = engine._note(engine.SCRIPTS["alignn"], settings)
     assert note.endswith("the script has full batches only, no limit on the gradient")
 
