@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import DivergedError, InputError
 from hybrid.settings import ALIGNNSettings, GraphSettings, ModelSettings, RunSettings, TrainerSettings
 from hybrid.training.samples import Samples
-from reproduction.upstream import compared, engine
+from reproduction.upstream import compared, engine, scripts
 from reproduction.workflow.plan import planned
 from reproduction.workflow.record import _row
 from reproduction.workflow.spec import load_spec
@@ -22,6 +23,7 @@ from tests.conftest import record_row
 SMALL = ALIGNNSettings(
     alignn_layers=1, gcn_layers=1, hidden=16, embedding=8, bond_features=8, angle_features=8
 )
+CPU = torch.device("cpu")
 ONE_CYCLE = TrainerSettings(
     epochs=2, batch_size=4, optimiser="adamw", loss="l1", schedule="one-cycle", gradient_clip=5.0
 )
@@ -77,7 +79,7 @@ def test_a_run_folder_of_the_same_test_crystals(
 
 def test_the_scripts_get_our_folds_targets_and_descriptors(folder: CrystalFolder, scratch: Path) -> None:
     samples = Samples.of(folder, _settings("de-cgcnn"))
-    engine._prepare(samples, scratch)
+    engine._prepare(samples, scratch, CPU)
     for fold in ("training", "validation", "test"):
         assert read_folder(scratch / fold).ids == samples.ids(fold)
     parts = [i for fold in ("training", "validation", "test") for i in samples.ids(fold)]
@@ -89,17 +91,17 @@ def test_the_scripts_get_our_folds_targets_and_descriptors(folder: CrystalFolder
     assert table.rows(["x03", "x11"])[:, 0].tolist() == [3.5, median]
 
 
-def _options(monkeypatch: pytest.MonkeyPatch, settings: RunSettings, prepared: Any) -> list[str]:
+def _options(monkeypatch: pytest.MonkeyPatch, settings: RunSettings, prepared: scripts.Prepared) -> list[str]:
     """The words with which a script is called."""
     called: list[str] = []
 
-    def call(source: str, command: list[str], scratch: Path) -> str:
+    def call(source: str, command: list[str], prepared: scripts.Prepared) -> str:
         called.extend(command)
         raise InputError("stop here")
 
-    monkeypatch.setattr(engine, "_call", call)
+    monkeypatch.setattr(scripts, "_call", call)
     with pytest.raises(InputError, match="stop here"):
-        engine.SCRIPTS[settings.model.name.removeprefix("de-")].train(prepared, settings)
+        scripts.SCRIPTS[settings.model.name.removeprefix("de-")].train(prepared, settings)
     return called
 
 
@@ -107,7 +109,7 @@ def test_the_papers_trainer_of_cgcnn(
     folder: CrystalFolder, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = _settings("cgcnn", trainer=TrainerSettings(epochs=30))
-    prepared = engine._prepare(Samples.of(folder, settings), scratch)
+    prepared = engine._prepare(Samples.of(folder, settings), scratch, CPU)
     words = " ".join(_options(monkeypatch, settings, prepared))
     for option in (
         "--epoch 30 --batch-size 256 --learning-rate 0.01 --loss mse --optimizer sgd --momentum 0.9",
@@ -116,19 +118,19 @@ def test_the_papers_trainer_of_cgcnn(
     ):
         assert option in words
     assert "--descriptors" not in words
-    assert engine._note(engine.SCRIPTS["cgcnn"], settings).endswith("its best epoch by the loss, not by MAE")
+    assert engine._note(scripts.SCRIPTS["cgcnn"], settings).endswith("its best epoch by the loss, not by MAE")
 
 
 def test_what_the_script_of_alignn_does_otherwise_is_said(
     folder: CrystalFolder, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = _settings("alignn")
-    _options(monkeypatch, settings, engine._prepare(Samples.of(folder, settings), scratch))
+    _options(monkeypatch, settings, engine._prepare(Samples.of(folder, settings), scratch, CPU))
     config = json.loads((scratch / "config.json").read_text())
     assert (config["scheduler"], config["criterion"], config["batch_size"]) == ("onecycle", "l1", 4)
     assert config["keep_data_order"] is True
     assert (config["n_train"], config["n_val"], config["n_test"]) == (8, 2, 2)
-    note = engine._note(engine.SCRIPTS["alignn"], settings)
+    note = engine._note(scripts.SCRIPTS["alignn"], settings)
     assert note.endswith("the script has full batches only, no limit on the gradient")
 
 
@@ -147,11 +149,12 @@ def test_what_the_scripts_cannot_do_is_refused(changes: dict[str, Any], message:
 
 
 def test_a_script_that_fails_says_why(tmp_path: Path) -> None:
+    prepared = scripts.Prepared(tmp_path, {}, None, CPU)
     with pytest.raises(InputError, match="cgcnn2: its training script failed: ValueError: odd"):
-        engine._call("cgcnn2", ["-c", "raise ValueError('odd')"], tmp_path)
+        scripts._call("cgcnn2", ["-c", "raise ValueError('odd')"], prepared)
     code = "import sys; sys.exit('error: the training diverged: no epoch has a finite validation loss')"
     with pytest.raises(DivergedError, match=r"^the training diverged"):
-        engine._call("cgcnn2", ["-c", code], tmp_path)
+        scripts._call("cgcnn2", ["-c", code], prepared)
 
 
 # --- beside ours ---

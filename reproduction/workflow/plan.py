@@ -142,7 +142,7 @@ def execute(name: str, scale: str, device: str = "auto") -> None:
         crystals = subset(dataset_folder(run.dataset), run.settings)
         if run.network.endswith(UPSTREAM):
             if not run.done:
-                engine.train(crystals, run.settings, run.folder)
+                engine.train(crystals, run.settings, run.folder, device)
             return
         fit = partial(fit_frozen, base=run.base.folder) if run.base else None
         train(crystals, run.settings, run.folder, device=device, fit=fit)
