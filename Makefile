@@ -2,12 +2,14 @@
 #
 #   PYTHON=…   use this interpreter's environment instead of .venv
 #   SCALE=…    smoke (seconds), quick (minutes, the default), cpu (what is committed), paper
+#   ENGINE=…   upstream: train CGCNN and ALIGNN by upstream's own scripts, too, beside ours: table2-upstream
 #   CORES=…    jobs at a time (all cores)
 #   PROFILE=…  a folder of reproduction/workflow/profiles (local)
 
 SCALE ?= quick
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 PROFILE ?= local
+ENGINE ?= ours
 FIGURES := $(subst _,-,$(filter-out __init__,$(basename $(notdir $(wildcard reproduction/figures/*.py)))))
 
 VENV := .venv/bin/python
@@ -50,7 +52,7 @@ datasets: setup  ## build every dataset
 	@$(RUN) -m hybrid dataset
 
 $(FIGURES): setup  ## reproduce a figure or table with its data and training
-	@$(RUN) -m reproduction reproduce $@ --scale $(SCALE) --cores $(CORES) --profile $(PROFILE)
+	@$(RUN) -m reproduction reproduce $@ --scale $(SCALE) --cores $(CORES) --profile $(PROFILE) --engine $(ENGINE)
 
 figures: setup  ## reproduce all figures and tables
 	@$(RUN) -m reproduction reproduce $(FIGURES) --scale $(SCALE) --cores $(CORES) --profile $(PROFILE)

@@ -28,6 +28,12 @@ def _parser() -> argparse.ArgumentParser:
         "--cores", type=int, default=os.cpu_count(), help="jobs at a time; default: all cores"
     )
     reproduce.add_argument("--profile", default="local", help="folder in workflow/profiles; default: local")
+    reproduce.add_argument(
+        "--engine",
+        default="ours",
+        choices=["ours", "upstream"],
+        help="upstream: train CGCNN and ALIGNN by upstream's own scripts, too; into TABLE-upstream",
+    )
 
     chains = parsers.add_parser("chains", help="write a folder of 1D carbon chains (SI section 9)")
     chains.set_defaults(command=write_chains)
@@ -94,7 +100,7 @@ def reproduce_results(options: argparse.Namespace) -> int:
     """Reproduces figures and tables."""
     from reproduction.workflow.reproduce import reproduce
 
-    return reproduce(options.targets, options.scale, options.cores, options.profile)
+    return reproduce(options.targets, options.scale, options.cores, options.profile, options.engine)
 
 
 def search_settings(options: argparse.Namespace) -> None:

@@ -526,25 +526,6 @@ def test_structures_keep_their_cell(NaCl: Structure, tmp_path: Path) -> None:
         assert atoms.volume == pytest.approx(5.64**3)
 
 
-def test_classifiers_learn_three_classes(folder: Path) -> None:
-    """Told apart by structure and element after a few epochs; the classes come from the data."""
-    for i in range(2, 12, 3):
-        write_structure(random_crystal(5, 1), folder / f"{i:03d}.json")
-    rows = [2 if i % 3 == 2 else i % 2 for i in range(12)]
-    (folder / "id_prop.csv").write_text("".join(f"{i:03d},{label}\n" for i, label in enumerate(rows)))
-    config = _config(folder.parent, {"classification": True}, epochs=30, n_train=8, n_val=1, n_test=3)
-    output = _train(folder, config=config)
-    settings = json.loads((output / "config.json").read_text())["model"]
-    assert settings["num_classes"] == 3
-    assert _checkpoint(output)["model"]["fc.weight"].shape == (3, 16)
-    history = json.loads((output / "history_train.json").read_text())
-    assert history["accuracy"][-1] == 1
-    assert np.array(history["confmat"][-1]).shape == (3, 3)
-    for identity, (label, prediction) in _results(output).items():
-        assert label == rows[int(identity)]
-        assert prediction in (0, 1, 2)
-
-
 def test_a_threshold_makes_two_classes(folder: Path) -> None:
     options = {"pooling": "sum", "descriptors": "descriptors.csv"}
     output = _train(folder, classification_threshold=110, **options)
@@ -553,17 +534,6 @@ def test_a_threshold_makes_two_classes(folder: Path) -> None:
     for identity, (label, prediction) in _results(output).items():
         assert label == (_target(int(identity)) > 110)
         assert prediction in (0, 1)
-
-
-def test_restart_keeps_weights_and_scales(trained: Path, folder: Path) -> None:
-    config = _config(folder.parent, learning_rate=1e-12, random_seed=2, epochs=1)
-    options = {"descriptors": "descriptors.csv", "restart_model_path": str(trained / "out")}
-    output = _train(folder, config=config, **options)
-    ours, theirs = _checkpoint(output), _checkpoint(trained / "out")
-    assert ours["normalizer"] == theirs["normalizer"]
-    assert torch.equal(ours["descriptors"]["mean"], theirs["descriptors"]["mean"])
-    torch.testing.assert_close(ours["model"]["fc3.weight"], theirs["model"]["fc3.weight"])
-    assert _parts(output) != _parts(trained / "out")
 
 
 def test_divergence_is_said(folder: Path) -> None:
@@ -625,10 +595,9 @@ def _nothing(folder: Path) -> None:
         (_nothing, {"n_train": 12, "n_val": 1, "n_test": 1}, {}, "more than the 12 that there are"),
         (_nothing, {"n_train": 8, "n_val": 0, "n_test": 4}, {}, "the validation part of the 12 crystals is"),
         (_nothing, {"batch_size": 64}, {}, "batch_size is 64, more than the 7 training crystals"),
-        (_nothing, {"model": {"classification": True}}, {}, "class of '001' is 11"),
         (_nothing, {"model": {"extra_features": 3}}, {}, "name their table with --descriptors"),
         (_nothing, {}, {"descriptors": "none.csv"}, "none.csv: cannot be read"),
-        (_nothing, {}, {"restart_model_path": "none"}, "none/config.json: cannot be read"),
+        (_nothing, {}, {"restart_model_path": "none"}, "none: a restart does not know the model's scales"),
         (_break_structure, {}, {}, "data/003.cif: does not parse"),
         (_break_target, {}, {}, "row 5: target of '004' is nan"),
         (_repeat_row, {}, {}, "row 13: id '004.vasp' stands there twice"),

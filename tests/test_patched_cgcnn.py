@@ -488,23 +488,13 @@ def test_classifiers_learn(folder: Path, tmp_path: Path) -> None:
     assert sum(round(probability) == label for label, probability in results.values()) >= 11
 
 
-def test_fine_tuning_keeps_pooling_descriptors_and_unit(trained: Path, folder: Path, tmp_path: Path) -> None:
-    model, table = trained / "output_a" / "best_model.ckpt", folder / "descriptors.csv"
-    _run(cgcnn_ft.main, "-mp", model, "-as", folder, "--descriptors", table, "--epoch", "2", "--job-id", "f")
-    tuned, base = _checkpoint(tmp_path, "f"), _checkpoint(trained, "a")
-    assert tuned["args"]["pooling"] == "sum"
-    assert tuned["descriptors"]["names"] == base["descriptors"]["names"]
-    _run(
-        cgcnn_pr.main,
-        "-mp",
-        "output_f/best_model.ckpt",
-        "-as",
-        folder,
-        "--descriptors",
-        table,
-        "--job-id",
-        "fp",
-    )
-    predicted = _results(tmp_path / "output_fp" / "results.csv")
-    for identity, (_, prediction) in _results(tmp_path / "output_f" / "test_results.csv").items():
-        assert predicted[identity][1] == pytest.approx(prediction, rel=1e-5)
+def test_fine_tuning_is_for_upstreams_networks(
+    trained: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["-as", folder, "--epoch", "1", "--job-id", "f"]
+    _run(cgcnn_ft.main, "-mp", SHIPPED / "bulk-moduli.pth.tar", *options)
+    assert _results(tmp_path / "output_f" / "test_results.csv")
+    with pytest.raises(SystemExit) as error:
+        _run(cgcnn_ft.main, "-mp", trained / "output_a" / "best_model.ckpt", *options)
+    assert error.value.code == 2
+    assert "which fine-tuning does not know" in capsys.readouterr().err

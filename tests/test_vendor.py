@@ -13,12 +13,13 @@ from reproduction.paths import PATCHES
 from reproduction.upstream import vendor
 
 MODEL = "".join(f"line {n}\n" for n in range(1, 21))
-FIRST, SECOND = "0001-change-the-third-line.patch", "0002-change-the-tenth-line.patch"
+FIRST, SECOND = "0001-Change-line-3.patch", "0002-Change-line-10.patch"
 
 
 def _patch(number: int, line: int, text: str) -> str:
     return (
-        f"Subject: [PATCH {number}/2] Change line {line}\nWhy: to test.\n\n"
+        f"From: hybrid <hybrid@localhost>\nSubject: [PATCH {number}/2] Change line {line}\n\n"
+        "Why: to test.\n\n"
         "diff --git a/toy/model.py b/toy/model.py\n--- a/toy/model.py\n+++ b/toy/model.py\n"
         f"@@ -{line - 1},3 +{line - 1},3 @@\n line {line - 1}\n-line {line}\n+{text}\n line {line + 1}\n"
     )
@@ -164,20 +165,30 @@ def test_added_and_removed_files_are_edits(toy: Path) -> None:
         vendor.check("toy")
 
 
-@pytest.mark.parametrize("number", [None, "0001", "0002"])
-def test_repatch_round_trip(toy: Path, number: str | None) -> None:
+def _commit(tree: Path, *arguments: str) -> None:
+    """Commits everything in a tree as its user would."""
+    identity = ("-c", "user.name=me", "-c", "user.email=me@localhost", "-c", "sequence.editor=true")
+    for command in (["add", "--all"], *([*words.split()] for words in arguments)):
+        subprocess.run(["git", *identity, *command], cwd=tree, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_repatch_round_trip(toy: Path, first: bool) -> None:
     tree = vendor.build("toy")
     edited = _patched().replace("line 17\n", "seventeenth\n")
     _model(toy).write_text(edited)
     (tree / "script.py").write_text("print()\n")
     (tree / "toy" / "dos.py").write_bytes(b"a\r\nc\r\n")
-    vendor.repatch("toy", number)
+    if first:
+        _commit(tree, "commit --fixup HEAD~", "rebase --interactive --autosquash wheel")
+    vendor.repatch("toy")
     vendor.build("toy")
     patches = toy / "patches" / "toy"
-    changed, kept = (FIRST, SECOND) if number == "0001" else (SECOND, FIRST)
+    changed, kept = (FIRST, SECOND) if first else (SECOND, FIRST)
     assert "+seventeenth" in (patches / changed).read_text()
     assert "seventeenth" not in (patches / kept).read_text()
-    assert (patches / changed).read_text().startswith("Subject: [PATCH")
+    assert "\nSubject: [PATCH" in (patches / changed).read_text()
+    assert "\nWhy: to test.\n" in (patches / changed).read_text()
     assert (toy / "vendor" / "sources.toml").read_text().startswith("# a comment")
     vendor.clean("toy")
     vendor.build("toy")
@@ -186,12 +197,26 @@ def test_repatch_round_trip(toy: Path, number: str | None) -> None:
     assert (tree / "toy" / "dos.py").read_bytes() == b"a\r\nc\r\n"
 
 
-def test_repatch_refuses_an_edit_of_what_a_later_patch_changes(toy: Path) -> None:
+def test_a_new_commit_is_a_new_patch(toy: Path) -> None:
+    tree = vendor.build("toy")
+    _model(toy).write_text(_patched() + "mine\n")
+    _commit(tree, "commit --message Third")
+    with pytest.raises(InputError, match=r"vendor/toy/toy/model\.py was edited by hand"):
+        vendor.check("toy")
+    vendor.repatch("toy")
+    patches = toy / "patches" / "toy"
+    assert (patches / "series").read_text().split() == [FIRST, SECOND, "0003-Third.patch"]
+    vendor.clean("toy")
     vendor.build("toy")
-    _model(toy).write_text(_patched().replace("tenth\n", "zehnte\n"))
+    assert _model(toy).read_text() == _patched() + "mine\n"
+
+
+def test_repatch_changes_nothing_if_the_patches_do_not_give_the_tree(toy: Path) -> None:
+    tree = vendor.build("toy")
+    _commit(tree, "commit --allow-empty --message Nothing")  # which no patch can hold
     before = {path.name: path.read_text() for path in (toy / "patches" / "toy").iterdir()}
-    with pytest.raises(InputError, match=f"the edit cannot go into {FIRST}"):
-        vendor.repatch("toy", "0001")
+    with pytest.raises(InputError):
+        vendor.repatch("toy")
     assert {path.name: path.read_text() for path in (toy / "patches" / "toy").iterdir()} == before
 
 

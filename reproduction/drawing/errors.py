@@ -66,5 +66,5 @@ def draw(record: dict[str, Any]) -> Figure:
 
 
 def _mark(bar: Bar) -> str:
-    """Squares for the tuned trainer."""
-    return "s" if bar.tuned else "o"
+    """Squares for the tuned trainer, triangles for upstream's scripts."""
+    return "s" if bar.tuned else "^" if bar.first["variant"] == "upstream" else "o"

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from reproduction.workflow.measurements import Measurement
     from reproduction.workflow.spec import Spec
 
+UPSTREAM = "-upstream"  # ends the names of figures and networks that run through upstream's scripts
+
 
 def names() -> set[str]:
     """Every figure and table by the name that make knows."""
@@ -31,8 +33,8 @@ def names() -> set[str]:
 
 
 def path(name: str) -> Path:
-    """The file of a figure's module."""
-    return FIGURES / f"{name.replace('-', '_')}.py"
+    """The file of a figure's module, whatever trains its networks."""
+    return FIGURES / f"{name.removesuffix(UPSTREAM).replace('-', '_')}.py"
 
 
 def figure(name: str) -> ModuleType:
@@ -41,7 +43,7 @@ def figure(name: str) -> ModuleType:
     Raises:
         InputError: no such figure; the message suggests the nearest name.
     """
-    if name not in names():
+    if name.removesuffix(UPSTREAM) not in names():
         raise unknown_name("figure or table", name, names())
     return importlib.import_module(f"{__name__}.{path(name).stem}")
 
@@ -53,12 +55,14 @@ def specs() -> "dict[str, Spec]":
 
 
 def spec(name: str) -> "Spec":
-    """The spec of a figure.
+    """The spec of a figure, or of one that runs through upstream's scripts (`table2-upstream`).
 
     Raises:
         InputError: no such figure, or nothing is trained for it.
     """
     known = specs()
+    if name.endswith(UPSTREAM):
+        return spec(name.removesuffix(UPSTREAM)).by_upstream()
     if name not in known:
         raise unknown_name("experiment", name, known)
     return known[name]

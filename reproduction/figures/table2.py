@@ -56,6 +56,11 @@ SPEC = Spec(
             scales=("smoke", "paper"),
         ),
     ),
+    upstream={  # a day of training on two cores otherwise
+        "cpu": Part(
+            datasets=("phonon-cv",), networks=("cgcnn", "de-cgcnn", "cgcnn-sum", "de-cgcnn-sum"), seeds=(0,)
+        )
+    },
     paper=(
         PaperStatement(dataset="phonon-u", network="cgcnn", mae=17.2, mae_over_mad=0.67, source="Table 2"),
         PaperStatement(dataset="phonon-u", network="de-cgcnn", mae=1.54, mae_over_mad=0.06, source="Table 2"),

@@ -1,14 +1,17 @@
-"""A series of patches: numbered files of one purpose each, applied in order and without fuzz."""
+"""A series of patches as commits: `git am` applies them to a tree, `git format-patch` writes them again."""
 
 import hashlib
 import os
 import re
-import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from hybrid.errors import InputError
+
+WHEEL = "wheel"  # the tag of the commit that the patches start from
+NO_EDITS = "__pycache__/\n/output_*/\n/.*\n"  # caches and what runs leave behind
+DATE = "2000-01-01T00:00:00+00:00"  # the same patches are the same commits
+FORMAT = ("-U1", "--zero-commit", "--no-signature", "--no-stat", "--no-renames", "--quiet")
 
 
 def read_series(folder: Path) -> list[Path]:
@@ -30,82 +33,76 @@ def read_series(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def series_hash(patches: list[Path]) -> str:
-    """Changes when a patch or the order does."""
-    digest = hashlib.sha256()
-    for patch in patches:
-        digest.update(patch.name.encode() + b"\0" + hashlib.sha256(patch.read_bytes()).digest())
-    return digest.hexdigest()
+def start(tree: Path, message: str) -> None:
+    """Makes an unpatched tree a repository."""
+    git("init", "--quiet", tree=tree)
+    (tree / ".git" / "info" / "exclude").write_text(NO_EDITS)
+    git("add", "--all", tree=tree)
+    git("commit", "--quiet", "--message", message, tree=tree)
+    git("tag", WHEEL, tree=tree)
 
 
 def apply_patch(patch: Path, tree: Path) -> None:
-    """Applies a patch to a tree; every context line must match.
+    """Commits a patch; every context line must match.
 
     Raises:
         InputError: it does not apply; the message names the patch and the first file.
     """
-    outcome = _git("apply", "--whitespace=nowarn", str(patch.resolve()), folder=tree)
-    if outcome.returncode:
-        reason = outcome.stderr.decode().strip()
-        failed = re.search(r"error: (?:patch failed: )?(\S+?)(?::\d+|: .*)?$", reason, re.MULTILINE)
-        where = failed[1] if failed else reason
-        raise InputError(f"{patch} does not apply to {where}")
+    try:
+        git("am", "--quiet", "--keep-cr", "--whitespace=nowarn", str(patch.resolve()), tree=tree)
+    except subprocess.CalledProcessError as error:
+        failed = re.search(r"error: (?:patch failed: )?(\S+?)(?::\d+|: .*)?$", error.stderr, re.MULTILINE)
+        raise InputError(f"{patch} does not apply to {failed[1] if failed else error.stderr}") from error
 
 
-def diff_trees(before: Path, after: Path) -> str:
-    """The difference of two trees as a patch, with one line of context."""
-    with tempfile.TemporaryDirectory() as scratch:
-        for tree, name in [(before, "a"), (after, "b")]:
-            for path in tree_files(tree):
-                copy = Path(scratch, name, path)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(tree / path, copy)
-        options = ["--no-index", "--no-prefix", "--no-renames", "--no-color", "--no-ext-diff", "-U1"]
-        diff = _git("diff", *options, "a", "b", folder=Path(scratch)).stdout.decode()
-    if "\nBinary files " in diff:
-        raise InputError("a binary file was changed; patches hold text only")
-    # blob names of --no-index diffs serve nobody, and a new file's header would name b twice
-    diff = re.sub(r"^index .*\n", "", diff, flags=re.MULTILINE)
-    return re.sub(r"^diff --git [ab]/(\S+) ", r"diff --git a/\1 ", diff, flags=re.MULTILINE)
+def write_patches(tree: Path, folder: Path) -> list[Path]:
+    """Writes the commits after the wheel's as patches, with one line of context; returns them in order."""
+    git("format-patch", *FORMAT, "--output-directory", str(folder), WHEEL, tree=tree)
+    return sorted(folder.glob("*.patch"))
 
 
-def header(patch: Path) -> str:
-    """What stands above the diff."""
-    return patch.read_text().partition("diff --git ")[0]
+def fold_edit(tree: Path) -> None:
+    """Commits what is edited in a tree as part of its last commit."""
+    if changed_files(tree, "HEAD"):
+        git("add", "--all", tree=tree)
+        git("commit", "--quiet", "--amend", "--no-edit", tree=tree)
 
 
-def tree_files(tree: Path) -> list[str]:
-    """The paths in a tree that count: no caches, no run's outputs, no stamp."""
-    paths = [path.relative_to(tree) for path in tree.rglob("*") if path.is_file()]
-    ignored = [p for p in paths if "__pycache__" in p.parts or p.parts[0].startswith(("output_", "."))]
-    return sorted(p.as_posix() for p in set(paths).difference(ignored))
+def changed_files(tree: Path, commit: str) -> list[str]:
+    """The files of a tree that are not as in a commit."""
+    git("add", "--all", "--intent-to-add", tree=tree)
+    return git("diff", "--name-only", "--no-renames", commit, tree=tree).splitlines()
 
 
-def file_hashes(tree: Path) -> dict[str, str]:
-    """The sha256 of each file of a tree by path."""
-    return {path: hashlib.sha256((tree / path).read_bytes()).hexdigest() for path in tree_files(tree)}
-
-
-def tree_hash(files: dict[str, str]) -> str:
-    """One hash of a tree from `file_hashes`."""
-    listing = "".join(f"{digest}  {path}\n" for path, digest in sorted(files.items()))
+def tree_hash(tree: Path) -> str:
+    """One sha256 of all files of a tree and their paths."""
+    paths = sorted(git("ls-files", tree=tree).splitlines())
+    listing = "".join(f"{hashlib.sha256((tree / path).read_bytes()).hexdigest()}  {path}\n" for path in paths)
     return hashlib.sha256(listing.encode()).hexdigest()
 
 
-def _git(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[bytes]":
-    """Runs git on plain files, blind to the repository around them and to the user's settings.
+def git(*arguments: str, tree: Path) -> str:
+    """Runs git in a tree, blind to the repository around it and to the user's settings; what it prints.
 
-    Inside a repository `git apply` silently skips what that repository ignores, such as vendor/.
+    Raises:
+        InputError: git is not installed.
+        CalledProcessError: the command failed.
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     environment |= {
-        "GIT_CEILING_DIRECTORIES": str(folder.resolve().parent),
+        "GIT_CEILING_DIRECTORIES": str(tree.resolve().parent),
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",
         "LC_ALL": "C",
     }
+    for who in ("AUTHOR", "COMMITTER"):
+        environment |= {f"GIT_{who}_NAME": "hybrid", f"GIT_{who}_EMAIL": "hybrid@localhost"}
+        environment[f"GIT_{who}_DATE"] = DATE
+    command = ["git", "-c", "core.quotePath=off", "-c", "core.abbrev=10", "-c", "gc.auto=0", *arguments]
     try:
-        # bytes: text mode would lose carriage returns
-        return subprocess.run(["git", *arguments], cwd=folder.resolve(), env=environment, capture_output=True)
+        done = subprocess.run(
+            command, cwd=tree, env=environment, capture_output=True, text=True, check=True, errors="replace"
+        )
     except FileNotFoundError as error:
         raise InputError("git is needed to apply the patches and is not installed") from error
+    return done.stdout.strip()

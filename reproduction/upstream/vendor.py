@@ -1,16 +1,15 @@
 """Fetches upstream codes at their pinned versions and patches them.
 
 `vendor/sources.toml` pins each upstream wheel by its sha256, `patches/<name>/series` lists the patches in
-the order in which they apply. `build` makes the tree `vendor/<name>` of both, whole or not at all, and
-leaves a stamp in it that says what it was made of. A tree edited by hand is never overwritten and never
-taken for the patched one: `repatch` folds the edit into a patch, `clean` drops it.
+the order in which they apply. `build` makes the tree `vendor/<name>` of both, whole or not at all: a git
+repository of its own, with a commit for the wheel and one for each patch. A tree edited by hand is never
+overwritten and never taken for the patched one: `repatch` writes its commits as patches, `clean` drops it.
 
 Command line: `python -m reproduction.upstream.vendor build|check|repatch|clean [NAME]`.
 """
 
 import argparse
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -25,17 +24,10 @@ from hybrid.atomic import atomic_folder, write_text
 from hybrid.errors import InputError, unknown_name
 from reproduction.package_index import pip_download
 from reproduction.paths import PATCHES, VENDOR
-from reproduction.upstream.patch_queue import (
-    apply_patch,
-    diff_trees,
-    file_hashes,
-    header,
-    read_series,
-    series_hash,
-    tree_hash,
-)
+from reproduction.upstream import patch_queue
+from reproduction.upstream.patch_queue import git, read_series, tree_hash
 
-STAMP = ".stamp.json"
+STAMP = Path(".git", "made-of")
 
 
 @dataclass(frozen=True)
@@ -55,28 +47,21 @@ class Source:
         """Where the patched tree is."""
         return VENDOR / self.key
 
+    @property
+    def recipe(self) -> str:
+        """Changes when the wheel, a patch, their order or the tree that they give does."""
+        patches = [part for patch in self.patches for part in (patch.name.encode(), patch.read_bytes())]
+        parts = (self.sha256.encode(), self.tree_sha256.encode(), *patches)
+        return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
-@dataclass(frozen=True)
-class Stamp:
-    """What a tree was made of, and the files it then held."""
-
-    wheel: str
-    series: str
-    files: dict[str, str]  # sha256 by path
-
-    @classmethod
-    def read(cls, source: Source) -> "Stamp | None":
-        """The stamp of a built tree, or None if there is no tree.
+    @property
+    def patches(self) -> list[Path]:
+        """The patches in order.
 
         Raises:
-            InputError: there is a folder without a stamp, so something else put it there.
+            InputError: the series and the files disagree.
         """
-        if not source.tree.exists():
-            return None
-        try:
-            return cls(**json.loads((source.tree / STAMP).read_text()))
-        except (OSError, ValueError, TypeError) as error:
-            raise InputError(f"{source.tree} was not made by `make vendor`; remove it") from error
+        return read_series(PATCHES / self.key)
 
 
 def sources() -> dict[str, Source]:
@@ -105,24 +90,16 @@ def build(name: str) -> Path:
             and the patch files disagree, or the tree there was edited by hand.
     """
     source = get_source(name)
-    patches = read_series(PATCHES / source.key)
-    stamp = Stamp.read(source)
-    if stamp:
-        _refuse_edits(source, stamp)
-        current = stamp.wheel == source.sha256 and stamp.series == series_hash(patches)
-        if current and tree_hash(stamp.files) == source.tree_sha256:
-            return source.tree
+    if source.tree.exists() and _recipe_of_unedited(source) == source.recipe:
+        return source.tree
     with atomic_folder(source.tree) as tree:
-        unpack_pristine(name, tree)
-        for patch in patches:
-            apply_patch(patch, tree)
-        files = file_hashes(tree)
-        if tree_hash(files) != source.tree_sha256:
+        _make(source, source.patches, tree)
+        if tree_hash(tree) != source.tree_sha256:
             raise InputError(
                 f"{name} with the patches applied is not the tree recorded in {VENDOR / 'sources.toml'}; "
                 "if the patches were changed on purpose, run `make vendor-clean repatch`"
             )
-        _write_stamp(tree, source, patches, files)
+        _stamp(source, tree)
     return source.tree
 
 
@@ -133,13 +110,9 @@ def check(name: str) -> None:
         InputError: the tree is missing, edited by hand, or older than its wheel or patches.
     """
     source = get_source(name)
-    patches = read_series(PATCHES / source.key)
-    stamp = Stamp.read(source)
-    if not stamp:
+    if not source.tree.exists():
         raise InputError(f"vendor/{name} is missing; run `make vendor`")
-    _refuse_edits(source, stamp)
-    recorded = (source.sha256, series_hash(patches), source.tree_sha256)
-    if (stamp.wheel, stamp.series, tree_hash(stamp.files)) != recorded:
+    if _recipe_of_unedited(source) != source.recipe:
         raise InputError(f"vendor/{name} is older than its pinned wheel or patches; run `make vendor`")
 
 
@@ -167,73 +140,87 @@ def unpack_pristine(name: str, folder: Path) -> None:
         wheel.extractall(folder)
 
 
-def repatch(name: str, number: str | None = None) -> None:
-    """Folds the hand edits of `vendor/<name>` into a patch and records the new tree.
+def repatch(name: str) -> None:
+    """Writes the commits of `vendor/<name>` as its series of patches, and records the tree that they give.
 
-    The edit is what differs between the tree and the wheel with all patches applied. It goes into the
-    last patch, or into the one whose file name starts with `number`; then the patches after it must still
-    apply to give the edited tree. Headers stay, the diffs are written anew with one line of context, and
-    tree_sha256 and the stamp follow. Nothing changes if anything fails. Without a tree the series is
-    applied as it stands and the result recorded: the way to accept patches edited as files.
+    What is not committed there goes into the last patch; into another one, `git rebase` puts it first. The
+    series is replaced only if it gives the tree again. Without a tree the series is applied as it stands and
+    the result recorded: the way to accept patches edited as files.
 
     Raises:
-        InputError: no such patch, the edit overlaps a later patch, or the patches changed since the tree
-            was built, so that the difference would undo them.
+        InputError: a patch does not apply, or the patches changed since the tree was built, so that its
+            commits would undo them.
     """
     source = get_source(name)
-    patches = read_series(PATCHES / source.key)
-    stamp = Stamp.read(source)
-    if stamp and stamp.series != series_hash(patches):
+    built = source.tree.exists()
+    if built:
+        if _stamped(source)[0] != source.recipe:
+            raise InputError(
+                f"patches/{name} changed after vendor/{name} was built; "
+                "put your edit aside, run `make vendor-clean vendor` and edit again"
+            )
+        patch_queue.fold_edit(source.tree)
+    with tempfile.TemporaryDirectory() as scratch:
+        tree, again = source.tree if built else Path(scratch, "tree"), Path(scratch, "again")
+        if not built:
+            _make(source, source.patches, tree)
+        written = patch_queue.write_patches(tree, Path(scratch, "patches"))
+        _make(source, written, again)
+        found = tree_hash(again)
+        if found != tree_hash(tree):
+            raise InputError(f"vendor/{name} holds what patches cannot: its commits do not give its files")
+        with atomic_folder(PATCHES / name) as folder:
+            for patch in written:
+                shutil.copy(patch, folder)
+            (folder / "series").write_text("".join(f"{patch.name}\n" for patch in written))
+    _record_tree_hash(source, found)
+    if built:
+        _stamp(get_source(name), source.tree)
+
+
+def _make(source: Source, patches: list[Path], tree: Path) -> None:
+    """Unpacks the wheel into `tree`, a repository, and commits it and each patch."""
+    unpack_pristine(source.key, tree)
+    patch_queue.start(tree, f"{source.name} {source.version}")
+    for patch in patches:
+        patch_queue.apply_patch(patch, tree)
+
+
+def _stamp(source: Source, tree: Path) -> None:
+    """Notes what a tree was made of and the commit that this gave."""
+    write_text(tree / STAMP, f"{source.recipe} {git('rev-parse', 'HEAD', tree=tree)}")
+
+
+def _stamped(source: Source) -> tuple[str, str]:
+    """What a tree was made of and the commit that this gave.
+
+    Raises:
+        InputError: something else put the tree there.
+    """
+    try:
+        recipe, commit = (source.tree / STAMP).read_text().split()
+    except (OSError, ValueError) as error:
         raise InputError(
-            f"patches/{name} changed after vendor/{name} was built; "
-            "put your edit aside, run `make vendor-clean vendor` and edit again"
+            f"{source.tree} was not made by `make vendor`; remove it, or run `make vendor-clean vendor`"
+        ) from error
+    return recipe, commit
+
+
+def _recipe_of_unedited(source: Source) -> str:
+    """What a tree was made of.
+
+    Raises:
+        InputError: it was edited since, or something else put it there.
+    """
+    recipe, commit = _stamped(source)
+    changed = patch_queue.changed_files(source.tree, commit)
+    if changed:
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        raise InputError(
+            f"vendor/{source.key}/{changed[0]}{more} was edited by hand; "
+            "`make repatch` keeps the edit, `make vendor-clean` drops it"
         )
-    if not patches:
-        raise InputError(f"patches/{name}/series lists no patch to fold an edit into")
-    chosen = [i for i, patch in enumerate(patches) if patch.name.startswith(number or patches[-1].name)]
-    if len(chosen) != 1:
-        raise InputError(f"patches/{name}: '{number}' names {len(chosen)} patches instead of one")
-    with tempfile.TemporaryDirectory() as scratch:
-        before = Path(scratch, "0")
-        unpack_pristine(name, before)
-        edit = _edit(source, patches, before) if stamp else ""
-        diffs = []
-        for i, patch in enumerate(patches):
-            after = Path(scratch, str(i + 1))
-            shutil.copytree(before, after)
-            apply_patch(patch, after)
-            if edit and i == chosen[0]:
-                _apply_edit(edit, after, patch)
-            diffs.append(diff_trees(before, after))
-            before = after
-        files = file_hashes(before)
-        if stamp and files != file_hashes(source.tree):
-            raise InputError(f"the edit cannot go into {patches[chosen[0]].name}: later patches change it")
-    for patch, diff in zip(patches, diffs, strict=True):
-        write_text(patch, header(patch) + diff)
-    _record_tree_hash(source, tree_hash(files))
-    if stamp:
-        _write_stamp(source.tree, source, patches, files)
-
-
-def _edit(source: Source, patches: list[Path], pristine: Path) -> str:
-    """The difference between the patched tree and the edited one."""
-    with tempfile.TemporaryDirectory() as scratch:
-        patched = Path(scratch, "patched")
-        shutil.copytree(pristine, patched)
-        for patch in patches:
-            apply_patch(patch, patched)
-        return diff_trees(patched, source.tree)
-
-
-def _apply_edit(edit: str, tree: Path, patch: Path) -> None:
-    with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch, "edit.patch")
-        file.write_text(edit)
-        try:
-            apply_patch(file, tree)
-        except InputError as error:
-            raise InputError(f"the edit cannot go into {patch.name}: later patches change it") from error
+    return recipe
 
 
 def _fetch(source: Source) -> Path:
@@ -271,24 +258,6 @@ def _check_wheel(source: Source, wheel: Path) -> None:
         )
 
 
-def _refuse_edits(source: Source, stamp: Stamp) -> None:
-    now = file_hashes(source.tree)
-    changed = sorted(
-        path for path in now.keys() | stamp.files.keys() if now.get(path) != stamp.files.get(path)
-    )
-    if changed:
-        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-        raise InputError(
-            f"vendor/{source.key}/{changed[0]}{more} was edited by hand; "
-            "`make repatch` keeps the edit, `make vendor-clean` drops it"
-        )
-
-
-def _write_stamp(tree: Path, source: Source, patches: list[Path], files: dict[str, str]) -> None:
-    stamp = {"wheel": source.sha256, "series": series_hash(patches), "files": files}
-    write_text(tree / STAMP, json.dumps(stamp, indent=1) + "\n")
-
-
 def _record_tree_hash(source: Source, found_hash: str) -> None:
     """Rewrites one value of sources.toml, keeping its comments."""
     path = VENDOR / "sources.toml"
@@ -301,21 +270,16 @@ def _record_tree_hash(source: Source, found_hash: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit code."""
+    actions = {"build": build, "check": check, "repatch": repatch, "clean": clean}
     parser = argparse.ArgumentParser(
         prog="python -m reproduction.upstream.vendor", description="Fetch and patch upstream codes."
     )
-    parser.add_argument("action", choices=["build", "check", "repatch", "clean"])
+    parser.add_argument("action", choices=actions)
     parser.add_argument("name", nargs="*", help="tables of vendor/sources.toml (default: all)")
-    parser.add_argument(
-        "--patch", metavar="NNNN", help="repatch: the patch that takes the edit (default: the last)"
-    )
     given = parser.parse_args(arguments)
     try:
         for name in given.name or sources():
-            if given.action == "repatch":
-                repatch(name, given.patch)
-            else:
-                {"build": build, "check": check, "clean": clean}[given.action](name)
+            actions[given.action](name)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -26,10 +26,11 @@ from reproduction import figures
 from reproduction.data.registry import dataset_folder, get_dataset
 from reproduction.models.frozen import base_of, fit_frozen
 from reproduction.paths import RESULTS
+from reproduction.upstream import engine
 from reproduction.workflow import run_table
 from reproduction.workflow.ablation import ablated
 from reproduction.workflow.availability import why_missing
-from reproduction.workflow.spec import Spec, load_networks, run_settings
+from reproduction.workflow.spec import UPSTREAM, Spec, load_networks, run_settings
 
 
 @dataclass(frozen=True)
@@ -144,12 +145,13 @@ def planned(spec: Spec, scale: str) -> list[Run]:
                 variant = network.variant + (", multi-target" if len(targets) > 1 else "")
                 shown = tuple(t for t in targets if not part.show or t in part.show) or ("",)
                 runs.append(Run(dataset, name, network.label, variant, scale, settings, shown, part.panel))
-    return runs
+    return runs if spec.engine == "ours" else [one for run in runs for one in (run, engine.twin(run)) if one]
 
 
 def all_runs(scale: str) -> dict[str, Run]:
     """The runs of all experiments at a scale, and those that they build on, by name."""
     runs = [run for spec in figures.specs().values() for run in runs_of(spec, scale)]
+    runs += [twin for run in runs if (twin := engine.twin(run))]
     return {run.name: run for run in [*runs, *(run.base for run in runs if run.base)]}
 
 
@@ -229,6 +231,9 @@ def execute(name: str, scale: str, device: str = "auto", again: bool = False) ->
         return
     try:
         crystals = subset(dataset_folder(run.dataset), run.settings)
+        if run.network.endswith(UPSTREAM):
+            engine.train(crystals, run.settings, run.folder, device)
+            return
         fit = partial(fit_frozen, base=run.base.folder) if run.base else None
         train(crystals, run.settings, run.folder, device=device, fit=fit)
     except DivergedError as error:

@@ -20,7 +20,7 @@ from reproduction.upstream import vendor
 from reproduction.workflow.availability import why_missing
 from reproduction.workflow.force_field_record import compared
 from reproduction.workflow.plan import Run, pack, planned, runs_of
-from reproduction.workflow.spec import NotRun, Spec, load_networks
+from reproduction.workflow.spec import UPSTREAM, NotRun, Spec, load_networks
 
 
 def record_path(experiment: str, scale: str) -> Path:
@@ -93,7 +93,7 @@ def _rows(run: Run, spec: Spec) -> list[dict[str, Any]]:
 
 def _row(run: Run, spec: Spec, result: dict[str, Any], target: str) -> dict[str, Any]:
     dataset, settings = get_dataset(run.dataset), run.settings
-    said = spec.said(run.dataset, run.network, target)
+    said = spec.said(run.dataset, run.network.removesuffix(UPSTREAM), target)
     symbol, unit = dataset.target, dataset.unit
     if target:
         (descriptor,) = choose([target])

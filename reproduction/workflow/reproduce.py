@@ -9,15 +9,17 @@ from pathlib import Path
 from hybrid.errors import InputError, unknown_name
 from hybrid.report.records import read_record
 from reproduction import figures
+from reproduction.drawing.recorded import draw_errors
 from reproduction.paths import RESULTS, ROOT, WORKFLOW
+from reproduction.upstream import compared as upstream
 from reproduction.workflow import force_field
 from reproduction.workflow.availability import build
 from reproduction.workflow.plan import pack, planned, write_plan
 from reproduction.workflow.record import record_path, write_record
-from reproduction.workflow.spec import SCALES
+from reproduction.workflow.spec import SCALES, UPSTREAM
 
 
-def reproduce(targets: list[str], scale: str, cores: int, profile: str) -> int:
+def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: str = "ours") -> int:
     """Runs the workflow for some figures and tables; whatever is done already is not done again.
 
     Only one workflow runs in a checkout at a time. The lock goes with the process that holds it, so a
@@ -28,6 +30,10 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str) -> int:
     """
     for target in targets:
         figures.figure(target)  # says at once if there is none
+    if engine == "upstream":
+        targets = [f"{target}{UPSTREAM}" for target in targets]
+        for target in targets:
+            upstream.refuse_experiment(target, scale)
     if scale not in SCALES:
         raise unknown_name("scale", scale, SCALES)
     if not (WORKFLOW / "profiles" / profile).is_dir():
@@ -65,7 +71,7 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str) -> int:
 
 def _datasets_of(targets: list[str], scale: str) -> list[str]:
     """The datasets of runs that are not done yet."""
-    trained = [name for name in targets if name in figures.specs()]
+    trained = [name for name in targets if name.removesuffix(UPSTREAM) in figures.specs()]
     runs = [run for name in trained for run in planned(figures.spec(name), scale)]
     needed = [run.dataset for run in runs if not run.done]
     needed += [dataset for name in trained for dataset in _calculated(name, scale)]
@@ -86,7 +92,10 @@ def record(name: str, scale: str) -> None:
 def draw(name: str, scale: str) -> None:
     """Draws a figure and writes its tables, from its record if it has one."""
     module, stem = figures.figure(name), RESULTS / scale / name
-    if hasattr(module, "SPEC"):
+    if name.endswith(UPSTREAM):
+        record = read_record(record_path(name, scale))
+        draw_errors(stem, record, upstream.notes(record))
+    elif hasattr(module, "SPEC"):
         module.draw(stem, read_record(record_path(name, scale)))
     else:
         module.draw(stem)

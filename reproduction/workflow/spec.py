@@ -19,11 +19,13 @@ from hybrid.settings import (
     recipe,
 )
 from reproduction.data.registry import Dataset, get_dataset
+from reproduction.figures import UPSTREAM
 from reproduction.models.descriptor_groups import members
 from reproduction.models.force_field import ForceFieldSettings
 from reproduction.paths import WORKFLOW
 
 SCALES = ("smoke", "quick", "cpu", "paper")
+
 T = TypeVar("T", bound=Settings)
 Ablation = tuple[tuple[str, ...], ...] | Literal["groups"]  # groups of descriptors; or each in turn
 
@@ -169,6 +171,10 @@ class Spec(Settings):
     paper: tuple[PaperStatement, ...] = ()
     not_run: tuple[NotRun, ...] = ()
     force_field: ForceFieldStudy | None = None
+    upstream: dict[str, Part] = Field(
+        default_factory=dict, description="what runs through upstream's scripts at a scale; not named: all"
+    )
+    engine: Literal["ours", "upstream"] = "ours"
     scales: dict[str, dict[str, Any]] = Field(default_factory=dict)
     predictions: bool = Field(False, description="test predictions are kept beside the record")
 
@@ -180,7 +186,7 @@ class Spec(Settings):
             InputError: one is not; the message suggests the nearest name.
         """
         networks = load_networks()
-        for part in self.parts:
+        for part in (*self.parts, *self.upstream.values()):
             for dataset in part.datasets:
                 get_dataset(dataset)
             for network in part.networks:
@@ -202,7 +208,15 @@ class Spec(Settings):
 
     def parts_at(self, scale: str) -> list[Part]:
         """The parts that are run at a scale."""
+        if self.engine == "upstream" and scale in self.upstream:
+            return [self.upstream[scale]]
         return [part for part in self.parts if scale in part.scales]
+
+    def by_upstream(self) -> Self:
+        """The same by upstream's scripts beside ours."""
+        caption = f"{self.caption}; by upstream's scripts beside ours"
+        changes = {"experiment": f"{self.experiment}{UPSTREAM}", "caption": caption, "engine": "upstream"}
+        return self.model_copy(update={**changes, "force_field": None})
 
     def said(self, dataset: str, network: str, target: str) -> PaperStatement | None:
         """The paper's statement on a bar, if it makes one."""

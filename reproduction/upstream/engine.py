@@ -1,0 +1,144 @@
+"""The reproduction through upstream's own scripts: `make table2 ENGINE=upstream`.
+
+A run of CGCNN or ALIGNN gets a twin that the patched script of vendor/ trains, in a process of its own: on
+the same crystals in the same folds, with the same targets and descriptors and the trainer's settings as the
+script's options. What the script writes becomes a run folder as ours, of which records make a row of the
+variant `upstream`; predictions are there of the test crystals alone. The random numbers are the script's: the
+twin draws other initial weights and other batches.
+"""
+
+import csv
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from hybrid.atomic import atomic_folder
+from hybrid.data.folder import CrystalFolder
+from hybrid.descriptors.table import Standardisation
+from hybrid.errors import InputError
+from hybrid.metrics import regression_metrics
+from hybrid.settings import GraphSettings, RunSettings
+from hybrid.training.results import write_predictions
+from hybrid.training.run import resolve_device
+from hybrid.training.samples import Samples
+from reproduction.upstream import vendor
+from reproduction.upstream.scripts import SCRIPTS, Prepared, Script
+from reproduction.workflow.spec import UPSTREAM
+
+if TYPE_CHECKING:
+    from reproduction.workflow.plan import Run
+
+
+def twin(run: "Run") -> "Run | None":
+    """The same run through upstream's script, if it is a network that upstream has."""
+    if run.settings.model.name.removeprefix("de-") not in SCRIPTS:
+        return None
+    return replace(
+        run, network=f"{run.network}{UPSTREAM}", label=f"{run.label}, upstream's script", variant="upstream"
+    )
+
+
+def train(folder: CrystalFolder, settings: RunSettings, out: Path, device: str = "auto") -> None:
+    """Trains through upstream's script and leaves a run folder: settings, metrics and test predictions.
+
+    Args:
+        folder: crystals with targets.
+        settings: everything that decides the result but the random numbers.
+        out: the run folder to write.
+        device: auto, cpu or cuda.
+
+    Raises:
+        InputError: the script cannot do what is asked for, or failed.
+        DivergedError: the training diverged.
+    """
+    script = SCRIPTS[settings.model.name.removeprefix("de-")]
+    refuse(settings)
+    vendor.check(script.source)
+    at = resolve_device(device)
+    samples = Samples.of(folder, settings)
+    scratch = out.with_name(f"{out.name}.partial")  # the script's log.txt is there meanwhile
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    outcome = script.train(_prepare(samples, scratch, at), settings)
+    tested = samples.at("test")
+    targets = samples.targets[tested]
+    predictions = np.array([[outcome.predictions[identity]] for identity in samples.ids("test")])
+    metrics = {
+        "status": "done",
+        "epochs": settings.trainer.epochs,
+        "best_epoch": outcome.best_epoch,
+        "train_seconds": round(outcome.seconds, 1),
+        "device": f"{at.type}, {script.source}'s script",
+        "note": _note(script, settings),
+        **samples.sizes(),
+        "training": {},
+        "validation": outcome.validation,
+        "test": regression_metrics(targets[:, 0], predictions[:, 0]),
+    }
+    rows = replace(samples, folder=samples.folder.take(tested), targets=targets, folds=samples.folds[tested])
+    with atomic_folder(out) as whole:
+        (whole / "settings.json").write_text(settings.model_dump_json(indent=2) + "\n")
+        write_predictions(whole / "predictions.csv", rows, predictions)
+        (whole / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    shutil.rmtree(scratch)
+
+
+def refuse(settings: RunSettings) -> None:
+    """Stops at what upstream's scripts have no option for.
+
+    Raises:
+        InputError: in one sentence, what it is.
+    """
+    model, default = settings.model, GraphSettings()
+    problem = None
+    if settings.task == "classification" or len(settings.targets) > 1:
+        problem = "take one number a crystal here, not classes or several targets"
+    elif model.name.endswith("cgcnn") and settings.graph != default:
+        problem = f"have {default.max_neighbours} neighbours within {default.radius:g} Å, which is no option"
+    elif model.descriptor_limit is not None:
+        problem = "do not clip descriptors"
+    elif settings.trainer.precision != "fp32":
+        problem = "train in fp32 alone"
+    if problem:
+        raise InputError(f"ENGINE=upstream: upstream's training scripts {problem}; run it without")
+
+
+def _note(script: Script, settings: RunSettings) -> str:
+    lacks = script.lacks(settings)
+    differences = f"; the script has {', '.join(lacks)}" if lacks else ""
+    return f"trained by {script.source}'s script on the same folds with the same trainer{differences}"
+
+
+def _prepare(samples: Samples, scratch: Path, device: torch.device) -> Prepared:
+    """Writes the folds' folders, one folder with all in their order, and the table of descriptors."""
+    folds = ("training", "validation", "test")
+    for name, parts in (*((fold, (fold,)) for fold in folds), ("crystals", folds)):
+        folder = scratch / name
+        folder.mkdir()
+        at = np.concatenate([samples.at(fold) for fold in parts])
+        with (folder / "id_prop.csv").open("w", newline="") as file:
+            csv.writer(file).writerows(
+                (samples.folder.ids[i], repr(float(samples.targets[i, 0]))) for i in at
+            )
+        for file in (samples.folder.files[i] for i in at):
+            (folder / file.name).symlink_to(file.resolve())
+        own = samples.folder.path / "atom_init.json"
+        if own.exists():
+            shutil.copy(own, folder)
+    if samples.descriptors is None:
+        return Prepared(scratch, samples.sizes(), None, device)
+    table, ids = samples.descriptors, samples.folder.ids
+    median = Standardisation.fit(table, samples.ids("training"), gaps=True).median
+    rows = table.rows(ids, gaps=True)
+    rows = torch.where(rows.isnan(), median, rows)  # as ours
+    written = scratch / "descriptors.csv"
+    with written.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("id", *table.names))
+        writer.writerows([i, *map(repr, row)] for i, row in zip(ids, rows.tolist(), strict=True))
+    return Prepared(scratch, samples.sizes(), written, device)
