@@ -18,7 +18,7 @@ from reproduction import figures
 from reproduction.upstream import compared, engine, scripts
 from reproduction.workflow.plan import planned
 from reproduction.workflow.record import _row
-from tests.conftest import record_row
+from conftest import record_row
 
 SMALL = ALIGNNSettings(
     alignn_layers=1, gcn_layers=1, hidden=16, embedding=8, bond_features=8, angle_features=8
