@@ -115,8 +115,13 @@ def planned(spec: Spec, scale: str) -> list[Run]:
 def all_runs(scale: str) -> dict[str, Run]:
     """The runs of all experiments at a scale, and those that they build on, by name."""
     runs = [run for name in spec_names() for run in runs_of(load_spec(name), scale)]
-    runs += [twin for run in runs if (twin := engine.twin(run))]
     return {run.name: run for run in [*runs, *(run.base for run in runs if run.base)]}
+
+
+def with_twins(scale: str) -> dict[str, Run]:
+    """All runs, and those through upstream's scripts that can be asked for beside them, by name."""
+    runs = all_runs(scale)
+    return {**runs, **{twin.name: twin for run in runs.values() if (twin := engine.twin(run))}}
 
 
 def find(name: str, scale: str) -> Run:
@@ -125,7 +130,7 @@ def find(name: str, scale: str) -> Run:
     Raises:
         InputError: no experiment has such a run.
     """
-    runs = all_runs(scale)
+    runs = with_twins(scale)
     if name not in runs:
         raise unknown_name("run", name, runs)
     return runs[name]
