@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import record_row
 
 from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.descriptors.table import DescriptorTable
@@ -18,7 +19,6 @@ from reproduction import figures
 from reproduction.upstream import compared, engine, scripts
 from reproduction.workflow.plan import planned
 from reproduction.workflow.record import _row
-from conftest import record_row
 
 SMALL = ALIGNNSettings(
     alignn_layers=1, gcn_layers=1, hidden=16, embedding=8, bond_features=8, angle_features=8

@@ -151,8 +151,13 @@ def planned(spec: Spec, scale: str) -> list[Run]:
 def all_runs(scale: str) -> dict[str, Run]:
     """The runs of all experiments at a scale, and those that they build on, by name."""
     runs = [run for spec in figures.specs().values() for run in runs_of(spec, scale)]
-    runs += [twin for run in runs if (twin := engine.twin(run))]
     return {run.name: run for run in [*runs, *(run.base for run in runs if run.base)]}
+
+
+def with_twins(scale: str) -> dict[str, Run]:
+    """All runs, and those through upstream's scripts that can be asked for beside them, by name."""
+    runs = all_runs(scale)
+    return {**runs, **{twin.name: twin for run in runs.values() if (twin := engine.twin(run))}}
 
 
 def pack(runs: Iterable[Run]) -> None:
@@ -170,7 +175,7 @@ def pack(runs: Iterable[Run]) -> None:
 
 def write_plan(scale: str) -> dict[str, Run]:
     """Plans all runs at a scale, and keeps the plan for the jobs to come."""
-    runs = all_runs(scale)
+    runs = with_twins(scale)
     write_text(_plan_path(scale), PLAN.dump_json(runs).decode())
     return runs
 
@@ -185,7 +190,7 @@ def find(name: str, scale: str) -> Run:
 
 
 def _of_all(name: str, scale: str) -> Run:
-    runs = all_runs(scale)
+    runs = with_twins(scale)
     if name not in runs:
         raise unknown_name("run", name, runs)
     return runs[name]
