@@ -18,8 +18,6 @@ from hybrid.checkpoint import MODEL_FILE, load
 from hybrid.models.networks import CGCNN
 from hybrid.models.registry import Job, Model
 from hybrid.settings import ModelSettings, RunSettings
-from hybrid.training.fit import StandardisedDescriptors, optimise, training_notes
-from hybrid.training.optimisation import Optimisation
 from hybrid.training.results import Fitted
 from hybrid.training.run import train
 from hybrid.training.samples import Samples
@@ -86,6 +84,9 @@ def fit_frozen(samples: Samples, settings: RunSettings, job: Job, base: Path | N
         base: the run folder of the network, trained on the same samples without descriptors; trained here if
             its model is not there.
     """
+    from hybrid.training.fit import StandardisedDescriptors, optimise, training_notes
+    from hybrid.training.optimisation import Optimisation  # here, as planning and drawing train nothing
+
     assert samples.graphs is not None
     own = job.folder / "base"
     if base is None or not (base / MODEL_FILE).exists():  # run folders are kept without their models
