@@ -10,12 +10,12 @@ import json
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from hybrid.atomic import atomic_folder, write_text
 from hybrid.errors import DivergedError, unknown_name
@@ -191,10 +191,17 @@ def _of_all(name: str, scale: str) -> Run:
 def _as_planned(name: str, scale: str) -> Run | None:
     """The run in the plan; none if there is none or it is of older code, as its name tells."""
     try:
-        run = ENTRY.validate_python(json.loads(_plan_path(scale).read_text())[name])
-    except (OSError, KeyError, ValidationError):
+        path = _plan_path(scale)
+        run = ENTRY.validate_python(_entries(path, path.stat().st_mtime_ns)[name])
+    except (OSError, KeyError, ValueError):
         return None
     return run if run.name == name else None
+
+
+@lru_cache(maxsize=1)
+def _entries(path: Path, _when: int) -> dict[str, Any]:
+    entries: dict[str, Any] = json.loads(path.read_text())
+    return entries
 
 
 def _plan_path(scale: str) -> Path:
