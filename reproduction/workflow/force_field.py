@@ -207,7 +207,8 @@ def collect(calculation: Calculation) -> Path:
     rows = []
     for part, path in enumerate(calculation.parts):
         if not path.exists():
-            raise InputError(f"{path}: is not there yet; hybrid force-field {calculation.name} --part {part}")
+            job = f"{calculation.name} --part {part} --scale {calculation.scale}"
+            raise InputError(f"{path}: is not there yet; python -m reproduction force-field {job}")
         rows += [json.loads(line) for line in path.read_text().splitlines()]
     with atomic_file(calculation.table) as temporary, temporary.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
@@ -229,7 +230,7 @@ def read_table(path: Path) -> dict[str, dict[str, Any]]:
         InputError: it is not collected yet.
     """
     if not path.exists():
-        raise InputError(f"{path}: is not there yet; hybrid force-field {path.stem}")
+        raise InputError(f"{path}: is not there yet; python -m reproduction force-field {path.stem}")
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     words = ("id", "formula", "status", "note")
