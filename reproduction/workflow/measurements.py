@@ -55,6 +55,11 @@ def concerns(run: Run, what: str) -> bool:
     return model.name in _MODELS[what] and (what != "importance" or model.pooling == "mean")
 
 
+def lacks(run: Run, what: str) -> bool:
+    """Whether a measurement that concerns a run is still to be done."""
+    return concerns(run, what) and what not in run.measurements
+
+
 def _model_of(run: Run) -> TrainedModel:
     file = run.folder / MODEL_FILE
     if not file.exists():

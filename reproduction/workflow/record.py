@@ -18,7 +18,7 @@ from reproduction.paths import RESULTS, ROOT
 from reproduction.upstream import vendor
 from reproduction.workflow.availability import why_missing
 from reproduction.workflow.force_field_record import compared
-from reproduction.workflow.measurements import concerns
+from reproduction.workflow.measurements import concerns, lacks
 from reproduction.workflow.plan import Run, pack, planned, runs_of
 from reproduction.workflow.spec import NotRun, Spec, load_networks
 
@@ -50,7 +50,7 @@ def write_record(spec: Spec, scale: str) -> None:
         "caption": spec.caption,
         **provenance(code()),
         "metric": spec.metric,
-        "runs": [run.name for run in runs],
+        "runs": [run.name for run in runs if not lacks(run, spec.drawing)],
         "rows": rows
         + [_missing(part) for part in (*_without_data(spec, scale), *_at_other_scales(spec, scale))]
         + [_missing(part) for part in (*_not_trained(wanted), *spec.not_run)],
@@ -66,7 +66,7 @@ def code() -> dict[str, Any]:
 
 
 def recorded_runs(experiment: str, scale: str) -> set[str]:
-    """The names of the runs that a record holds; none if there is no record."""
+    """The names of the runs that a record holds, measurements and all; none if there is no record."""
     path = record_path(experiment, scale)
     return set(json.loads(path.read_text()).get("runs", ())) if path.exists() else set()
 
