@@ -5,8 +5,6 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from hybrid.readout import get_pooling
-
 
 class Settings(BaseModel):
     """A block of settings: unchangeable once made, no unknown keys."""
@@ -47,7 +45,7 @@ class RoostSettings(Settings):
 class ModelSettings(Settings):
     """The model; a network's sizes are upstream's defaults, which the paper uses."""
 
-    name: str = Field("cgcnn", description="a name of hybrid.models.registry")
+    name: str = Field("cgcnn", description="a name of hybrid.training.registry")
     pooling: str = Field("mean", description="a name from hybrid.readout.POOLINGS")
     descriptors: tuple[str, ...] = Field(
         (), description="columns of descriptors.csv that the model takes, if it takes any; none: all"
@@ -145,6 +143,8 @@ def recipe(model: ModelSettings, recipes: dict[tuple[str, str], Recipe] = TUNED)
     Raises:
         InputError: no such pooling.
     """
+    from hybrid.readout import get_pooling  # brings torch, which the command line's help does without
+
     pooling = "sum" if get_pooling(model.pooling).extensive else "mean"
     plain = model.name.removeprefix("de-").removesuffix("+descriptors")
     for key in ((model.name, pooling), (plain, pooling), (plain, "mean")):

@@ -85,14 +85,35 @@ torch.save(results, result)
 
 def network(sizes: ALIGNNSettings = SMALL, pooling: str = "mean", **options: Any) -> ALIGNN:
     torch.manual_seed(3)
-    return ALIGNN(FEATURES, ModelSettings(name="alignn", pooling=pooling, alignn=sizes), **options)
+    model = ModelSettings(name="alignn", pooling=pooling, alignn=sizes)
+    return ALIGNN(FEATURES, GraphSettings(), model, **options)
+
+
+def upstream_config(model: ALIGNN, sizes: ALIGNNSettings, n_descriptors: int = 0) -> dict[str, Any]:
+    """Upstream's settings of the same network with mean pooling."""
+    return {
+        "name": "alignn",
+        "alignn_layers": sizes.alignn_layers,
+        "gcn_layers": sizes.gcn_layers,
+        "atom_input_features": FEATURES.shape[1],
+        "edge_input_features": sizes.bond_features,
+        "triplet_input_features": sizes.angle_features,
+        "embedding_features": sizes.embedding,
+        "hidden_features": sizes.hidden,
+        "output_features": 1 if model.classification else model.n_outputs,
+        "classification": model.classification,
+        "num_classes": model.n_outputs if model.classification else 2,
+        "extra_features": n_descriptors,
+    }
 
 
 def every(graphs: LineGraphs) -> LineBatch:
     return graphs.batch(torch.arange(len(graphs)))
 
 
-def of_upstream(tmp_path: Path, crystals: list[Structure], models: dict[str, ALIGNN]) -> dict[Any, Any]:
+def of_upstream(
+    tmp_path: Path, crystals: list[Structure], models: dict[str, ALIGNN], sizes: ALIGNNSettings = SMALL
+) -> dict[Any, Any]:
     """What unpatched upstream makes of the crystals with the models' weights."""
     pytest.importorskip("dgl")
     tree = tmp_path / "pristine"
@@ -101,10 +122,7 @@ def of_upstream(tmp_path: Path, crystals: list[Structure], models: dict[str, ALI
         (c.lattice.matrix.tolist(), c.frac_coords.tolist(), [s.symbol for s in c.species]) for c in crystals
     ]
     (tmp_path / "structures.json").write_text(json.dumps(plain))
-    states = {
-        case: (model.config.model_dump(exclude={"pooling"}), model.state_dict())
-        for case, model in models.items()
-    }
+    states = {case: (upstream_config(model, sizes), model.state_dict()) for case, model in models.items()}
     torch.save(states, tmp_path / "weights.pt")
     files = [str(tmp_path / name) for name in ("structures.json", "weights.pt", "result.pt")]
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"OMP_NUM_THREADS": "1"}
@@ -173,7 +191,7 @@ def test_outputs_of_real_crystals_are_upstreams(hybrid_data: Path, tmp_path: Pat
         models = {"single": network(sizes), "double": network(sizes).double()}
         some = crystals[number : number + 20]
         (tmp_path / str(number)).mkdir()
-        results = of_upstream(tmp_path / str(number), some, models)
+        results = of_upstream(tmp_path / str(number), some, models, sizes)
         for case, tolerance in (("single", 1e-5), ("double", 1e-10)):
             dtype = models[case].fc.weight.dtype
             graphs = LineGraphs.from_structures(some, GraphSettings(), dtype=dtype)
@@ -216,18 +234,25 @@ def test_merged_graphs_give_the_same(
 # --- parameters and readout ---
 
 
-def test_the_same_seed_gives_upstreams_initial_weights() -> None:
+@pytest.mark.parametrize("n_outputs", [None, 5])
+@pytest.mark.parametrize("classification", [False, True])
+@pytest.mark.parametrize("n_descriptors", [0, 5])
+@pytest.mark.parametrize(("sizes", "pooling"), [(ALIGNNSettings(), "mean"), (SMALL, "sum")])
+def test_the_same_seed_gives_upstreams_initial_weights(
+    sizes: ALIGNNSettings, pooling: str, n_descriptors: int, classification: bool, n_outputs: int | None
+) -> None:
+    vendor.activate("alignn")
     from alignn.models import alignn as upstream
 
-    for n_descriptors in (0, 5):
-        torch.manual_seed(3)
-        theirs = upstream.ALIGNN(
-            upstream.ALIGNNConfig(name="alignn", extra_features=n_descriptors)
-        ).state_dict()
-        ours = network(ALIGNNSettings(), n_descriptors=n_descriptors).state_dict()
-        assert ours.keys() == theirs.keys()
-        for key, value in theirs.items():
-            assert torch.equal(ours[key], value), key
+    options = {"n_descriptors": n_descriptors, "classification": classification, "n_outputs": n_outputs}
+    ours = network(sizes, pooling, **options)
+    config = {**upstream_config(ours, sizes, n_descriptors), "pooling": pooling}
+    torch.manual_seed(3)
+    theirs = upstream.ALIGNN(upstream.ALIGNNConfig(**config))
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    assert [name for name, _ in ours.named_parameters()] == [name for name, _ in theirs.named_parameters()]
+    for key, value in theirs.state_dict().items():
+        assert torch.equal(ours.state_dict()[key], value), key
 
 
 @pytest.fixture(scope="module")

@@ -149,15 +149,35 @@ def test_gradients_are_upstreams_in_double_precision(
             torch.testing.assert_close(buffer, buffers[name], rtol=1e-9, atol=1e-9)
 
 
-def test_the_same_seed_gives_upstreams_initial_weights() -> None:
+@pytest.mark.parametrize("classification", [False, True])
+@pytest.mark.parametrize("n_descriptors", [0, 29])
+@pytest.mark.parametrize("n_h", [1, 3])
+@pytest.mark.parametrize("pooling", ["mean", "sum"])
+def test_the_same_seed_gives_upstreams_initial_weights(
+    pooling: str, n_h: int, n_descriptors: int, classification: bool
+) -> None:
+    features = torch.rand(10, 92)
+    model = ModelSettings(pooling=pooling, n_h=n_h, n_conv=4)
     torch.manual_seed(3)
-    ours = CGCNN(torch.rand(10, 92), GraphSettings(), ModelSettings())
+    ours = CGCNN(features, GraphSettings(), model, n_descriptors, classification=classification)
     torch.manual_seed(3)
-    torch.rand(10, 92)
-    theirs = CrystalGraphConvNet(92, 41, 64, 3, 128, 1)
-    assert ours.state_dict().keys() == theirs.state_dict().keys()
+    theirs = CrystalGraphConvNet(92, 41, 64, 4, 128, n_h, classification, pooling, n_descriptors)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    assert [name for name, _ in ours.named_parameters()] == [name for name, _ in theirs.named_parameters()]
     for key, value in theirs.state_dict().items():
         assert torch.equal(ours.state_dict()[key], value), key
+
+
+def test_more_outputs_are_drawn_after_upstreams_weights() -> None:
+    """So that what a seed gives does not depend on how many outputs there are, but for the last layer."""
+    torch.manual_seed(3)
+    theirs = CrystalGraphConvNet(92, 41, 64, 3, 128, 2)
+    last = torch.nn.Linear(128, 5)
+    torch.manual_seed(3)
+    ours = CGCNN(torch.zeros(10, 92), GraphSettings(), ModelSettings(n_h=2), n_outputs=5).state_dict()
+    for key, value in theirs.state_dict().items():
+        expected = last.state_dict()[key.removeprefix("fc_out.")] if key.startswith("fc_out.") else value
+        assert torch.equal(ours[key], expected), key
 
 
 # --- checkpoints in the target's unit ---

@@ -28,7 +28,7 @@ def network(hidden: int, dtype: torch.dtype) -> ALIGNN:
     sizes = ALIGNNSettings(
         alignn_layers=2, gcn_layers=2, hidden=hidden, embedding=9, bond_features=10, angle_features=9
     )
-    made = ALIGNN(torch.rand(101, 6), ModelSettings(name="alignn", alignn=sizes)).to(dtype)
+    made = ALIGNN(torch.rand(101, 6), GraphSettings(), ModelSettings(name="alignn", alignn=sizes)).to(dtype)
     for part in made.modules():
         if isinstance(part, torch.nn.BatchNorm1d):
             torch.nn.init.uniform_(part.weight, 0.5, 1.5)

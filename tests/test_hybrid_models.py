@@ -19,9 +19,9 @@ from hybrid.descriptors.of_folder import atom_counts
 from hybrid.descriptors.table import DescriptorTable, Standardisation
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
-from hybrid.models.registry import Job, get_model
 from hybrid.prediction import predict_folder
 from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings
+from hybrid.training.registry import Job, get_model
 from hybrid.training.run import train
 from hybrid.training.samples import Samples
 from reproduction.models.frozen import fit_frozen

@@ -15,11 +15,10 @@ from pymatgen.core import Lattice, Structure
 
 from hybrid.data.folder import read_folder
 from hybrid.graphs.bonds import angles_of, bonds_of
-from hybrid.graphs.equivalence import TOLERANCE, kinds_of, merge_equivalent
+from hybrid.graphs.equivalence import TOLERANCE, MergedGraph, kinds_of, merge_equivalent
 from hybrid.graphs.line_graph import LineGraphs
-from hybrid.graphs.shells import Pairs, whole_shells
 from hybrid.kernels.merging import Merging
-from hybrid.kernels.shells import Shells
+from hybrid.kernels.shells import Pairs, Shells, whole_shells
 from hybrid.settings import GraphSettings
 from reproduction.data.chains import chain_of_set
 from reproduction.paths import ROOT
@@ -238,7 +237,7 @@ def assert_kernel_is_numpy(
     assert kernel is not None
     bonds = bonds_of(crystal, max_neighbours, 8.0)
     species = np.array(crystal.atomic_numbers)
-    found = kernel(species, bonds, tolerance)
+    found = MergedGraph(*kernel(species, bonds.source, bonds.target, bonds.vectors, tolerance))
     expected = merge_equivalent(species, bonds, angles_of(bonds, len(crystal)), tolerance)
     for field in fields(expected):
         mine, theirs = (getattr(graph, field.name) for graph in (found, expected))

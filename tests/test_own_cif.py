@@ -34,7 +34,7 @@ def same(text: str) -> bool:
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.integers(0, 10**6), st.integers(1, 12), st.sampled_from([4, 8, 14]))
+@given(st.integers(0, 10**6), st.integers(1, 12), st.sampled_from([4, 8]))
 def test_random_crystals(seed: int, n_atoms: int, digits: int) -> None:
     crystal = random_crystal(seed, n_atoms)
     text = written(crystal, digits)

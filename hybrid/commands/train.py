@@ -97,7 +97,7 @@ def in_words(scores: dict[str, float]) -> str:
 
 
 def _settings(options: argparse.Namespace) -> RunSettings:
-    from hybrid.models.registry import get_model
+    from hybrid.training.registry import get_model
 
     get_model(options.model)
     try:

@@ -6,8 +6,7 @@ import numpy as np
 from pymatgen.core import Structure
 from pymatgen.optimization.neighbors import find_points_in_spheres
 
-from hybrid.graphs.shells import Pairs, whole_shells
-from hybrid.kernels.shells import Shells
+from hybrid.kernels.shells import Pairs, Shells, whole_shells
 
 LATTICE_DECIMALS = 5  # of lattice vectors in Å, which upstream's library rounds
 SPARE = 2.0  # atoms in the first sphere searched, on average, over the neighbours wanted

@@ -11,56 +11,14 @@ import numpy as np
 import torch
 from pymatgen.core import Structure
 from torch import Tensor
-from torch.nn import functional as F
 
 from hybrid.graphs.bonds import Bonds, angles_of, bonds_of
 from hybrid.graphs.equivalence import TOLERANCE, MergedGraph, merge_equivalent
 from hybrid.graphs.packed import Packed
+from hybrid.kernels.links import Links
 from hybrid.kernels.merging import Merging
 from hybrid.readout import Crystals
 from hybrid.settings import GraphSettings
-
-
-@dataclass(frozen=True)
-class Links:
-    """Directed edges of a graph, sorted by target; each stands for several, and so does each node."""
-
-    source: Tensor  # (n_edges,) int64 node
-    target: Tensor  # (n_edges,) int64 node, ascending
-    by_source: Tensor  # (n_edges,) the edges' positions in the order of their sources
-    first_of_target: Tensor  # (n_nodes,) position of the first edge into a node
-    first_of_source: Tensor  # (n_nodes,) position in `by_source` of the first edge out of a node
-    into_one: Tensor  # (n_edges,) floating point: how many edges into one target it stands for
-    share: Tensor  # (n_edges,) floating point: how much of all edges it stands for
-    node_share: Tensor  # (n_nodes,) floating point: how much of all nodes each stands for
-    total: Tensor  # () floating point: how many edges there are
-    node_total: Tensor  # () floating point: how many nodes there are
-    first_node: Tensor  # (n_crystals + 1,) position of the first node of each crystal, and how many there are
-
-    @classmethod
-    def of(
-        cls, source: Tensor, target: Tensor, edges_of_kind: Tensor, nodes_of_kind: Tensor, n_nodes: Tensor
-    ) -> "Links":
-        """Links from indices, from how many edges and nodes each stands for, and from crystals' sizes."""
-        total, node_total = edges_of_kind.sum(), nodes_of_kind.sum()
-        return cls(
-            source,
-            target,
-            source.argsort(stable=True),
-            _first_of(target, len(nodes_of_kind)),
-            _first_of(source, len(nodes_of_kind)),
-            edges_of_kind / nodes_of_kind[target],
-            edges_of_kind / total,
-            nodes_of_kind / node_total,
-            total,
-            node_total,
-            F.pad(n_nodes.cumsum(0), (1, 0)),
-        )
-
-
-def _first_of(nodes: Tensor, n_nodes: int) -> Tensor:
-    counts = nodes.new_zeros(n_nodes).index_add(0, nodes, torch.ones_like(nodes))
-    return counts.cumsum(0) - counts
 
 
 @dataclass(frozen=True)
@@ -153,7 +111,7 @@ def _merged(species: np.ndarray, bonds: Bonds, tolerance: float | None) -> Merge
     kernel = Merging.get()
     if kernel is None or tolerance is None:
         return merge_equivalent(species, bonds, angles_of(bonds, len(species)), tolerance)
-    return kernel(species, bonds, tolerance)
+    return MergedGraph(*kernel(species, bonds.source, bonds.target, bonds.vectors, tolerance))
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn import BatchNorm1d
 from torch.nn import functional as F
 
-from hybrid.graphs.line_graph import Links
 from hybrid.kernels.compiler import compiled
+from hybrid.kernels.links import Links
 from hybrid.kernels.normalisation import update_running_statistics
 
 SOURCE = Path(__file__).with_suffix(".cpp")

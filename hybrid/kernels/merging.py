@@ -10,8 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from hybrid.graphs.bonds import Bonds
-from hybrid.graphs.equivalence import MergedGraph
 from hybrid.kernels.compiler import compiled
 
 SOURCE = Path(__file__).with_suffix(".cpp")
@@ -52,21 +50,33 @@ class Merging:
         library = compiled(SOURCE, exact=True)
         return None if library is None else cls(library)
 
-    def __call__(self, species: np.ndarray, bonds: Bonds, tolerance: float) -> MergedGraph:
+    def __call__(
+        self,
+        species: np.ndarray,
+        source: np.ndarray,
+        target: np.ndarray,
+        vectors: np.ndarray,
+        tolerance: float,
+    ) -> tuple[np.ndarray, ...]:
         """Finds the angles between bonds and merges what is equivalent.
 
         Args:
             species: (n_atoms,) atomic numbers.
-            bonds: between the atoms.
+            source: (n_bonds,) atom where a bond begins.
+            target: (n_bonds,) atom where it ends.
+            vectors: (n_bonds, 3) Å, from source to target.
             tolerance: up to which lengths (Å) and cosines are equal.
+
+        Returns:
+            The arrays of a `hybrid.graphs.equivalence.MergedGraph`, in their order.
         """
-        n_atoms, n_bonds = len(species), len(bonds.source)
+        n_atoms, n_bonds = len(species), len(source)
         arrays = [
-            *(np.ascontiguousarray(whole, dtype=np.int64) for whole in (species, bonds.source, bonds.target)),
-            np.ascontiguousarray(bonds.vectors, dtype=np.float64),
+            *(np.ascontiguousarray(whole, dtype=np.int64) for whole in (species, source, target)),
+            np.ascontiguousarray(vectors, dtype=np.float64),
         ]
         crystal = _Crystal(n_atoms, n_bonds, *(array.ctypes.data for array in arrays), tolerance)
-        n_into, n_out = (np.bincount(ends, minlength=n_atoms) for ends in (bonds.target, bonds.source))
+        n_into, n_out = (np.bincount(ends, minlength=n_atoms) for ends in (target, source))
         n_pairs = int(n_into @ n_out)
         integers, reals = (
             np.empty(2 * n_atoms + 3 * (n_bonds + n_pairs), np.int64),
@@ -80,18 +90,8 @@ class Merging:
             integers[2 * n_atoms :], n_bonds, n_bonds, n_bonds, n_angles, n_angles, n_angles
         )
         lengths, cosines = _cut(reals, n_bonds, n_angles)
-        return MergedGraph(
-            species,
-            atoms_of_kind,
-            source,
-            target,
-            lengths,
-            bonds_of_kind,
-            first,
-            second,
-            cosines,
-            angles_of_kind,
-        )
+        atoms, bonds = (species, atoms_of_kind), (source, target, lengths, bonds_of_kind)
+        return *atoms, *bonds, first, second, cosines, angles_of_kind
 
 
 def _cut(buffer: np.ndarray, *sizes: int) -> Iterator[np.ndarray]:

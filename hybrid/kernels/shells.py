@@ -1,15 +1,58 @@
-"""The choice of ALIGNN's bonds among pairs of near atoms as one operation on the CPU."""
+"""Which of the pairs of near atoms ALIGNN takes for bonds: whole shells of nearest neighbours, twice over.
+
+In NumPy, and as one operation on the CPU.
+"""
 
 import ctypes
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from hybrid.graphs.shells import SHORTEST, Pairs
 from hybrid.kernels.compiler import compiled
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 _POINTER = ctypes.c_void_p
+SHORTEST = 0.15  # Å; upstream takes two atoms at less than this for one
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """All pairs of atoms within a sphere around each, both ways, itself included or not."""
+
+    n_atoms: int
+    centres: np.ndarray  # (n_pairs,) atom
+    neighbours: np.ndarray  # (n_pairs,) atom
+    images: np.ndarray  # (n_pairs, 3) floating point, of the neighbour's cell
+    distances: np.ndarray  # (n_pairs,) Å
+
+
+def whole_shells(pairs: Pairs, max_neighbours: int, radius: float) -> np.ndarray | None:
+    """Pairs that are not farther apart than the centre and its `max_neighbours`-th neighbour, each once.
+
+    `Shells` does the same in C++.
+
+    Args:
+        pairs: all that are within the radius, and perhaps others.
+        max_neighbours: how many neighbours an atom has at least.
+        radius: in Å, within which they have to be.
+
+    Returns:
+        (n, 5) whole numbers, ascending: the lower atom, the other, and the image of the other's cell; None
+        if an atom has too few neighbours within the radius.
+    """
+    others = pairs.distances > SHORTEST
+    centres, neighbours = pairs.centres[others], pairs.neighbours[others]
+    images, distances = pairs.images[others].astype(np.int64), pairs.distances[others]
+    if np.bincount(centres[distances < radius], minlength=pairs.n_atoms).min() < max_neighbours:
+        return None
+    first = np.append(0, np.bincount(centres)[:-1].cumsum())
+    furthest = distances[np.lexsort((distances, centres))[first + max_neighbours - 1]]
+    swapped = np.where(neighbours < centres, -1, 1)
+    rows = np.column_stack(
+        [np.minimum(centres, neighbours), np.maximum(centres, neighbours), swapped[:, None] * images]
+    )
+    return np.unique(rows[distances <= furthest[centres]], axis=0)
 
 
 class _Pairs(ctypes.Structure):
@@ -39,7 +82,7 @@ class Shells:
         return None if library is None else cls(library)
 
     def __call__(self, pairs: Pairs, max_neighbours: int, radius: float) -> np.ndarray | None:
-        """See `hybrid.graphs.shells.whole_shells`."""
+        """See `whole_shells`."""
         n_pairs = len(pairs.centres)
         arrays = [np.ascontiguousarray(ends, dtype=np.int64) for ends in (pairs.centres, pairs.neighbours)]
         arrays += [np.ascontiguousarray(reals, dtype=np.float64) for reals in (pairs.images, pairs.distances)]

@@ -2,32 +2,33 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hybrid.graphs.line_graph import LineBatch, Links
+from hybrid.graphs.line_graph import LineBatch
 from hybrid.kernels.edge_gated import EdgeGated
+from hybrid.kernels.links import Links
 from hybrid.models.edge_gated import gated_mean, normalised_silu, outside_autocast, update_statistics
-from hybrid.readout import crystal_mean
-from hybrid.settings import ModelSettings
-from reproduction.upstream import vendor
+from hybrid.models.network import CrystalNetwork
+from hybrid.readout import Crystals, get_pooling
+from hybrid.settings import GraphSettings, ModelSettings
 
-vendor.activate("alignn")
-
-from alignn.models import alignn as upstream  # type: ignore[import-not-found]  # noqa: E402  (found only now)
+LONGEST = 8.0  # Å, the last Gaussian of bond lengths, whatever the graph
 
 
-class ALIGNN(upstream.ALIGNN):
-    """Patched upstream's network, computed faster.
+class ALIGNN(CrystalNetwork):
+    """Upstream's network, computed faster.
 
     It differs from upstream in how, not in what, it computes: equivalent atoms, bonds and angles are
     computed once and counted as often as they are there, sums over neighbours run over sorted edges, and
-    what the last layers compute for nobody is left out. Parameters, their names and their initialisation are
-    upstream's, so checkpoints load either way.
+    what the last layers compute for nobody is left out. Parameters, their names and the order in which they
+    are drawn are upstream's, so checkpoints load either way and a seed gives the same weights.
 
     Args:
         atom_features: (n_elements + 1, n_features), row Z holds the features of the element Z.
+        graph: the graph's settings; lengths are expanded up to 8 Å whatever they are.
         model: sizes and pooling.
         n_descriptors: length of the descriptor vector that joins the readout (eq. 14); 0 for none.
         n_outputs: numbers a crystal, or classes; none: upstream's one number or two classes.
@@ -37,42 +38,38 @@ class ALIGNN(upstream.ALIGNN):
     def __init__(
         self,
         atom_features: Tensor,
+        graph: GraphSettings,
         model: ModelSettings,
         n_descriptors: int = 0,
         n_outputs: int | None = None,
         classification: bool = False,
     ):
-        n_outputs = n_outputs or (2 if classification else 1)
-        config = upstream.ALIGNNConfig(
-            name="alignn",
-            alignn_layers=model.alignn.alignn_layers,
-            gcn_layers=model.alignn.gcn_layers,
-            atom_input_features=atom_features.shape[1],
-            edge_input_features=model.alignn.bond_features,
-            triplet_input_features=model.alignn.angle_features,
-            embedding_features=model.alignn.embedding,
-            hidden_features=model.alignn.hidden,
-            output_features=1 if classification else n_outputs,
-            classification=classification,
-            num_classes=n_outputs,
-            extra_features=n_descriptors,
-            pooling=model.pooling,
+        super().__init__()
+        sizes = model.alignn
+        hidden, joined = sizes.hidden, sizes.hidden + n_descriptors
+        self.classification, self.readout = classification, get_pooling(model.pooling)
+        self.n_outputs = n_outputs or (2 if classification else 1)
+        self.atom_embedding = Perceptron(atom_features.shape[1], hidden)
+        self.edge_embedding = nn.Sequential(
+            Gaussians(0, LONGEST, sizes.bond_features),
+            Perceptron(sizes.bond_features, sizes.embedding),
+            Perceptron(sizes.embedding, hidden),
         )
-        super().__init__(config)
-        self.n_outputs = n_outputs
+        self.angle_embedding = nn.Sequential(
+            Gaussians(-1, 1, sizes.angle_features),
+            Perceptron(sizes.angle_features, sizes.embedding),
+            Perceptron(sizes.embedding, hidden),
+        )
+        self.alignn_layers = nn.ModuleList(LineConvolution(hidden) for _ in range(sizes.alignn_layers))
+        self.gcn_layers = nn.ModuleList(Convolution(hidden) for _ in range(sizes.gcn_layers))
+        self.fc = nn.Linear(hidden, self.n_outputs)
+        self.n_descriptors = n_descriptors
+        if n_descriptors:  # the head that then takes fc's place
+            self.extra_feature_embedding = Perceptron(n_descriptors, n_descriptors)
+            self.fc3 = nn.Linear(joined, self.n_outputs)
+            self.fc1 = Perceptron(joined, joined)
+            self.fc2 = Perceptron(joined, joined)
         self.register_buffer("atom_features", atom_features, persistent=False)
-
-    def forward(self, batch: LineBatch, descriptors: Tensor | None = None) -> Tensor:
-        """Outputs, or log-probabilities, (n_crystals, n_outputs).
-
-        Args:
-            batch: the crystals' graphs.
-            descriptors: standardised descriptors (n_crystals, n_descriptors).
-        """
-        atoms = self.atom_vectors(batch)
-        with outside_autocast(atoms.device):
-            output: Tensor = self.read_out(atoms, batch.crystals, descriptors)
-        return output.reshape(len(batch.crystals.n_atoms), self.n_outputs)
 
     def atom_vectors(self, batch: LineBatch) -> Tensor:
         """The atom vectors after the last layer, (n_atoms, hidden); equivalent atoms one after the other."""
@@ -90,9 +87,65 @@ class ALIGNN(upstream.ALIGNN):
         x = x.to(self.atom_features.dtype)
         return torch.repeat_interleave(x, batch.atoms_of_kind, dim=0, output_size=len(batch.crystals.of_atom))
 
-    def represent(self, batch: LineBatch) -> Tensor:
-        """The crystals' learnt vectors, mean_i a_i (n_crystals, hidden), whatever the pooling."""
-        return crystal_mean(self.atom_vectors(batch), batch.crystals)
+    def read_out(self, atoms: Tensor, crystals: Crystals, descriptors: Tensor | None = None) -> Tensor:
+        """What `forward` returns, from the atom vectors (n_atoms, hidden)."""
+        with outside_autocast(atoms.device):
+            rows = self.readout.pool_atoms(atoms, crystals)
+            if self.n_descriptors:
+                rows = self.readout.join(rows, self.extra_feature_embedding(descriptors), crystals)
+                rows = self.fc3(self.fc2(self.fc1(rows)))
+            else:
+                rows = self.fc(rows)
+            outputs = self.readout.pool_outputs(rows, crystals)
+            return F.log_softmax(outputs, dim=1) if self.classification else outputs
+
+
+class Perceptron(nn.Module):
+    """A linear layer, batch normalisation and SiLU."""
+
+    def __init__(self, n_inputs: int, n_outputs: int):
+        super().__init__()
+        self.layer = nn.Sequential(nn.Linear(n_inputs, n_outputs), nn.BatchNorm1d(n_outputs), nn.SiLU())
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """(n, n_outputs) from (n, n_inputs), where every row counts once."""
+        activated: Tensor = self.layer(rows)
+        return activated
+
+
+class Gaussians(nn.Module):
+    """exp(-γ (x - x_k)²) at n centres x_k from first to last, with 1/γ the distance between two."""
+
+    centers: Tensor
+
+    def __init__(self, first: float, last: float, n: int):
+        super().__init__()
+        self.register_buffer("centers", torch.linspace(first, last, n))
+        self.gamma = float(1 / np.diff(self.centers.numpy()).mean())  # in upstream's precision
+
+    def forward(self, values: Tensor) -> Tensor:
+        """(n_values, n) from (n_values,)."""
+        return torch.exp(-self.gamma * (values.unsqueeze(1) - self.centers) ** 2)
+
+
+class Convolution(nn.Module):
+    """The parameters of an edge-gated convolution: of the gates, of the messages, of two normalisations."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.src_gate, self.dst_gate, self.edge_gate = (nn.Linear(width, width) for _ in range(3))
+        self.bn_edges = nn.BatchNorm1d(width)
+        self.src_update, self.dst_update = (nn.Linear(width, width) for _ in range(2))
+        self.bn_nodes = nn.BatchNorm1d(width)
+
+
+class LineConvolution(nn.Module):
+    """A convolution on atoms and bonds, and one on bonds and angles."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.node_update = Convolution(width)
+        self.edge_update = Convolution(width)
 
 
 def _perceptron(layer: Any, rows: Tensor, share: Tensor, total: Tensor) -> Tensor:

@@ -1,4 +1,7 @@
-"""CGCNN (eqs. 1-4, 13, 14) on packed graphs, with upstream's parameters."""
+"""CGCNN (eqs. 1-4, 13, 14) on packed graphs, with the parameters of Xie and Grossman's code."""
+
+from collections.abc import Iterable
+from typing import cast
 
 import numpy as np
 import torch
@@ -7,22 +10,19 @@ from torch.nn import functional as F
 
 from hybrid.graphs.crystal import CrystalBatch
 from hybrid.kernels.gated_sum import GatedSum
-from hybrid.readout import Crystals, crystal_mean
+from hybrid.models.network import CrystalNetwork
+from hybrid.readout import Crystals, get_pooling
 from hybrid.settings import GraphSettings, ModelSettings
-from reproduction.upstream import vendor
-
-vendor.activate("cgcnn2")
-
-from cgcnn2.model import ConvLayer, CrystalGraphConvNet  # noqa: E402  (on the path only now)
 
 
-class CGCNN(CrystalGraphConvNet):
-    """Patched upstream's network, computed faster.
+class CGCNN(CrystalNetwork):
+    """Upstream's network, computed faster.
 
     It differs from upstream in how, not in what, it computes: the first linear layer of a convolution acts
     on an atom's own vector, its neighbours' and the edges' separately and before they are gathered,
     distances are expanded when they are used, and no loop runs over crystals. Parameters, their names and
-    their initialisation are upstream's, so checkpoints load either way.
+    the order in which they are drawn are upstream's, so checkpoints load either way and a seed gives the
+    same weights.
 
     Args:
         atom_features: (n_elements + 1, n_features), row Z holds the features of the element Z.
@@ -33,6 +33,8 @@ class CGCNN(CrystalGraphConvNet):
         classification: log-probabilities of the classes instead of numbers.
     """
 
+    centres: Tensor
+
     def __init__(
         self,
         atom_features: Tensor,
@@ -42,81 +44,82 @@ class CGCNN(CrystalGraphConvNet):
         n_outputs: int | None = None,
         classification: bool = False,
     ):
+        super().__init__()
         centres = torch.from_numpy(np.arange(0, graph.radius + graph.step, graph.step))
-        super().__init__(
-            orig_atom_fea_len=atom_features.shape[1],
-            nbr_fea_len=len(centres),
-            atom_fea_len=model.atom_fea_len,
-            n_conv=model.n_conv,
-            h_fea_len=model.h_fea_len,
-            n_h=model.n_h,
-            classification=classification,
-            pooling=model.pooling,
-            n_descriptors=n_descriptors,
-        )
-        if n_outputs and n_outputs != (2 if classification else 1):
-            self.fc_out = nn.Linear(model.h_fea_len, n_outputs)
-        self.step = graph.step
+        width, hidden = model.atom_fea_len, model.h_fea_len
+        self.classification, self.readout, self.step = classification, get_pooling(model.pooling), graph.step
+        self.embedding = nn.Linear(atom_features.shape[1], width)
+        self.convs = nn.ModuleList(Convolution(width, len(centres)) for _ in range(model.n_conv))
+        self.conv_to_fc = nn.Linear(width + n_descriptors, hidden)
+        self.fcs = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(model.n_h - 1))
+        self.fc_out = nn.Linear(hidden, 2 if classification else 1)
+        if n_outputs and n_outputs != self.fc_out.out_features:
+            self.fc_out = nn.Linear(hidden, n_outputs)  # after upstream's, so that a seed keeps its weights
         self.register_buffer("atom_features", atom_features, persistent=False)
         self.register_buffer("centres", centres.to(atom_features.dtype), persistent=False)
-
-    def forward(self, batch: CrystalBatch, descriptors: Tensor | None = None) -> Tensor:
-        """Outputs, or log-probabilities, (n_crystals, n_outputs).
-
-        Args:
-            batch: the crystals' graphs.
-            descriptors: standardised descriptors (n_crystals, n_descriptors).
-        """
-        output: Tensor = self.read_out(self.atom_vectors(batch), batch.crystals, descriptors)[0]
-        return output
 
     def atom_vectors(self, batch: CrystalBatch) -> Tensor:
         """The atom vectors after the last convolution, (n_atoms, atom_fea_len)."""
         atoms = F.embedding(batch.species, self.embedding(self.atom_features))
+        layers = cast(Iterable[Convolution], self.convs)
         kernel = GatedSum.get(atoms.shape[1], len(self.centres), atoms)
         if kernel:
             edges = kernel.expand(
                 batch.distances, batch.neighbours, batch.crystals.n_atoms, self.step, len(self.centres)
             )
-            for layer in self.convs:
-                atoms = _update(layer, atoms, kernel(edges, *_parts(layer, atoms), layer.bn1))
+            for layer in layers:
+                atoms = layer.update(atoms, kernel(edges, *layer.parts(atoms), layer.bn1))
         else:
             gaussians = torch.exp(-(((batch.distances.unsqueeze(-1) - self.centres) / self.step) ** 2))
-            for layer in self.convs:
-                atoms = _update(layer, atoms, _gated_sum(layer, atoms, batch.neighbours, gaussians))
+            for layer in layers:
+                atoms = layer.update(atoms, layer.gated_sum(atoms, batch.neighbours, gaussians))
         return atoms
 
-    def represent(self, batch: CrystalBatch) -> Tensor:
-        """The crystals' learnt vectors, mean_i a_i (n_crystals, atom_fea_len), whatever the pooling."""
-        return crystal_mean(self.atom_vectors(batch), batch.crystals)
+    def read_out(self, atoms: Tensor, crystals: Crystals, descriptors: Tensor | None = None) -> Tensor:
+        """What `forward` returns, from the atom vectors (n_atoms, atom_fea_len).
 
-    def pooling(self, atoms: Tensor, crystals: Crystals) -> Tensor:
-        """The head's input rows; replaces upstream's loop over crystals."""
-        rows: Tensor = self.readout.pool_atoms(atoms, crystals)
-        return rows
-
-
-def _parts(layer: ConvLayer, atoms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The first linear layer applied to own and neighbour vectors, (n_atoms, 2 A) each, and the rest.
-
-    It is linear in the concatenation of the three, so the atoms' part is computed once an atom instead of
-    once an edge.
-    """
-    n = layer.atom_fea_len
-    own, neighbour, edge = layer.fc_full.weight.split([n, n, layer.nbr_fea_len], dim=1)
-    return F.linear(atoms, own, layer.fc_full.bias), F.linear(atoms, neighbour), edge.T
+        The softplus acts on the learnt part alone; descriptors enter the head as they are.
+        """
+        learnt = F.softplus(self.readout.pool_atoms(atoms, crystals))
+        rows = F.softplus(self.conv_to_fc(self.readout.join(learnt, descriptors, crystals)))
+        if self.classification:
+            rows = F.dropout(rows, training=self.training)
+        for layer in self.fcs:
+            rows = F.softplus(layer(rows))
+        outputs = self.readout.pool_outputs(self.fc_out(rows), crystals)
+        return F.log_softmax(outputs, dim=1) if self.classification else outputs
 
 
-def _gated_sum(layer: ConvLayer, atoms: Tensor, neighbours: Tensor, gaussians: Tensor) -> Tensor:
-    own, neighbour, edge_weight = _parts(layer, atoms)
-    edges = own.unsqueeze(1) + F.embedding(neighbours, neighbour) + gaussians @ edge_weight
-    edges = layer.bn1(edges.flatten(0, 1)).view_as(edges)
-    gate, message = edges.chunk(2, dim=2)
-    return (torch.sigmoid(gate) * F.softplus(message)).sum(dim=1)
+class Convolution(nn.Module):
+    """A convolution (eq. 2): gates and messages of an atom's neighbours, summed, normalised and added."""
 
+    def __init__(self, width: int, n_gaussians: int):
+        super().__init__()
+        self.fc_full = nn.Linear(2 * width + n_gaussians, 2 * width)
+        self.bn1 = nn.BatchNorm1d(2 * width)  # of gates and messages
+        self.bn2 = nn.BatchNorm1d(width)  # of their sums
 
-def _update(layer: ConvLayer, atoms: Tensor, gated_sum: Tensor) -> Tensor:
-    return F.softplus(atoms + layer.bn2(gated_sum))
+    def update(self, atoms: Tensor, gated_sum: Tensor) -> Tensor:
+        """The new atom vectors."""
+        return F.softplus(atoms + self.bn2(gated_sum))
+
+    def gated_sum(self, atoms: Tensor, neighbours: Tensor, gaussians: Tensor) -> Tensor:
+        """Messages times gates, summed over neighbours, (n_atoms, width)."""
+        own, neighbour, edge_weight = self.parts(atoms)
+        edges = own.unsqueeze(1) + F.embedding(neighbours, neighbour) + gaussians @ edge_weight
+        edges = self.bn1(edges.flatten(0, 1)).view_as(edges)
+        gate, message = edges.chunk(2, dim=2)
+        return (torch.sigmoid(gate) * F.softplus(message)).sum(dim=1)
+
+    def parts(self, atoms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The linear layer applied to own and neighbour vectors, (n_atoms, 2 width) each, and the rest.
+
+        It is linear in the concatenation of the three, so the atoms' part is computed once an atom instead
+        of once an edge.
+        """
+        n = atoms.shape[1]
+        own, neighbour, edge = self.fc_full.weight.tensor_split([n, 2 * n], dim=1)
+        return F.linear(atoms, own, self.fc_full.bias), F.linear(atoms, neighbour), edge.T
 
 
 def atom_feature_table(features: dict[int, list[float]]) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hybrid.graphs.line_graph import Links
+from hybrid.kernels.links import Links
 from hybrid.kernels.normalisation import update_running_statistics
 
 SMALL = 1e-6  # upstream's, which keeps the denominator from zero

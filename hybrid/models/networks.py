@@ -1,12 +1,8 @@
-"""The networks by name: which graphs each takes, and how it is built.
-
-A model's code is imported when it is asked for, since each needs its own upstream.
-"""
+"""The networks by name: which graphs each takes, and how it is built."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING, Union
 
 from torch import Tensor
 
@@ -14,12 +10,10 @@ from hybrid.errors import unknown_name
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.graphs.line_graph import LineGraphs
+from hybrid.models import alignn, cgcnn
+from hybrid.models.network import CrystalNetwork
 from hybrid.settings import GraphSettings, ModelSettings
 
-if TYPE_CHECKING:
-    from hybrid.models import alignn, cgcnn, roost
-
-CrystalNetwork = Union["cgcnn.CGCNN", "alignn.ALIGNN", "roost.Roost"]
 PackedGraphs = CrystalGraphs | LineGraphs | CompositionGraphs
 Build = Callable[[Tensor, GraphSettings, ModelSettings, int, int | None, bool], CrystalNetwork]
 
@@ -50,48 +44,22 @@ class NetworkKind:
         return sum(len(bias) for name, bias in weights.items() if fnmatch(name, self.last_layer))
 
 
-def _cgcnn(
-    atom_features: Tensor,
-    graph: GraphSettings,
-    model: ModelSettings,
-    n_descriptors: int,
-    n_outputs: int | None,
-    classification: bool,
-) -> CrystalNetwork:
-    from hybrid.models.cgcnn import CGCNN
-
-    return CGCNN(atom_features, graph, model, n_descriptors, n_outputs, classification)
-
-
-def _alignn(
-    atom_features: Tensor,
-    graph: GraphSettings,  # upstream expands lengths up to 8 Å, whatever the graph
-    model: ModelSettings,
-    n_descriptors: int,
-    n_outputs: int | None,
-    classification: bool,
-) -> CrystalNetwork:
-    from hybrid.models.alignn import ALIGNN
-
-    return ALIGNN(atom_features, model, n_descriptors, n_outputs, classification)
-
-
 def _roost(
-    atom_features: Tensor,  # upstream has its own
-    graph: GraphSettings,  # a formula has no distances
+    _: Tensor,  # upstream has its own
+    __: GraphSettings,  # a formula has no distances
     model: ModelSettings,
     n_descriptors: int,
     n_outputs: int | None,
     classification: bool,
 ) -> CrystalNetwork:
-    from hybrid.models.roost import Roost
+    from hybrid.models.roost import Roost  # needs a package of its own
 
     return Roost(model, n_outputs, classification)
 
 
 _SIZES = ("atom_fea_len", "n_conv", "h_fea_len", "n_h")
-CGCNN = NetworkKind("cgcnn", CrystalGraphs, _SIZES, 256, _cgcnn, "fc_out.bias")
-ALIGNN = NetworkKind("alignn", LineGraphs, ("alignn",), 32, _alignn, "fc.bias")
+CGCNN = NetworkKind("cgcnn", CrystalGraphs, _SIZES, 256, cgcnn.CGCNN, "fc_out.bias")
+ALIGNN = NetworkKind("alignn", LineGraphs, ("alignn",), 32, alignn.ALIGNN, "fc.bias")
 ROOST = NetworkKind("roost", CompositionGraphs, ("roost",), 1024, _roost, "output_nns.*.fc_out.bias")
 NETWORKS = {kind.name: kind for kind in (CGCNN, ALIGNN, ROOST)}
 

@@ -16,7 +16,7 @@ try:
 except ModuleNotFoundError as error:
     raise InputError(
         f"Roost needs the package aviary-models, and {error.name} is not there; "
-        "pip install --constraint constraints.txt '.[roost]' in this repository brings it"
+        "pip install 'hybrid-crystal-gnn[roost]' brings it"
     ) from error
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hybrid.models.registry import Fit, get_model
 from hybrid.probe.embeddings import Embeddings
 from hybrid.probe.networks import ModuleNetwork, as_network
 from hybrid.probe.readers import PROBES, Probe
 from hybrid.settings import RunSettings
-from hybrid.training.results import Fitted
+from hybrid.training.registry import get_model
+from hybrid.training.results import Fit, Fitted
 from hybrid.training.samples import Samples
 
 

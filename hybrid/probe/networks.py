@@ -21,11 +21,10 @@ from hybrid.checkpoint import TrainedModel
 from hybrid.errors import InputError, unknown_name
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.models.networks import CrystalNetwork
-from hybrid.models.registry import Job
 from hybrid.settings import GraphSettings, RunSettings, TrainerSettings
 from hybrid.training.fit import optimise
 from hybrid.training.optimisation import Optimisation
-from hybrid.training.results import Fitted
+from hybrid.training.results import Fitted, Job
 from hybrid.training.samples import Samples
 
 TRAINER = TrainerSettings(

@@ -95,7 +95,10 @@ def source(name: str) -> str:
     try:
         return f"{package} {version(package)}"
     except PackageNotFoundError:
-        raise InputError(f"{name} vectors need the package {package}; install it with pip") from None
+        raise InputError(
+            f"{name} vectors need the package {package}; "
+            "pip install 'hybrid-crystal-gnn[force-field]' brings it"
+        ) from None
 
 
 @contextlib.contextmanager

@@ -15,10 +15,9 @@ import torch
 from hybrid.data.folder import CrystalFolder
 from hybrid.errors import DivergedError
 from hybrid.line_cache import LineCache
-from hybrid.models.registry import Job
 from hybrid.probe.candidates import Candidate
 from hybrid.settings import RunSettings
-from hybrid.training.results import fold_metrics
+from hybrid.training.results import Job, fold_metrics
 from hybrid.training.run_folder import fingerprint
 from hybrid.training.samples import Samples
 

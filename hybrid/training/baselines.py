@@ -7,9 +7,8 @@ import numpy as np
 
 from hybrid.descriptors.of_folder import atom_counts, folder_descriptors
 from hybrid.descriptors.table import Standardisation
-from hybrid.models.registry import Job
 from hybrid.settings import RunSettings
-from hybrid.training.results import Fitted
+from hybrid.training.results import Fitted, Job
 from hybrid.training.samples import Samples
 
 N_TREES = 300

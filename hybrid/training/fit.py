@@ -16,28 +16,28 @@ from torch.utils.data import DataLoader
 from hybrid.checkpoint import MODEL_FILE, TrainedModel
 from hybrid.descriptors.table import Standardisation
 from hybrid.models.cgcnn import atom_feature_table
-from hybrid.models.registry import Job, get_model
+from hybrid.models.networks import NetworkKind
 from hybrid.settings import RunSettings
 from hybrid.training.epoch_log import EpochLog
 from hybrid.training.optimisation import EpochBatches, Optimisation, Positions
-from hybrid.training.results import Fitted
+from hybrid.training.results import Fitted, Job
 from hybrid.training.samples import Samples
 
 PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
 RESUME_EVERY = 10  # epochs between the checkpoints from which a stopped run goes on
 
 
-def fit_network(samples: Samples, settings: RunSettings, job: Job) -> Fitted:
+def fit_network(kind: NetworkKind, samples: Samples, settings: RunSettings, job: Job) -> Fitted:
     """Trains a network, with descriptors in its readout if the samples have any, and saves it.
 
     Args:
+        kind: of network.
         samples: graphs, targets, descriptors and folds.
         settings: everything that decides the result.
         job: where and how.
     """
-    graphs, kind = samples.graphs, get_model(settings.model.name).network
+    graphs = samples.graphs
     assert graphs is not None
-    assert kind is not None
     scale = samples.scale(graphs.n_atoms, settings.model.pooling)
     classes = samples.classes() if settings.task == "classification" else ()
     descriptors = (

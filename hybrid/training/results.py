@@ -1,16 +1,34 @@
-"""What a run reports: how good it is in each fold, and every prediction."""
+"""What a fit is given and gives, and what a run reports of it: metrics by fold, and every prediction."""
 
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from hybrid.atomic import atomic_file
 from hybrid.data.splits import FOLDS
 from hybrid.metrics import classification_metrics, regression_metrics
+from hybrid.settings import RunSettings
 from hybrid.training.samples import Samples
+
+
+@dataclass(frozen=True)
+class Job:
+    """Where and how a model is fitted.
+
+    Attributes:
+        folder: for logs, checkpoints and the model.
+        device: where to compute.
+        progress: show progress bars.
+    """
+
+    folder: Path
+    device: torch.device
+    progress: bool = True
 
 
 @dataclass(frozen=True)
@@ -19,6 +37,9 @@ class Fitted:
 
     predictions: np.ndarray
     notes: dict[str, Any] = field(default_factory=dict)
+
+
+Fit = Callable[[Samples, RunSettings, Job], Fitted]
 
 
 def fold_metrics(samples: Samples, predictions: np.ndarray, task: str = "regression") -> dict[str, Any]:

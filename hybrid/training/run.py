@@ -14,9 +14,9 @@ from hybrid.data.folder import CrystalFolder
 from hybrid.data.groups import formula_overlap
 from hybrid.errors import InputError
 from hybrid.graphs.composition import CompositionGraphs
-from hybrid.models.registry import Fit, Job, get_model, models
 from hybrid.settings import RunSettings
-from hybrid.training.results import Fitted, fold_metrics, write_predictions
+from hybrid.training.registry import BUILT_IN, get_model
+from hybrid.training.results import Fit, Fitted, Job, fold_metrics, write_predictions
 from hybrid.training.run_folder import discard_other_run, fingerprint, refuse_other_settings
 from hybrid.training.samples import Samples
 
@@ -57,7 +57,7 @@ def train(
     else:
         at = resolve_device(device)
         refuse_precision(settings, at)
-        samples = _with_graphs(Samples.of(folder, settings, folds), settings)  # bad input leaves nothing
+        samples = _samples(folder, settings, folds)  # bad input leaves nothing
         partial = out.with_name(out.name + ".partial")
         with locked(partial / "lock"):  # a second process waits, and then finds the run done
             if not (out / "metrics.json").exists():
@@ -112,7 +112,7 @@ def refuse_precision(settings: RunSettings, device: torch.device) -> None:
     if settings.trainer.precision == "fp32":
         return
     if settings.trainer.precision not in get_model(settings.model.name).precisions:
-        able = [name for name, model in models().items() if settings.trainer.precision in model.precisions]
+        able = [name for name, model in BUILT_IN.items() if settings.trainer.precision in model.precisions]
         raise InputError(
             f"--precision bf16: is for {' and '.join(able)} alone, not for {settings.model.name}"
         )
@@ -120,9 +120,11 @@ def refuse_precision(settings: RunSettings, device: torch.device) -> None:
         raise InputError("--precision bf16: this machine's GPU does not compute in bfloat16")
 
 
-def _with_graphs(samples: Samples, settings: RunSettings) -> Samples:
-    """The samples with the graphs that their network takes, if the model is one."""
-    network = get_model(settings.model.name).network
+def _samples(folder: CrystalFolder, settings: RunSettings, folds: np.ndarray | None) -> Samples:
+    """What the model takes: descriptors, and the graphs of its network if it is one."""
+    model = get_model(settings.model.name)
+    network = model.network
+    samples = Samples.of(folder, settings, folds, model.takes_descriptors)
     if network is None:
         return samples
     graphs = samples.folder.graphs(settings.graph, network.graphs)

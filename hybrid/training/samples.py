@@ -13,7 +13,6 @@ from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
 from hybrid.models.networks import PackedGraphs
-from hybrid.models.registry import get_model
 from hybrid.readout import TargetScale, get_pooling
 from hybrid.settings import RunSettings
 from hybrid.training.objective import Classes, Numbers, Objective
@@ -40,13 +39,20 @@ class Samples:
     graphs: PackedGraphs | None = None
 
     @classmethod
-    def of(cls, folder: CrystalFolder, settings: RunSettings, folds: np.ndarray | None = None) -> "Samples":
+    def of(
+        cls,
+        folder: CrystalFolder,
+        settings: RunSettings,
+        folds: np.ndarray | None = None,
+        with_descriptors: bool = False,
+    ) -> "Samples":
         """The samples that `settings` ask for.
 
         Args:
             folder: crystals.
             settings: name targets, descriptors, split and the share of the training part.
             folds: a fold for each crystal, instead of the settings' split and share.
+            with_descriptors: whether the model takes any.
 
         Raises:
             InputError: targets, descriptors or the split cannot be used.
@@ -62,7 +68,7 @@ class Samples:
         else:
             raise InputError(f"{folder.path}: has no targets to train on")
         descriptors = None
-        if get_model(settings.model.name).takes_descriptors:
+        if with_descriptors:
             descriptors = folder_descriptors(folder, settings.model.descriptors)
         return cls(folder, targets, settings.targets, descriptors, folds)
 

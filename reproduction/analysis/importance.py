@@ -161,7 +161,7 @@ def head_predictions(model: TrainedModel, rows: Tensor, n_learnt: int) -> np.nda
     """What the head makes of rows mean_i a_i ⊕ d (n, n_features): (n,) in the target's unit."""
     network = model.network.to("cpu").eval()
     alone = Crystals.from_counts(torch.ones(len(rows), dtype=torch.int64))  # the mean of one is itself
-    output, _ = network.read_out(rows[:, :n_learnt], alone, rows[:, n_learnt:])
+    output = network.read_out(rows[:, :n_learnt], alone, rows[:, n_learnt:])
     return np.asarray(model.scale.to("cpu").restore(output.double())[:, 0])
 
 

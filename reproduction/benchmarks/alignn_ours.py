@@ -28,7 +28,9 @@ else:
     structures = list(folder.take(evenly(len(folder), BATCH)).structures())
     graphs = LineGraphs.from_structures(structures, GraphSettings())
     sizes = ALIGNNSettings(hidden=SMALL) if task.startswith("step-small") else ALIGNNSettings()
-    model = ALIGNN(atom_feature_table(folder.atom_features), ModelSettings(name="alignn", alignn=sizes))
+    model = ALIGNN(
+        atom_feature_table(folder.atom_features), GraphSettings(), ModelSettings(name="alignn", alignn=sizes)
+    )
     optimiser = torch.optim.AdamW(model.parameters(), 0.001)
     targets = torch.randn(BATCH, 1)
 

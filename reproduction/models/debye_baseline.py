@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hybrid.errors import InputError
-from hybrid.models.registry import Model
+from hybrid.training.registry import Model
 from hybrid.training.results import Fitted
 from hybrid.training.samples import Samples
 from reproduction.models.debye import (

@@ -282,7 +282,4 @@ def _silence() -> Iterator[None]:
 
 
 def _missing(package: str) -> InputError:
-    return InputError(
-        f"{package} is not installed; "
-        "pip install --constraint constraints.txt '.[force-field]' in this repository brings it"
-    )
+    return InputError(f"{package} is not installed; pip install 'hybrid-crystal-gnn[force-field]' brings it")

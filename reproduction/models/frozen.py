@@ -16,8 +16,8 @@ from torch.nn import functional as F
 
 from hybrid.checkpoint import MODEL_FILE, load
 from hybrid.models.networks import CGCNN
-from hybrid.models.registry import Job, Model
 from hybrid.settings import ModelSettings, RunSettings
+from hybrid.training.registry import Job, Model
 from hybrid.training.results import Fitted
 from hybrid.training.run import train
 from hybrid.training.samples import Samples

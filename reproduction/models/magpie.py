@@ -13,9 +13,9 @@ from pymatgen.core import Element
 
 from hybrid.errors import InputError
 from hybrid.graphs.composition import N_NUMBERS, CompositionGraphs
-from hybrid.models.registry import Job, Model
 from hybrid.settings import RunSettings
 from hybrid.training.baselines import grown
+from hybrid.training.registry import Job, Model
 from hybrid.training.results import Fitted
 from hybrid.training.samples import Samples
 
@@ -50,7 +50,7 @@ def _elements() -> tuple[list[str], np.ndarray]:
     except ImportError as error:
         raise InputError(
             f"composition-forest needs the package matminer ({error}); "
-            "pip install --constraint constraints.txt '.[composition]' in this repository brings it"
+            "pip install 'hybrid-crystal-gnn[reproduce]' brings it"
         ) from error
     magpie = ElementProperty.from_preset("magpie", impute_nan=True)
     table = np.full((N_NUMBERS, len(magpie.features)), np.nan)

@@ -18,6 +18,7 @@ from hybrid.descriptors.table import Standardisation
 from hybrid.errors import InputError, unknown_name
 from hybrid.probe.linear import linear_r2
 from hybrid.supercells import supercell_table
+from hybrid.training.registry import get_model
 from hybrid.training.run import resolve_device, subset
 from hybrid.training.samples import Samples
 from reproduction.analysis.importance import N_REPEATS, N_TREES, Features, importance
@@ -71,7 +72,8 @@ def _model_of(run: Run) -> TrainedModel:
 
 
 def _samples_of(run: Run) -> Samples:
-    return Samples.of(subset(dataset_folder(run.dataset), run.settings), run.settings)
+    takes = get_model(run.settings.model.name).takes_descriptors
+    return Samples.of(subset(dataset_folder(run.dataset), run.settings), run.settings, with_descriptors=takes)
 
 
 def _importance(run: Run, device: str) -> dict[str, Any]:

