@@ -14,7 +14,7 @@ from reproduction.paths import RESULTS, ROOT, WORKFLOW
 from reproduction.upstream import compared as upstream
 from reproduction.workflow import force_field
 from reproduction.workflow.availability import build
-from reproduction.workflow.plan import pack, planned, write_plan
+from reproduction.workflow.plan import pack, planned, runs_of, write_plan
 from reproduction.workflow.record import record_path, write_record
 from reproduction.workflow.spec import SCALES, UPSTREAM
 
@@ -56,6 +56,10 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: 
         str(ROOT),
     ]
     command += ["--workflow-profile", str(WORKFLOW / "profiles" / profile), "--cores", str(cores), "--nolock"]
+    if unfinished := [
+        str(record_path(name, scale).relative_to(ROOT)) for name in targets if _is_unfinished(name, scale)
+    ]:
+        command += ["--forcerun", *unfinished]  # or Snakemake is content with a record that is there
     command += [
         "--config",
         f"scale={scale}",
@@ -67,6 +71,13 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: 
         for target in targets:
             _announce(target, scale)
     return done.returncode
+
+
+def _is_unfinished(name: str, scale: str) -> bool:
+    """Whether an experiment has runs to train."""
+    if name.removesuffix(UPSTREAM) not in figures.specs():
+        return False
+    return any(not run.done for run in runs_of(figures.spec(name), scale))
 
 
 def _datasets_of(targets: list[str], scale: str) -> list[str]:

@@ -37,6 +37,13 @@ SCHEMA = pa.schema(
         ),
     }
 )
+SHARED = [f"predictions.{name}.list.element" for name in ("id", "fold", "target")]  # by the runs of a table
+WRITTEN = {
+    "compression": "zstd",
+    "compression_level": 9,
+    "use_dictionary": SHARED,
+    "write_page_checksum": True,
+}
 
 
 def is_packed(table: Path, name: str) -> bool:
@@ -101,13 +108,12 @@ def _row(table: Path, folder: Path) -> dict[str, Any]:
 
 
 def _replace(table: Path, names: list[str], rows: list[dict[str, Any]]) -> None:
-    """Writes a table without `names` and with `rows`, sorted, so that the order of packing does not show."""
+    """Writes a table without `names` and with `rows` at its end, where git stores what is new alone."""
     old = _read(table, SCHEMA.names) if table.exists() else SCHEMA.empty_table()
     others = old.filter(pc.invert(pc.is_in(old["name"], pa.array(names, pa.string()))))
-    whole = pa.concat_tables([others, pa.Table.from_pylist(rows, SCHEMA)]).sort_by("name")
-    written = {"compression": "zstd", "compression_level": 9, "write_page_checksum": True}
+    whole = pa.concat_tables([others, pa.Table.from_pylist(rows, SCHEMA)]).combine_chunks()
     with atomic_file(table) as temporary:
-        pq.write_table(whole.combine_chunks(), temporary, **written)
+        pq.write_table(whole, temporary, **WRITTEN)
 
 
 def _locked(table: Path) -> Any:
