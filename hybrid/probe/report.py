@@ -7,12 +7,12 @@ from typing import Any
 import pandas as pd
 
 from hybrid.atomic import write_text
-from hybrid.data.splits import FOLDS
 from hybrid.descriptors.registry import Descriptor, choose
 from hybrid.probe.candidates import Candidate
 from hybrid.report import bars
 from hybrid.report.records import bars as bars_of
 from hybrid.report.records import read_record
+from hybrid.report.rows import Row, not_run_row
 from hybrid.report.style import save
 from hybrid.report.tables import write_record_table
 from hybrid.settings import RunSettings
@@ -43,52 +43,30 @@ def _row(
     target: str,
 ) -> dict[str, Any]:
     known, label = _known(target), samples.folder.path.resolve().name
-    row = {
-        "dataset": label,
-        "dataset_label": label,
-        "target": _symbol(target),
-        "descriptor": target,
-        "unit": known.unit if known else "",
-        "network": model.label,
-        "network_label": model.label,
-        "model": model.model,
-        "pooling": None,
-        "descriptors": None,
-        "variant": model.variant + (", multi-target" if len(samples.names) > 1 else ""),
-        "panel": _panel(known),
-        "seed": run.model_seed,
-        "epochs": model.epochs,
-        "metrics": {},
-        "paper": None,
-        "status": result["status"],
-        "note": result.get("note", ""),
-    }
-    if row["status"] == "done":
-        scores = {fold: result["metrics"][fold][target] for fold in FOLDS}
-        row |= {
-            "best_epoch": result.get("best_epoch"),
-            **dict(zip(("n_train", "n_val", "n_test"), samples.sizes().values(), strict=True)),
-            "metrics": scores["test"],
-            "validation": scores["validation"],
-            "training_r2": scores["training"].get("r2"),
-            "train_seconds": result["train_seconds"],
-            "device": device,
-        }
-    return row
+    row = Row(
+        dataset=label,
+        dataset_label=label,
+        target=_symbol(target),
+        descriptor=target,
+        unit=known.unit if known else "",
+        network=model.label,
+        network_label=model.label,
+        model=model.model,
+        pooling=None,
+        descriptors=None,
+        variant=model.variant + (", multi-target" if len(samples.names) > 1 else ""),
+        panel=_panel(known),
+        seed=run.model_seed,
+        epochs=model.epochs,
+        status=result["status"],
+        note=result.get("note", ""),
+    )
+    return row.of_run({**result, **result.get("metrics", {}), **samples.sizes(), "device": device}, target)
 
 
 def left_out_row(target: str, reason: str) -> dict[str, Any]:
     """A row for a descriptor that is not probed."""
-    known = _known(target)
-    return {
-        "dataset": None,
-        "dataset_label": _symbol(target),
-        "descriptor": target,
-        "panel": _panel(known),
-        "metrics": {},
-        "status": "not run",
-        "note": reason,
-    }
+    return not_run_row(_symbol(target), reason, _panel(_known(target)), descriptor=target)
 
 
 def as_table(record: dict[str, Any]) -> pd.DataFrame:

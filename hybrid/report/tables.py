@@ -1,10 +1,10 @@
 """Tables beside the figures, from records only: Markdown for people, CSV for programs."""
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from hybrid.atomic import write_text
 from hybrid.report.records import Bar, bars, not_run, scale_note
@@ -53,9 +53,8 @@ def write_table(
     lines = ["| " + " | ".join(row) + " |" for row in (columns, ["---"] * len(columns), *rows)]
     lines += ["", *notes] if notes else []
     write_text(stem.with_name(stem.name + ".md"), "\n".join([f"# {stem.name}\n", f"{caption}\n", *lines, ""]))
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows([columns, *rows])
-    write_text(stem.with_name(stem.name + ".csv"), buffer.getvalue())
+    table = pd.DataFrame(list(rows), columns=list(columns))
+    write_text(stem.with_name(stem.name + ".csv"), table.to_csv(index=False, lineterminator="\n"))
 
 
 def _row(bar: Bar, metric: str, others: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 from hybrid.atomic import atomic_file
 from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
+from hybrid.report.rows import Row
 from reproduction.data.registry import get_dataset
 from reproduction.models.force_field import UNSTABLE, describe
 from reproduction.workflow.force_field import (
@@ -91,43 +92,40 @@ def _row(
             np.array([targets[i] for i in ids]), np.array([asked[i][column] for i in ids])
         )
 
-    return {
-        "dataset": dataset,
-        "dataset_label": about.label,
-        "target": about.target,
-        "descriptor": None,
-        "unit": about.unit,
-        "network": NETWORK,
-        "network_label": LABEL,
-        "model": NETWORK,
-        "pooling": None,
-        "descriptors": None,
-        "variant": describe(calculation.settings),
-        "panel": "",
-        "seed": 0,
-        "epochs": None,
-        "metrics": metrics(done),
-        "paper": said and said.model_dump(exclude={"dataset", "network", "target"}, exclude_none=True),
-        "status": "done",
-        "note": OVERLAP,
-        "n_train": 0,
-        "n_test": len(done),
-        "training_r2": None,
-        "force_field": {
-            "settings": calculation.settings.model_dump(),
-            "table": f"force-field/{calculation.name}.csv",
-            "max_supercell": calculation.size.max_supercell,
-            "n_test_part": len(targets),
-            "n_asked": len(asked),
-            "too_large": sorted(i for i, row in asked.items() if row["status"] == TOO_LARGE),
-            "failed": {i: row["note"] for i, row in asked.items() if row["status"] == FAILED},
-            "n_unstable": len(done) - len(stable),
-            "magnitude": metrics(done, f"{quantity}_magnitude"),
-            "stable": metrics(stable) if len(stable) > 1 else None,
-            "cpu_seconds_median": float(np.median(seconds)),
-            "cpu_seconds": float(np.sum(seconds)),
-        },
+    row = Row(
+        dataset=dataset,
+        dataset_label=about.label,
+        target=about.target,
+        descriptor=None,
+        unit=about.unit,
+        network=NETWORK,
+        network_label=LABEL,
+        model=NETWORK,
+        pooling=None,
+        descriptors=None,
+        variant=describe(calculation.settings),
+        panel="",
+        seed=0,
+        epochs=None,
+        paper=said.numbers() if said else None,
+        status="done",
+        note=OVERLAP,
+    )
+    how = {
+        "settings": calculation.settings.model_dump(),
+        "table": f"force-field/{calculation.name}.csv",
+        "max_supercell": calculation.size.max_supercell,
+        "n_test_part": len(targets),
+        "n_asked": len(asked),
+        "too_large": sorted(i for i, found in asked.items() if found["status"] == TOO_LARGE),
+        "failed": {i: found["note"] for i, found in asked.items() if found["status"] == FAILED},
+        "n_unstable": len(done) - len(stable),
+        "magnitude": metrics(done, f"{quantity}_magnitude"),
+        "stable": metrics(stable) if len(stable) > 1 else None,
+        "cpu_seconds_median": float(np.median(seconds)),
+        "cpu_seconds": float(np.sum(seconds)),
     }
+    return row.with_metrics(metrics(done), n_train=0, n_test=len(done), training_r2=None, force_field=how)
 
 
 def _on_the_same(run: Run, row: dict[str, Any], ids: list[str]) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from hybrid.atomic import atomic_file, write_text
-from hybrid.data.splits import FOLDS
 from hybrid.descriptors.registry import choose
 from hybrid.report.provenance import provenance
+from hybrid.report.rows import Row, not_run_row
 from hybrid.settings import RunSettings
 from hybrid.training.registry import get_model
 from reproduction import figures
@@ -44,6 +44,8 @@ def write_record(spec: Spec, scale: str) -> None:
     rows = [row for run in runs for row in _rows(run, spec)]
     if spec.force_field:
         rows = compared(spec, scale, runs, rows, predictions_path(spec.experiment, scale))
+    missing = [*_without_data(spec, scale), *_at_other_scales(spec, scale)]
+    missing += [*_not_trained(wanted), *spec.not_run]
     record = {
         "experiment": spec.experiment,
         "scale": scale,
@@ -51,9 +53,7 @@ def write_record(spec: Spec, scale: str) -> None:
         **provenance(code()),
         "metric": spec.metric,
         "runs": [run.name for run in runs if not (measurement and measurement.lacking(run))],
-        "rows": rows
-        + [_missing(part) for part in (*_without_data(spec, scale), *_at_other_scales(spec, scale))]
-        + [_missing(part) for part in (*_not_trained(wanted), *spec.not_run)],
+        "rows": rows + [not_run_row(part.label, part.reason, part.panel) for part in missing],
     }
     if spec.predictions:
         _write_test_predictions(runs, predictions_path(spec.experiment, scale))
@@ -102,43 +102,27 @@ def _row(run: Run, spec: Spec, result: dict[str, Any], target: str) -> dict[str,
     network = model.network is not None
     pools = network and model.sees_structure
     split = f", split by {settings.grouping}" if settings.grouping else ""
-    row = {
-        "dataset": run.dataset,
-        "dataset_label": f"{dataset.label}{split}",
-        "target": symbol,
-        "descriptor": target or None,
-        "unit": unit,
-        "network": run.network,
-        "network_label": run.label,
-        "model": settings.model.name,
-        "pooling": settings.model.pooling if pools else None,
-        "descriptors": _descriptors(settings),
-        "variant": run.variant,
-        "panel": run.panel,
-        "grouping": settings.grouping,
-        "training_share": settings.training_share,
-        "seed": settings.model_seed,
-        "epochs": settings.trainer.epochs if network else None,
-        "metrics": {},
-        "paper": said and said.model_dump(exclude={"dataset", "network", "target"}, exclude_none=True),
-        "status": result["status"],
-        "note": result.get("note", f"{_overlap(result)}settings: runs/{run.name}/settings.json"),
-    }
-    if row["status"] == "done":
-        scores = {fold: result[fold][target] if target in result[fold] else result[fold] for fold in FOLDS}
-        row |= {
-            "best_epoch": result.get("best_epoch"),
-            "n_train": result["n_training"],
-            "n_val": result["n_validation"],
-            "n_test": result["n_test"],
-            "n_filled": result.get("n_filled"),
-            "metrics": scores["test"],
-            "validation": scores["validation"],
-            "training_r2": scores["training"].get("r2"),
-            "train_seconds": result.get("train_seconds"),
-            "device": result.get("device"),
-        }
-    return row
+    row = Row(
+        dataset=run.dataset,
+        dataset_label=f"{dataset.label}{split}",
+        target=symbol,
+        descriptor=target or None,
+        unit=unit,
+        network=run.network,
+        network_label=run.label,
+        model=settings.model.name,
+        pooling=settings.model.pooling if pools else None,
+        descriptors=_descriptors(settings),
+        variant=run.variant,
+        panel=run.panel,
+        seed=settings.model_seed,
+        epochs=settings.trainer.epochs if network else None,
+        paper=said.numbers() if said else None,
+        status=result["status"],
+        note=result.get("note", f"{_overlap(result)}run {run.name}"),
+        split={"grouping": settings.grouping, "training_share": settings.training_share},
+    )
+    return row.of_run(result, target)
 
 
 def _overlap(result: dict[str, Any]) -> str:
@@ -197,18 +181,6 @@ def _at_other_scales(spec: Spec, scale: str) -> list[NotRun]:
         for part in spec.parts
         if scale not in part.scales
     ]
-
-
-def _missing(part: NotRun) -> dict[str, Any]:
-    """A row for what the paper shows and we have not run."""
-    return {
-        "dataset": None,
-        "dataset_label": part.label,
-        "panel": part.panel,
-        "metrics": {},
-        "status": "not run",
-        "note": part.reason,
-    }
 
 
 def _commit() -> str | None:

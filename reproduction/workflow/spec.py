@@ -137,6 +137,10 @@ class PaperStatement(Settings):
     says: str = ""
     source: str
 
+    def numbers(self) -> dict[str, Any]:
+        """What is said, without what it is said of."""
+        return self.model_dump(exclude={"dataset", "network", "target"}, exclude_none=True)
+
 
 class NotRun(Settings):
     """A part of the paper's figure that is not run, and why."""
