@@ -56,9 +56,7 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: 
         str(ROOT),
     ]
     command += ["--workflow-profile", str(WORKFLOW / "profiles" / profile), "--cores", str(cores), "--nolock"]
-    if unfinished := [
-        str(record_path(name, scale).relative_to(ROOT)) for name in targets if _is_unfinished(name, scale)
-    ]:
+    if unfinished := _unfinished(targets, scale):
         command += ["--forcerun", *unfinished]  # or Snakemake is content with a record that is there
     command += [
         "--config",
@@ -73,11 +71,14 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: 
     return done.returncode
 
 
-def _is_unfinished(name: str, scale: str) -> bool:
-    """Whether an experiment has runs to train."""
-    if name.removesuffix(UPSTREAM) not in figures.specs():
-        return False
-    return any(not run.done for run in runs_of(figures.spec(name), scale))
+def _unfinished(targets: list[str], scale: str) -> list[str]:
+    """The records of experiments that have runs to train."""
+    return [
+        str(record_path(name, scale).relative_to(ROOT))
+        for name in targets
+        if name.removesuffix(UPSTREAM) in figures.specs()
+        and not all(run.done for run in runs_of(figures.spec(name), scale))
+    ]
 
 
 def _datasets_of(targets: list[str], scale: str) -> list[str]:
