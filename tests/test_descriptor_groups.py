@@ -18,7 +18,7 @@ from reproduction.figures import descriptor_groups
 from reproduction.models.descriptor_groups import GROUPS, members, without
 from reproduction.workflow import spec
 from reproduction.workflow.ablation import ablated
-from reproduction.workflow.plan import planned
+from reproduction.workflow.runs import planned
 from reproduction.workflow.spec import Part, load_networks
 
 FOLDS = np.array(["training"] * 60 + ["validation"] * 30 + ["test"] * 30)

@@ -17,8 +17,8 @@ from hybrid.settings import ALIGNNSettings, GraphSettings, ModelSettings, RunSet
 from hybrid.training.samples import Samples
 from reproduction import figures
 from reproduction.upstream import compared, engine, scripts
-from reproduction.workflow.plan import planned
 from reproduction.workflow.record import _row
+from reproduction.workflow.runs import planned
 
 SMALL = ALIGNNSettings(
     alignn_layers=1, gcn_layers=1, hidden=16, embedding=8, bond_features=8, angle_features=8

@@ -19,7 +19,8 @@ from reproduction import figures
 from reproduction.data.registry import get_dataset
 from reproduction.paths import ROOT
 from reproduction.workflow import availability, plan, record, reproduce, spec
-from reproduction.workflow.plan import Run, planned, runs_of
+from reproduction.workflow import runs as workflow_runs
+from reproduction.workflow.runs import Run, planned, runs_of
 from reproduction.workflow.spec import SCALES, load_networks, run_settings
 
 TARGETS = np.array([1.0, 2.0, 4.0, 9.0])
@@ -297,7 +298,7 @@ def test_figures_share_their_runs() -> None:
 
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for module in (plan, record, reproduce):
+    for module in (workflow_runs, plan, record, reproduce):
         monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(availability, "DATASETS", tmp_path / "datasets")  # whatever is noted as missing here
     return tmp_path / "results"

@@ -25,7 +25,7 @@ from reproduction.models.force_field import (
 )
 from reproduction.models.oscillators import heat_capacities, internal_energies
 from reproduction.workflow import force_field as jobs
-from reproduction.workflow import plan
+from reproduction.workflow import runs as workflow_runs
 from reproduction.workflow.force_field import Calculation, collect, compute_part, read_table
 from reproduction.workflow.force_field_record import compared
 from reproduction.workflow.spec import ForceFieldScale, Spec
@@ -273,7 +273,7 @@ def test_another_setting_is_another_calculation(calculation):
 # --- record and figure ---
 
 
-def write_predictions(run: plan.Run, rows: dict[str, tuple[str, float, float]]) -> None:
+def write_predictions(run: workflow_runs.Run, rows: dict[str, tuple[str, float, float]]) -> None:
     run.folder.mkdir(parents=True)
     (run.folder / "metrics.json").write_text("{}")
     with (run.folder / "predictions.csv").open("w", newline="") as file:
@@ -285,7 +285,7 @@ def write_predictions(run: plan.Run, rows: dict[str, tuple[str, float, float]]) 
 @pytest.fixture
 def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict], Path]:
     """The rows of a record: the force field has a result for two of three test crystals."""
-    for module in (jobs, plan):
+    for module in (jobs, workflow_runs):
         monkeypatch.setattr(module, "RESULTS", tmp_path)
     spec = Spec.model_validate(
         {
@@ -297,7 +297,7 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict
             "paper": [{"dataset": "phonon-cv", "network": "chgnet", "mae_over_mad": 0.1298, "source": "SI"}],
         }
     )
-    (run,) = plan.planned(spec, "cpu")
+    (run,) = workflow_runs.planned(spec, "cpu")
     folds = {"a": ("training", 1.0, 1.0)}
     tested = {"b": ("test", 10.0, 12.0), "c": ("test", 20.0, 23.0), "d": ("test", 60.0, 60.0)}
     write_predictions(run, folds | tested)

@@ -16,7 +16,8 @@ from hybrid.training.samples import Samples
 from reproduction import figures
 from reproduction.data import registry
 from reproduction.workflow import availability, measurements, plan, record, reproduce, spec
-from reproduction.workflow.plan import planned, runs_of
+from reproduction.workflow import runs as workflow_runs
+from reproduction.workflow.runs import planned, runs_of
 
 needs_elements = pytest.mark.skipif(not ATOM_INIT.exists(), reason="upstream has not been fetched")
 
@@ -107,7 +108,7 @@ def test_the_experiments_run(
     monkeypatch.setattr(module, "SPEC", spec.Spec.model_validate(content))
     monkeypatch.setattr(registry, "DATASETS", tmp_path)
     monkeypatch.setattr(availability, "DATASETS", tmp_path)
-    for module in (plan, record, reproduce):
+    for module in (workflow_runs, plan, record, reproduce):
         monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
     loaded = figures.spec(name)
     for run in runs_of(loaded, "smoke"):

@@ -26,8 +26,9 @@ from reproduction.__main__ import main as paper
 from reproduction.analysis.importance import Features, head_predictions, importance, permutation_importance
 from reproduction.drawing.importance import spectra
 from reproduction.figures import figure4, figureS6, supercells
-from reproduction.workflow import measurements, plan
-from reproduction.workflow.plan import Run
+from reproduction.workflow import measurements
+from reproduction.workflow import runs as workflow_runs
+from reproduction.workflow.runs import Run
 
 CPU = torch.device("cpu")
 IDS = [f"x{i:02d}" for i in range(40)]
@@ -188,7 +189,7 @@ def runs(
 ) -> dict[str, Run]:
     """A run of each network, not trained yet, on a folder of 20 crystals."""
     path = crystal_folder(20)
-    monkeypatch.setattr(plan, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(workflow_runs, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(measurements, "dataset_folder", lambda name: read_folder(path))
     made = {}
     for name in ("cgcnn", "de-cgcnn"):

@@ -23,7 +23,7 @@ from reproduction.data.registry import get_dataset
 from reproduction.drawing.learning_curve import curves, gains
 from reproduction.figures import learning_curve
 from reproduction.workflow import spec
-from reproduction.workflow.plan import Run, planned
+from reproduction.workflow.runs import Run, planned
 from reproduction.workflow.spec import Part, load_networks, run_settings
 
 SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)

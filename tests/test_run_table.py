@@ -20,8 +20,11 @@ from hybrid.errors import InputError
 from hybrid.settings import RunSettings
 from reproduction.paths import ROOT
 from reproduction.workflow import plan, run_table
-from reproduction.workflow.plan import Run, all_runs, execute, find, write_plan
+from reproduction.workflow import runs as workflow_runs
+from reproduction.workflow.plan import all_runs, execute, find, write_plan
 from reproduction.workflow.run_table import forget, is_packed, pack, read
+from reproduction.workflow.runs import Run
+from reproduction.workflow.runs import pack as pack_runs
 
 N_CRYSTALS = 30
 
@@ -201,10 +204,10 @@ def test_a_damaged_table_is_named_in_one_sentence(
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A run that is done, and in the table alone."""
-    monkeypatch.setattr(plan, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(workflow_runs, "RESULTS", tmp_path / "results")
     run = next(run for run in all_runs("smoke").values() if run.dataset == "chains-short")
     write_run(run.folder)
-    plan.pack([run])
+    pack_runs([run])
     shutil.rmtree(run.folder)
     return run
 
@@ -223,7 +226,7 @@ def test_a_packed_run_is_not_trained_again_unless_it_is_asked_for(
     execute(run.name, "smoke", again=True)
     assert trained == [run.folder]
     assert not run.done
-    plan.pack([run])
+    pack_runs([run])
     assert not is_packed(run.table, run.name)
 
 

@@ -19,12 +19,10 @@ from typing import TYPE_CHECKING
 
 from hybrid.errors import unknown_name
 from reproduction.paths import FIGURES
+from reproduction.workflow.spec import UPSTREAM, Spec
 
 if TYPE_CHECKING:
     from reproduction.workflow.measurements import Measurement
-    from reproduction.workflow.spec import Spec
-
-UPSTREAM = "-upstream"  # ends the names of figures and networks that run through upstream's scripts
 
 
 def names() -> set[str]:
@@ -48,13 +46,13 @@ def figure(name: str) -> ModuleType:
     return importlib.import_module(f"{__name__}.{path(name).stem}")
 
 
-def specs() -> "dict[str, Spec]":
+def specs() -> dict[str, Spec]:
     """The specs of all figures for which networks are trained."""
     found = {name: getattr(figure(name), "SPEC", None) for name in sorted(names())}
     return {name: spec for name, spec in found.items() if spec}
 
 
-def spec(name: str) -> "Spec":
+def spec(name: str) -> Spec:
     """The spec of a figure, or of one that runs through upstream's scripts (`table2-upstream`).
 
     Raises:

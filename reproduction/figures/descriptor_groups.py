@@ -22,7 +22,7 @@ from reproduction.drawing import selection as selection_figure
 from reproduction.drawing.recorded import require
 from reproduction.models.descriptor_groups import GROUPS
 from reproduction.workflow.measurements import Measurement, model_of, samples_of
-from reproduction.workflow.plan import Run
+from reproduction.workflow.runs import Run
 from reproduction.workflow.spec import Part, Spec
 
 SPEC = Spec(

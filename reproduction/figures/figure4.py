@@ -19,7 +19,7 @@ from reproduction.analysis.importance import importance as importance_of
 from reproduction.drawing import importance
 from reproduction.drawing.recorded import over_seeds, require
 from reproduction.workflow.measurements import Measurement, model_of, samples_of
-from reproduction.workflow.plan import Run
+from reproduction.workflow.runs import Run
 from reproduction.workflow.spec import PaperStatement, Part, Spec
 
 SPEC = Spec(

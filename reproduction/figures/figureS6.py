@@ -17,7 +17,7 @@ from hybrid.training.run import resolve_device
 from reproduction.drawing import representation
 from reproduction.drawing.recorded import over_seeds, require
 from reproduction.workflow.measurements import Measurement, model_of, samples_of
-from reproduction.workflow.plan import Run
+from reproduction.workflow.runs import Run
 from reproduction.workflow.spec import PaperStatement, Part, Spec
 
 SPEC = Spec(

@@ -12,7 +12,7 @@ from hybrid.training.run import resolve_device
 from reproduction.drawing import supercell
 from reproduction.drawing.recorded import require
 from reproduction.workflow.measurements import Measurement, model_of, samples_of
-from reproduction.workflow.plan import Run
+from reproduction.workflow.runs import Run
 from reproduction.workflow.spec import Part, Spec
 
 SPEC = Spec(

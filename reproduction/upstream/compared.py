@@ -7,7 +7,7 @@ from hybrid.errors import InputError
 from hybrid.report.records import Bar, bars
 from reproduction import figures
 from reproduction.upstream import engine
-from reproduction.workflow.plan import planned
+from reproduction.workflow.runs import planned
 from reproduction.workflow.spec import UPSTREAM
 
 

@@ -12,7 +12,6 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -28,19 +27,6 @@ from hybrid.training.run import resolve_device
 from hybrid.training.samples import Samples
 from reproduction.upstream import vendor
 from reproduction.upstream.scripts import SCRIPTS, Prepared, Script
-from reproduction.workflow.spec import UPSTREAM
-
-if TYPE_CHECKING:
-    from reproduction.workflow.plan import Run
-
-
-def twin(run: "Run") -> "Run | None":
-    """The same run through upstream's script, if it is a network that upstream has."""
-    if run.settings.model.name.removeprefix("de-") not in SCRIPTS:
-        return None
-    return replace(
-        run, network=f"{run.network}{UPSTREAM}", label=f"{run.label}, upstream's script", variant="upstream"
-    )
 
 
 def train(folder: CrystalFolder, settings: RunSettings, out: Path, device: str = "auto") -> None:

@@ -38,7 +38,7 @@ from reproduction.models.force_field import (
 )
 from reproduction.paths import RESULTS
 from reproduction.workflow.availability import why_missing
-from reproduction.workflow.plan import planned
+from reproduction.workflow.runs import planned
 from reproduction.workflow.spec import ForceFieldScale, Spec
 
 PARTS = 8  # jobs a set; one where only the smallest are asked about

@@ -20,7 +20,7 @@ from reproduction.workflow.force_field import (
     calculations,
     read_table,
 )
-from reproduction.workflow.plan import Run
+from reproduction.workflow.runs import Run
 from reproduction.workflow.spec import Spec
 
 NETWORK, LABEL = "chgnet", "CHGNet"

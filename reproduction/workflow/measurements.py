@@ -17,7 +17,7 @@ from hybrid.training.registry import get_model
 from hybrid.training.run import subset
 from hybrid.training.samples import Samples
 from reproduction.data.registry import dataset_folder
-from reproduction.workflow.plan import Run
+from reproduction.workflow.runs import Run
 
 
 @dataclass(frozen=True)

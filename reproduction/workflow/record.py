@@ -19,7 +19,7 @@ from reproduction.paths import RESULTS, ROOT
 from reproduction.upstream import vendor
 from reproduction.workflow.availability import why_missing
 from reproduction.workflow.force_field_record import compared
-from reproduction.workflow.plan import Run, pack, planned, runs_of
+from reproduction.workflow.runs import Run, pack, planned, runs_of
 from reproduction.workflow.spec import UPSTREAM, NotRun, Spec, load_networks
 
 

@@ -14,8 +14,9 @@ from reproduction.paths import RESULTS, ROOT, WORKFLOW
 from reproduction.upstream import compared as upstream
 from reproduction.workflow import force_field
 from reproduction.workflow.availability import build
-from reproduction.workflow.plan import pack, planned, runs_of, write_plan
+from reproduction.workflow.plan import write_plan
 from reproduction.workflow.record import record_path, write_record
+from reproduction.workflow.runs import pack, planned, runs_of
 from reproduction.workflow.spec import SCALES, UPSTREAM
 
 

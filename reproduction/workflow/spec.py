@@ -19,12 +19,12 @@ from hybrid.settings import (
     recipe,
 )
 from reproduction.data.registry import Dataset, get_dataset
-from reproduction.figures import UPSTREAM
 from reproduction.models.descriptor_groups import members
 from reproduction.models.force_field import ForceFieldSettings
 from reproduction.paths import WORKFLOW
 
 SCALES = ("smoke", "quick", "cpu", "paper")
+UPSTREAM = "-upstream"  # ends the names of figures and networks that run through upstream's scripts
 
 T = TypeVar("T", bound=Settings)
 Ablation = tuple[tuple[str, ...], ...] | Literal["groups"]  # groups of descriptors; or each in turn

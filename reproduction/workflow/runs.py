@@ -1,0 +1,159 @@
+"""The training runs of an experiment, and where they leave their results.
+
+A run's name carries a hash of everything that decides its result. Figures that need the same run share
+it, and a changed setting is another run, so that no stale result is ever taken for a new one.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from hybrid.settings import RunSettings
+from hybrid.training.registry import get_model
+from reproduction.data.registry import get_dataset
+from reproduction.models.frozen import base_of
+from reproduction.paths import RESULTS
+from reproduction.upstream.scripts import SCRIPTS
+from reproduction.workflow import run_table
+from reproduction.workflow.ablation import ablated
+from reproduction.workflow.availability import why_missing
+from reproduction.workflow.spec import UPSTREAM, Spec, load_networks, run_settings
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training job.
+
+    Attributes:
+        dataset: name.
+        network: name.
+        label: what figures call the network.
+        variant: how records name its settings.
+        scale: name.
+        settings: all of them.
+        shown: the targets that the experiment reports; an empty name is id_prop.csv's.
+        panel: of the figure.
+    """
+
+    dataset: str
+    network: str
+    label: str
+    variant: str
+    scale: str
+    settings: RunSettings
+    shown: tuple[str, ...] = ("",)
+    panel: str = ""
+
+    @property
+    def name(self) -> str:
+        """For people, with a hash of the settings that are not the defaults.
+
+        Leaving out the defaults keeps the names of finished runs when a new setting is introduced.
+        """
+        settings = self.settings.model_dump_json(exclude_defaults=True)
+        digest = hashlib.sha256(f"{self.dataset} {settings}".encode()).hexdigest()
+        targets = self.settings.targets
+        learnt = f"-{targets[0]}" if len(targets) == 1 else f"-{len(targets)}-targets" if targets else ""
+        return f"{self.dataset}{learnt}-{self.network}-seed{self.settings.model_seed}-{digest[:8]}"
+
+    @property
+    def base(self) -> "Run | None":
+        """The run whose network this one takes its frozen vectors from."""
+        if self.settings.model.name != "cgcnn+descriptors":
+            return None
+        return replace(self, network="cgcnn", settings=base_of(self.settings))
+
+    @property
+    def twin(self) -> "Run | None":
+        """The same run through upstream's script, if it is a network that upstream has."""
+        if self.settings.model.name.removeprefix("de-") not in SCRIPTS:
+            return None
+        label = f"{self.label}, upstream's script"
+        return replace(self, network=f"{self.network}{UPSTREAM}", label=label, variant="upstream")
+
+    @property
+    def needs_descriptors(self) -> bool:
+        """Whether it takes or learns any."""
+        model = get_model(self.settings.model.name)
+        return bool(self.settings.targets) or model.takes_descriptors or model.needs_descriptors
+
+    @property
+    def done(self) -> bool:
+        """Whether its results are there."""
+        return self.packed or (self.folder / "metrics.json").exists()
+
+    @property
+    def packed(self) -> bool:
+        """Whether its results are in the table."""
+        return run_table.is_packed(self.table, self.name)
+
+    @property
+    def folder(self) -> Path:
+        """Where it is trained, and its model is."""
+        return RESULTS / self.scale / "runs" / self.name
+
+    @property
+    def table(self) -> Path:
+        """Where its results are kept, with those of the other runs on the data set."""
+        return RESULTS / self.scale / "runs" / f"{self.dataset}.parquet"
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What it reports, once it is done."""
+        metrics: dict[str, Any] = run_table.read(self.table, self.folder, "metrics")
+        return metrics
+
+    @property
+    def measurements(self) -> dict[str, dict[str, Any]]:
+        """What has been measured of its model, by name."""
+        found: dict[str, dict[str, Any]] = run_table.read(self.table, self.folder, "measurements")
+        return found
+
+    @property
+    def tested(self) -> list[tuple[str, float, float]]:
+        """Id, target and prediction of each test crystal; none if training diverged."""
+        columns = run_table.read(self.table, self.folder, "predictions")
+        rows = zip(*(columns.get(name, ()) for name in ("id", "fold", "target", "prediction")), strict=True)
+        return [(identity, target, value) for identity, fold, target, value in rows if fold == "test"]
+
+
+def runs_of(spec: Spec, scale: str) -> list[Run]:
+    """The runs of an experiment at a scale, without those whose data cannot be had."""
+    return [run for run in planned(spec, scale) if run.done or not why_missing(run.dataset)]
+
+
+def planned(spec: Spec, scale: str) -> list[Run]:
+    """All runs of an experiment at a scale."""
+    size, networks = spec.scale(scale), load_networks()
+    runs = []
+    for part in spec.parts_at(scale):
+        for dataset, of_part in product(part.datasets, part.networks):
+            reduction = size.reduction(of_part)
+            run_size, named = reduction.size(size.of(dataset)), reduction.network(networks[of_part])
+            learnt, seeds = part.learnt(size.one_by_one), part.seeds or reduction.seeds or size.seeds
+            for (name, network), share, targets, seed in product(
+                ablated(of_part, named, part), part.training_shares, learnt, seeds
+            ):
+                settings = run_settings(
+                    network, get_dataset(dataset), run_size, seed, targets, share, part.grouping
+                )
+                variant = network.variant + (", multi-target" if len(targets) > 1 else "")
+                shown = tuple(t for t in targets if not part.show or t in part.show) or ("",)
+                runs.append(Run(dataset, name, network.label, variant, scale, settings, shown, part.panel))
+    return runs if spec.engine == "ours" else [one for run in runs for one in (run, run.twin) if one]
+
+
+def pack(runs: Iterable[Run]) -> None:
+    """Takes those runs that are done into their tables.
+
+    Raises:
+        InputError: a table is damaged.
+    """
+    folders: dict[Path, list[Path]] = {}
+    for run in runs:
+        folders.setdefault(run.table, []).append(run.folder)
+    for table, of_dataset in folders.items():
+        run_table.pack(table, of_dataset)
