@@ -17,7 +17,6 @@ from typing import Any, TypeVar, overload
 
 import numpy as np
 from pymatgen.core import Element, Structure
-from pymatgen.io.cif import CifWriter
 from tqdm import tqdm
 
 from hybrid.atomic import atomic_folder
@@ -231,6 +230,8 @@ def write_folder(
         manifest: written last, so that what makes the crystals may fill it meanwhile.
         splits: folds by id, by the split's name; only ids that were written appear in its file.
     """
+    from pymatgen.io.cif import CifWriter  # brings symmetry analysis, which reading a folder does without
+
     with atomic_folder(path) as folder:
         rows = {}
         for identity, structure, target in crystals:

@@ -4,6 +4,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -130,8 +131,10 @@ def refuse_format(path: Path) -> None:
     """Refuses a file whose ending is none of those that are read and written.
 
     Raises:
-        InputError: it is another one.
+        InputError: it is another one, or a package that it needs is not there.
     """
     if path.suffix not in _READERS:
         known = ", ".join(_READERS)
         raise InputError(f"{path}: unknown format '{path.suffix}' of embeddings; known: {known}")
+    if path.suffix == ".parquet" and not find_spec("pyarrow"):
+        raise InputError(f"{path}: the format needs the package pyarrow; pip install pyarrow")
