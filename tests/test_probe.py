@@ -19,7 +19,7 @@ from hybrid import cli
 from hybrid.data.folder import read_folder
 from hybrid.errors import InputError
 from hybrid.probe import pretrained
-from hybrid.probe.embeddings import Embeddings
+from hybrid.probe.embeddings import Embeddings, refuse_format
 from hybrid.probe.networks import load_network
 from hybrid.probe.pretrained import Pretrained, crystal_vectors, embed
 from hybrid.probe.probe import ProbeSettings, probe
@@ -403,6 +403,12 @@ def test_formats_of_tables(folder: Path, vectors: Path, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     read.write(tmp_path / "mine.parquet")
     assert Embeddings.read(tmp_path / "mine.parquet").rows(ids) == pytest.approx(features())
+
+
+def test_a_format_whose_package_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hybrid.probe.embeddings.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"mine\.parquet: the format needs the package pyarrow"):
+        refuse_format(Path("mine.parquet"))
 
 
 @pytest.mark.usefixtures("_work")
