@@ -204,7 +204,8 @@ def test_a_damaged_table_is_named_in_one_sentence(
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A run that is done, and in the table alone."""
-    monkeypatch.setattr(workflow_runs, "RESULTS", tmp_path / "results")
+    for module in (workflow_runs, plan):
+        monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
     run = next(run for run in all_runs("smoke").values() if run.dataset == "chains-short")
     write_run(run.folder)
     pack_runs([run])

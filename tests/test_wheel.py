@@ -16,7 +16,7 @@ from conftest import needs_compiler
 from reproduction.paths import ROOT
 
 BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", "NOTICE", "hybrid")
-KERNELS = ("edge_gated", "gated_sum", "merging", "shells")
+KERNELS = ("edge_gated", "gated_sum", "merging", "neighbours", "shells")
 
 
 def pip(*arguments: str | Path) -> None:
@@ -113,9 +113,10 @@ def test_train_predict_describe_probe(
 def test_kernels_are_compiled_from_the_wheel(run: Callable[..., str]) -> None:
     code = (
         "import torch\n"
-        "from hybrid.kernels import edge_gated, gated_sum, merging, shells\n"
+        "from hybrid.kernels import edge_gated, gated_sum, merging, neighbours, shells\n"
         "one = torch.zeros(1)\n"
-        "print(edge_gated.EdgeGated.get(one) is not None, gated_sum.GatedSum.get(8, 41, one) is not None,\n"
-        "      merging.Merging.get() is not None, shells.Shells.get() is not None)"
+        "found = (edge_gated.EdgeGated.get(one), gated_sum.GatedSum.get(8, 41, one), merging.Merging.get(),\n"
+        "         neighbours.Neighbours.get(), shells.Shells.get())\n"
+        "print(*(kernel is not None for kernel in found))"
     )
     assert run(code).split() == ["True"] * len(KERNELS)

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, cast
 
-import lightning as L
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -22,8 +21,6 @@ from hybrid.errors import InputError, unknown_name
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.models.networks import CrystalNetwork
 from hybrid.settings import GraphSettings, RunSettings, TrainerSettings
-from hybrid.training.fit import optimise
-from hybrid.training.optimisation import Optimisation
 from hybrid.training.results import Fitted, Job
 from hybrid.training.samples import Samples
 
@@ -70,7 +67,9 @@ class EstimatorNetwork:
         Raises:
             InputError: what it predicts has another shape than the targets, or is no finite number.
         """
-        L.seed_everything(settings.model_seed, verbose=False)
+        from lightning import seed_everything
+
+        seed_everything(settings.model_seed, verbose=False)
         estimator = self._made(settings)
         structures, training = list(samples.folder.structures()), samples.at("training")
         estimator.fit([structures[i] for i in training], samples.targets[training])
@@ -120,6 +119,9 @@ class ModuleNetwork:
             InputError: the outputs' shape is another one.
             DivergedError: training went to infinity.
         """
+        from hybrid.training.fit import optimise  # brings Lightning with it, as what follows does
+        from hybrid.training.optimisation import Optimisation
+
         settings = settings.model_copy(update={"trainer": self.trainer})
         graph: GraphSettings = getattr(self.network, "graph", GraphSettings())
         graphs = samples.folder.graphs(graph, getattr(self.network, "graphs", CrystalGraphs))
