@@ -14,7 +14,7 @@ from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import DivergedError, InputError
 from hybrid.settings import ALIGNNSettings, GraphSettings, ModelSettings, RunSettings, TrainerSettings
-from hybrid.training.samples import Samples
+from hybrid.training.run import samples_of
 from reproduction import figures
 from reproduction.upstream import compared, engine, scripts
 from reproduction.workflow.record import _row
@@ -60,7 +60,7 @@ def test_a_run_folder_of_the_same_test_crystals(
 ) -> None:
     settings, out = _settings(name, pooling), tmp_path / "run"
     engine.train(folder, settings, out)
-    samples = Samples.of(folder, settings)
+    samples = samples_of(folder, settings)
     with (out / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["id"] for row in rows] == samples.ids("test")
@@ -78,7 +78,7 @@ def test_a_run_folder_of_the_same_test_crystals(
 
 
 def test_the_scripts_get_our_folds_targets_and_descriptors(folder: CrystalFolder, scratch: Path) -> None:
-    samples = Samples.of(folder, _settings("de-cgcnn"))
+    samples = samples_of(folder, _settings("de-cgcnn"))
     engine._prepare(samples, scratch, CPU)
     for fold in ("training", "validation", "test"):
         assert read_folder(scratch / fold).ids == samples.ids(fold)
@@ -109,7 +109,7 @@ def test_the_papers_trainer_of_cgcnn(
     folder: CrystalFolder, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = _settings("cgcnn", trainer=TrainerSettings(epochs=30))
-    prepared = engine._prepare(Samples.of(folder, settings), scratch, CPU)
+    prepared = engine._prepare(samples_of(folder, settings), scratch, CPU)
     words = " ".join(_options(monkeypatch, settings, prepared))
     for option in (
         "--epoch 30 --batch-size 256 --learning-rate 0.01 --loss mse --optimizer sgd --momentum 0.9",
@@ -125,7 +125,7 @@ def test_what_the_script_of_alignn_does_otherwise_is_said(
     folder: CrystalFolder, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = _settings("alignn")
-    _options(monkeypatch, settings, engine._prepare(Samples.of(folder, settings), scratch, CPU))
+    _options(monkeypatch, settings, engine._prepare(samples_of(folder, settings), scratch, CPU))
     config = json.loads((scratch / "config.json").read_text())
     assert (config["scheduler"], config["criterion"], config["batch_size"]) == ("onecycle", "l1", 4)
     assert config["keep_data_order"] is True

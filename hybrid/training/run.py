@@ -57,7 +57,7 @@ def train(
     else:
         at = resolve_device(device)
         refuse_precision(settings, at)
-        samples = _samples(folder, settings, folds)  # bad input leaves nothing
+        samples = _with_graphs(samples_of(folder, settings, folds), settings)  # bad input leaves nothing
         partial = out.with_name(out.name + ".partial")
         with locked(partial / "lock"):  # a second process waits, and then finds the run done
             if not (out / "metrics.json").exists():
@@ -120,11 +120,14 @@ def refuse_precision(settings: RunSettings, device: torch.device) -> None:
         raise InputError("--precision bf16: this machine's GPU does not compute in bfloat16")
 
 
-def _samples(folder: CrystalFolder, settings: RunSettings, folds: np.ndarray | None) -> Samples:
-    """What the model takes: descriptors, and the graphs of its network if it is one."""
-    model = get_model(settings.model.name)
-    network = model.network
-    samples = Samples.of(folder, settings, folds, model.takes_descriptors)
+def samples_of(folder: CrystalFolder, settings: RunSettings, folds: np.ndarray | None = None) -> Samples:
+    """What a run learns from, with descriptors if its model takes any; see `Samples.of`."""
+    return Samples.of(folder, settings, folds, get_model(settings.model.name).takes_descriptors)
+
+
+def _with_graphs(samples: Samples, settings: RunSettings) -> Samples:
+    """The same with the graphs that the model's network takes, if it is one."""
+    network = get_model(settings.model.name).network
     if network is None:
         return samples
     graphs = samples.folder.graphs(settings.graph, network.graphs)

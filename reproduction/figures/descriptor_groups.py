@@ -21,7 +21,7 @@ from reproduction.analysis.selection import forward_selection
 from reproduction.drawing import selection as selection_figure
 from reproduction.drawing.recorded import require
 from reproduction.models.descriptor_groups import GROUPS
-from reproduction.workflow.measurements import Measurement, model_of, samples_of
+from reproduction.workflow.measurements import Measurement, model_of, samples_of_run
 from reproduction.workflow.runs import Run
 from reproduction.workflow.spec import Part, Spec
 
@@ -69,7 +69,7 @@ SPEC = Spec(
 
 def measure(run: Run, device: str) -> dict[str, Any]:
     """Which groups of descriptors a forest on frozen vectors takes up, and in which order."""
-    model, samples = model_of(run), samples_of(run)
+    model, samples = model_of(run), samples_of_run(run)
     vectors = model.represent(samples.folder.graphs(model.graph), resolve_device(device))
     table = folder_descriptors(samples.folder)
     standardisation = Standardisation.fit(table, samples.ids("training"), gaps=True)

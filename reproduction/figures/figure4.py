@@ -18,7 +18,7 @@ from reproduction.analysis.importance import N_REPEATS, N_TREES, Features
 from reproduction.analysis.importance import importance as importance_of
 from reproduction.drawing import importance
 from reproduction.drawing.recorded import over_seeds, require
-from reproduction.workflow.measurements import Measurement, model_of, samples_of
+from reproduction.workflow.measurements import Measurement, model_of, samples_of_run
 from reproduction.workflow.runs import Run
 from reproduction.workflow.spec import PaperStatement, Part, Spec
 
@@ -76,7 +76,7 @@ N_TOP = 10  # features of a property in the table
 
 def measure(run: Run, device: str) -> dict[str, Any]:
     """What the head of a trained de-CGCNN lives on, by importance of its features."""
-    model, samples = model_of(run), samples_of(run)
+    model, samples = model_of(run), samples_of_run(run)
     assert samples.descriptors is not None
     features = Features.of(
         model,

@@ -16,7 +16,7 @@ from hybrid.report.tables import write_record_table, write_table
 from hybrid.training.run import resolve_device
 from reproduction.drawing import representation
 from reproduction.drawing.recorded import over_seeds, require
-from reproduction.workflow.measurements import Measurement, model_of, samples_of
+from reproduction.workflow.measurements import Measurement, model_of, samples_of_run
 from reproduction.workflow.runs import Run
 from reproduction.workflow.spec import PaperStatement, Part, Spec
 
@@ -59,7 +59,7 @@ SPEC = Spec(
 
 def measure(run: Run, device: str) -> dict[str, Any]:
     """How much of each descriptor a linear model finds in a network's learnt vectors."""
-    model, samples = model_of(run), samples_of(run)
+    model, samples = model_of(run), samples_of_run(run)
     vectors = model.represent(samples.folder.graphs(model.graph), resolve_device(device))
     table = folder_descriptors(samples.folder)
     columns = table.rows(samples.folder.ids, gaps=True).numpy().T

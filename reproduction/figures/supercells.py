@@ -11,7 +11,7 @@ from hybrid.supercells import SupercellRow, supercell_table
 from hybrid.training.run import resolve_device
 from reproduction.drawing import supercell
 from reproduction.drawing.recorded import require
-from reproduction.workflow.measurements import Measurement, model_of, samples_of
+from reproduction.workflow.measurements import Measurement, model_of, samples_of_run
 from reproduction.workflow.runs import Run
 from reproduction.workflow.spec import Part, Spec
 
@@ -25,7 +25,7 @@ SPEC = Spec(
 
 def measure(run: Run, device: str) -> dict[str, Any]:
     """What a trained network predicts for supercells of its test crystals."""
-    model, samples = model_of(run), samples_of(run)
+    model, samples = model_of(run), samples_of_run(run)
     crystals = samples.folder.take(samples.at("test"))
     rows = supercell_table(model, crystals, seed=run.settings.data_seed, device=resolve_device(device))
     return {"rows": [asdict(row) for row in rows]}

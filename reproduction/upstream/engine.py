@@ -23,7 +23,7 @@ from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
 from hybrid.settings import GraphSettings, RunSettings
 from hybrid.training.results import write_predictions
-from hybrid.training.run import resolve_device
+from hybrid.training.run import resolve_device, samples_of
 from hybrid.training.samples import Samples
 from reproduction.upstream import vendor
 from reproduction.upstream.scripts import SCRIPTS, Prepared, Script
@@ -46,7 +46,7 @@ def train(folder: CrystalFolder, settings: RunSettings, out: Path, device: str =
     refuse(settings)
     vendor.check(script.source)
     at = resolve_device(device)
-    samples = Samples.of(folder, settings)
+    samples = samples_of(folder, settings)
     scratch = out.with_name(f"{out.name}.partial")  # the script's log.txt is there meanwhile
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)

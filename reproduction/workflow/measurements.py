@@ -13,8 +13,7 @@ from typing import Any
 from hybrid.atomic import write_text
 from hybrid.checkpoint import MODEL_FILE, TrainedModel, load
 from hybrid.errors import InputError
-from hybrid.training.registry import get_model
-from hybrid.training.run import subset
+from hybrid.training.run import samples_of, subset
 from hybrid.training.samples import Samples
 from reproduction.data.registry import dataset_folder
 from reproduction.workflow.runs import Run
@@ -83,7 +82,6 @@ def model_of(run: Run) -> TrainedModel:
     return load(file)
 
 
-def samples_of(run: Run) -> Samples:
+def samples_of_run(run: Run) -> Samples:
     """What a run learnt from."""
-    takes = get_model(run.settings.model.name).takes_descriptors
-    return Samples.of(subset(dataset_folder(run.dataset), run.settings), run.settings, with_descriptors=takes)
+    return samples_of(subset(dataset_folder(run.dataset), run.settings), run.settings)
