@@ -189,7 +189,7 @@ def _train_alignn(prepared: Prepared, settings: RunSettings) -> Outcome:
     errors = json.loads((scratch / "written" / "history_val.json").read_text())["mae"]
     best = int(np.nanargmin(errors))
     predictions = _predictions(scratch / "written" / "prediction_results_test_set.csv")
-    return Outcome(predictions, best + 1, {}, seconds)
+    return Outcome(predictions, best + 1, {"mae": errors[best]}, seconds)
 
 
 def _alignn_lacks(settings: RunSettings) -> list[str]:

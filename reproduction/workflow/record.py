@@ -179,7 +179,7 @@ def _at_other_scales(spec: Spec, scale: str) -> list[NotRun]:
             panel=part.panel,
         )
         for part in spec.parts
-        if scale not in part.scales
+        if scale not in part.scales and spec.engine == "ours"
     ]
 
 
