@@ -1,7 +1,7 @@
 """Figure S4a: lattice angles, by default, with a larger receptive field and with sum pooling."""
 
 from reproduction.drawing.recorded import draw_bars as draw
-from reproduction.workflow.spec import PaperStatement, Part, Spec
+from reproduction.workflow.spec import Part, Spec, words_said
 
 __all__ = ["SPEC", "draw"]
 
@@ -56,47 +56,19 @@ SPEC = Spec(
         },
     },
     paper=(
-        PaperStatement(
-            dataset="mp-descriptors",
-            network="cgcnn",
-            target="alpha",
-            says="cannot learn the lattice angles well",
-            source="SI section 5",
+        *words_said(
+            "SI section 5",
+            "mp-descriptors",
+            "cgcnn",
+            ("alpha", "beta", "gamma"),
+            "cannot learn the lattice angles well",
         ),
-        PaperStatement(
-            dataset="mp-descriptors",
-            network="cgcnn",
-            target="beta",
-            says="cannot learn the lattice angles well",
-            source="SI section 5",
-        ),
-        PaperStatement(
-            dataset="mp-descriptors",
-            network="cgcnn",
-            target="gamma",
-            says="cannot learn the lattice angles well",
-            source="SI section 5",
-        ),
-        PaperStatement(
-            dataset="mp-descriptors",
-            network="cgcnn-shifted-sum-256",
-            target="alpha",
-            says="sum pooling does not improve the prediction",
-            source="Results",
-        ),
-        PaperStatement(
-            dataset="mp-descriptors",
-            network="cgcnn-shifted-sum-256",
-            target="beta",
-            says="sum pooling does not improve the prediction",
-            source="Results",
-        ),
-        PaperStatement(
-            dataset="mp-descriptors",
-            network="cgcnn-shifted-sum-256",
-            target="gamma",
-            says="sum pooling does not improve the prediction",
-            source="Results",
+        *words_said(
+            "Results",
+            "mp-descriptors",
+            "cgcnn-shifted-sum-256",
+            ("alpha", "beta", "gamma"),
+            "sum pooling does not improve the prediction",
         ),
     ),
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 from reproduction.drawing import statements
 from reproduction.drawing.recorded import draw_errors
-from reproduction.workflow.spec import PaperStatement, Part, Spec
+from reproduction.workflow.spec import Part, Spec, errors_said
 
 SPEC = Spec(
     experiment="table2",
@@ -62,79 +62,49 @@ SPEC = Spec(
         )
     },
     paper=(
-        PaperStatement(dataset="phonon-u", network="cgcnn", mae=17.2, mae_over_mad=0.67, source="Table 2"),
-        PaperStatement(dataset="phonon-u", network="de-cgcnn", mae=1.54, mae_over_mad=0.06, source="Table 2"),
-        PaperStatement(
-            dataset="phonon-u-per-atom", network="cgcnn", mae=3.05, mae_over_mad=0.602, source="Table 2"
+        *errors_said(
+            "Table 2",
+            (
+                "cgcnn",
+                "de-cgcnn",
+                "cgcnn-sum",
+                "de-cgcnn-sum",
+                "alignn",
+                "de-alignn",
+                "alignn-sum",
+                "de-alignn-sum",
+            ),
+            {
+                "phonon-u": (
+                    (17.2, 0.67),
+                    (1.54, 0.06),
+                    (6.53, 0.254),
+                    (1.53, 0.06),
+                    (13.7, 0.534),
+                    (2.62, 0.101),
+                    (6.88, 0.268),
+                    (1.87, 0.073),
+                ),
+                "phonon-cv": (
+                    (42.2, 0.759),
+                    (3.25, 0.058),
+                    (15.1, 0.272),
+                    (2.86, 0.051),
+                    (35.2, 0.632),
+                    (4.95, 0.089),
+                    (18.9, 0.339),
+                    (3.75, 0.067),
+                ),
+            },
         ),
-        PaperStatement(
-            dataset="phonon-u-per-atom", network="de-cgcnn", mae=0.301, mae_over_mad=0.059, source="Table 2"
-        ),
-        PaperStatement(
-            dataset="phonon-u", network="cgcnn-sum", mae=6.53, mae_over_mad=0.254, source="Table 2"
-        ),
-        PaperStatement(
-            dataset="phonon-u", network="de-cgcnn-sum", mae=1.53, mae_over_mad=0.06, source="Table 2"
-        ),
-        PaperStatement(dataset="phonon-cv", network="cgcnn", mae=42.2, mae_over_mad=0.759, source="Table 2"),
-        PaperStatement(
-            dataset="phonon-cv", network="de-cgcnn", mae=3.25, mae_over_mad=0.058, source="Table 2"
-        ),
-        PaperStatement(
-            dataset="phonon-cv-per-atom", network="cgcnn", mae=8.3, mae_over_mad=0.601, source="Table 2"
-        ),
-        PaperStatement(
-            dataset="phonon-cv-per-atom", network="de-cgcnn", mae=0.792, mae_over_mad=0.057, source="Table 2"
-        ),
-        PaperStatement(
-            dataset="phonon-cv", network="cgcnn-sum", mae=15.1, mae_over_mad=0.272, source="Table 2"
-        ),
-        PaperStatement(
-            dataset="phonon-cv", network="de-cgcnn-sum", mae=2.86, mae_over_mad=0.051, source="Table 2"
-        ),
-        PaperStatement(
-            dataset="magnetization", network="cgcnn", mae=1.29, mae_over_mad=0.412, source="Table 2"
-        ),
-        PaperStatement(
-            dataset="magnetization", network="de-cgcnn", mae=1.07, mae_over_mad=0.34, source="Table 2"
-        ),
-        PaperStatement(dataset="phonon-u", network="alignn", mae=13.7, mae_over_mad=0.534, source="Table 2"),
-        PaperStatement(
-            dataset="phonon-u", network="de-alignn", mae=2.62, mae_over_mad=0.101, source="Table 2"
-        ),
-        PaperStatement(
-            dataset="phonon-u-per-atom", network="alignn", mae=3.0, mae_over_mad=0.587, source="Table 2"
-        ),
-        PaperStatement(
-            dataset="phonon-u-per-atom", network="de-alignn", mae=0.613, mae_over_mad=0.12, source="Table 2"
-        ),
-        PaperStatement(
-            dataset="phonon-u", network="alignn-sum", mae=6.88, mae_over_mad=0.268, source="Table 2"
-        ),
-        PaperStatement(
-            dataset="phonon-u", network="de-alignn-sum", mae=1.87, mae_over_mad=0.073, source="Table 2"
-        ),
-        PaperStatement(dataset="phonon-cv", network="alignn", mae=35.2, mae_over_mad=0.632, source="Table 2"),
-        PaperStatement(
-            dataset="phonon-cv", network="de-alignn", mae=4.95, mae_over_mad=0.089, source="Table 2"
-        ),
-        PaperStatement(
-            dataset="phonon-cv-per-atom", network="alignn", mae=8.37, mae_over_mad=0.606, source="Table 2"
-        ),
-        PaperStatement(
-            dataset="phonon-cv-per-atom", network="de-alignn", mae=1.52, mae_over_mad=0.11, source="Table 2"
-        ),
-        PaperStatement(
-            dataset="phonon-cv", network="alignn-sum", mae=18.9, mae_over_mad=0.339, source="Table 2"
-        ),
-        PaperStatement(
-            dataset="phonon-cv", network="de-alignn-sum", mae=3.75, mae_over_mad=0.067, source="Table 2"
-        ),
-        PaperStatement(
-            dataset="magnetization", network="alignn", mae=1.06, mae_over_mad=0.34, source="Table 2"
-        ),
-        PaperStatement(
-            dataset="magnetization", network="de-alignn", mae=0.964, mae_over_mad=0.308, source="Table 2"
+        *errors_said(
+            "Table 2",
+            ("cgcnn", "de-cgcnn", "alignn", "de-alignn"),
+            {
+                "phonon-u-per-atom": ((3.05, 0.602), (0.301, 0.059), (3.0, 0.587), (0.613, 0.12)),
+                "phonon-cv-per-atom": ((8.3, 0.601), (0.792, 0.057), (8.37, 0.606), (1.52, 0.11)),
+                "magnetization": ((1.29, 0.412), (1.07, 0.34), (1.06, 0.34), (0.964, 0.308)),
+            },
         ),
     ),
 )

@@ -1,7 +1,7 @@
 """Table S1: Table 1 in detail, with the head on frozen vectors and descriptors (eq. S5)."""
 
 from reproduction.drawing.recorded import draw_errors as draw
-from reproduction.workflow.spec import PaperStatement, Part, Spec
+from reproduction.workflow.spec import Part, Spec, errors_said
 
 __all__ = ["SPEC", "draw"]
 
@@ -51,265 +51,115 @@ SPEC = Spec(
         ),
     ),
     paper=(
-        PaperStatement(
-            dataset="log-kappa", network="forest", mae=0.156, mae_over_mad=0.365, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="log-kappa", network="cgcnn+descriptors", mae=0.137, mae_over_mad=0.32, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="log-kappa", network="cgcnn", mae=0.148, mae_over_mad=0.347, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="log-kappa", network="de-cgcnn", mae=0.111, mae_over_mad=0.26, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="final-energy", network="forest", mae=0.513, mae_over_mad=0.398, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="final-energy",
-            network="cgcnn+descriptors",
-            mae=0.071,
-            mae_over_mad=0.055,
-            source="Table S1",
-        ),
-        PaperStatement(
-            dataset="final-energy", network="cgcnn", mae=0.073, mae_over_mad=0.057, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="final-energy", network="de-cgcnn", mae=0.054, mae_over_mad=0.042, source="Table S1"
-        ),
-        PaperStatement(dataset="phonon-u", network="forest", mae=3.6, mae_over_mad=0.14, source="Table S1"),
-        PaperStatement(
-            dataset="phonon-u", network="cgcnn+descriptors", mae=4.81, mae_over_mad=0.187, source="Table S1"
-        ),
-        PaperStatement(dataset="phonon-u", network="cgcnn", mae=17.2, mae_over_mad=0.67, source="Table S1"),
-        PaperStatement(
-            dataset="phonon-u", network="de-cgcnn", mae=1.54, mae_over_mad=0.06, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="phonon-cv", network="forest", mae=6.16, mae_over_mad=0.111, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="phonon-cv", network="cgcnn+descriptors", mae=8.29, mae_over_mad=0.149, source="Table S1"
-        ),
-        PaperStatement(dataset="phonon-cv", network="cgcnn", mae=42.2, mae_over_mad=0.759, source="Table S1"),
-        PaperStatement(
-            dataset="phonon-cv", network="de-cgcnn", mae=3.25, mae_over_mad=0.058, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="elastic-k", network="forest", mae=19.6, mae_over_mad=0.348, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="elastic-k", network="cgcnn+descriptors", mae=12.2, mae_over_mad=0.215, source="Table S1"
-        ),
-        PaperStatement(dataset="elastic-k", network="cgcnn", mae=12.3, mae_over_mad=0.217, source="Table S1"),
-        PaperStatement(
-            dataset="elastic-k", network="de-cgcnn", mae=12.2, mae_over_mad=0.215, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="elastic-g", network="forest", mae=15.0, mae_over_mad=0.489, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="elastic-g", network="cgcnn+descriptors", mae=12.0, mae_over_mad=0.392, source="Table S1"
-        ),
-        PaperStatement(dataset="elastic-g", network="cgcnn", mae=12.2, mae_over_mad=0.397, source="Table S1"),
-        PaperStatement(
-            dataset="elastic-g", network="de-cgcnn", mae=11.1, mae_over_mad=0.362, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="elastic-poisson", network="forest", mae=0.051, mae_over_mad=0.8, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="elastic-poisson",
-            network="cgcnn+descriptors",
-            mae=0.05,
-            mae_over_mad=0.788,
-            source="Table S1",
-        ),
-        PaperStatement(
-            dataset="elastic-poisson", network="cgcnn", mae=0.051, mae_over_mad=0.801, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="elastic-poisson", network="de-cgcnn", mae=0.05, mae_over_mad=0.788, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="band-gap", network="forest", mae=0.643, mae_over_mad=0.511, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="band-gap", network="cgcnn+descriptors", mae=0.282, mae_over_mad=0.224, source="Table S1"
-        ),
-        PaperStatement(dataset="band-gap", network="cgcnn", mae=0.29, mae_over_mad=0.231, source="Table S1"),
-        PaperStatement(
-            dataset="band-gap", network="de-cgcnn", mae=0.274, mae_over_mad=0.218, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="piezo-modulus", network="forest", mae=0.44, mae_over_mad=0.793, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="piezo-modulus",
-            network="cgcnn+descriptors",
-            mae=0.452,
-            mae_over_mad=0.815,
-            source="Table S1",
-        ),
-        PaperStatement(
-            dataset="piezo-modulus", network="cgcnn", mae=0.451, mae_over_mad=0.813, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="piezo-modulus", network="de-cgcnn", mae=0.423, mae_over_mad=0.762, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="dielectric-electronic", network="forest", mae=1.4, mae_over_mad=0.496, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="dielectric-electronic",
-            network="cgcnn+descriptors",
-            mae=0.736,
-            mae_over_mad=0.261,
-            source="Table S1",
-        ),
-        PaperStatement(
-            dataset="dielectric-electronic", network="cgcnn", mae=0.744, mae_over_mad=0.264, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="dielectric-electronic",
-            network="de-cgcnn",
-            mae=0.683,
-            mae_over_mad=0.242,
-            source="Table S1",
-        ),
-        PaperStatement(
-            dataset="dielectric-total", network="forest", mae=6.06, mae_over_mad=0.67, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="dielectric-total",
-            network="cgcnn+descriptors",
-            mae=5.13,
-            mae_over_mad=0.566,
-            source="Table S1",
-        ),
-        PaperStatement(
-            dataset="dielectric-total", network="cgcnn", mae=5.1, mae_over_mad=0.563, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="dielectric-total", network="de-cgcnn", mae=4.97, mae_over_mad=0.549, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="refractive-index", network="forest", mae=0.266, mae_over_mad=0.45, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="refractive-index",
-            network="cgcnn+descriptors",
-            mae=0.138,
-            mae_over_mad=0.234,
-            source="Table S1",
-        ),
-        PaperStatement(
-            dataset="refractive-index", network="cgcnn", mae=0.142, mae_over_mad=0.24, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="refractive-index", network="de-cgcnn", mae=0.121, mae_over_mad=0.205, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="magnetization", network="forest", mae=1.95, mae_over_mad=0.622, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="magnetization",
-            network="cgcnn+descriptors",
-            mae=1.19,
-            mae_over_mad=0.379,
-            source="Table S1",
-        ),
-        PaperStatement(
-            dataset="magnetization", network="cgcnn", mae=1.29, mae_over_mad=0.412, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="magnetization", network="de-cgcnn", mae=1.07, mae_over_mad=0.34, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="log-kappa", network="alignn", mae=0.117, mae_over_mad=0.276, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="log-kappa", network="de-alignn", mae=0.106, mae_over_mad=0.248, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="final-energy", network="alignn", mae=0.058, mae_over_mad=0.045, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="final-energy", network="de-alignn", mae=0.068, mae_over_mad=0.052, source="Table S1"
-        ),
-        PaperStatement(dataset="phonon-u", network="alignn", mae=13.7, mae_over_mad=0.534, source="Table S1"),
-        PaperStatement(
-            dataset="phonon-u", network="de-alignn", mae=2.62, mae_over_mad=0.101, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="phonon-cv", network="alignn", mae=35.2, mae_over_mad=0.632, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="phonon-cv", network="de-alignn", mae=4.95, mae_over_mad=0.089, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="elastic-k", network="alignn", mae=11.5, mae_over_mad=0.204, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="elastic-k", network="de-alignn", mae=11.6, mae_over_mad=0.206, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="elastic-g", network="alignn", mae=10.3, mae_over_mad=0.337, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="elastic-g", network="de-alignn", mae=9.99, mae_over_mad=0.326, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="elastic-poisson", network="alignn", mae=0.046, mae_over_mad=0.716, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="elastic-poisson", network="de-alignn", mae=0.045, mae_over_mad=0.702, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="band-gap", network="alignn", mae=0.247, mae_over_mad=0.196, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="band-gap", network="de-alignn", mae=0.249, mae_over_mad=0.198, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="piezo-modulus", network="alignn", mae=0.442, mae_over_mad=0.796, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="piezo-modulus", network="de-alignn", mae=0.411, mae_over_mad=0.742, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="dielectric-electronic",
-            network="alignn",
-            mae=0.602,
-            mae_over_mad=0.213,
-            source="Table S1",
-        ),
-        PaperStatement(
-            dataset="dielectric-electronic",
-            network="de-alignn",
-            mae=0.604,
-            mae_over_mad=0.214,
-            source="Table S1",
-        ),
-        PaperStatement(
-            dataset="dielectric-total", network="alignn", mae=4.51, mae_over_mad=0.498, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="dielectric-total", network="de-alignn", mae=4.43, mae_over_mad=0.489, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="refractive-index", network="alignn", mae=0.116, mae_over_mad=0.197, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="refractive-index", network="de-alignn", mae=0.114, mae_over_mad=0.194, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="magnetization", network="alignn", mae=1.06, mae_over_mad=0.34, source="Table S1"
-        ),
-        PaperStatement(
-            dataset="magnetization", network="de-alignn", mae=0.964, mae_over_mad=0.308, source="Table S1"
+        *errors_said(
+            "Table S1",
+            ("forest", "cgcnn+descriptors", "cgcnn", "de-cgcnn", "alignn", "de-alignn"),
+            {
+                "log-kappa": (
+                    (0.156, 0.365),
+                    (0.137, 0.32),
+                    (0.148, 0.347),
+                    (0.111, 0.26),
+                    (0.117, 0.276),
+                    (0.106, 0.248),
+                ),
+                "final-energy": (
+                    (0.513, 0.398),
+                    (0.071, 0.055),
+                    (0.073, 0.057),
+                    (0.054, 0.042),
+                    (0.058, 0.045),
+                    (0.068, 0.052),
+                ),
+                "phonon-u": (
+                    (3.6, 0.14),
+                    (4.81, 0.187),
+                    (17.2, 0.67),
+                    (1.54, 0.06),
+                    (13.7, 0.534),
+                    (2.62, 0.101),
+                ),
+                "phonon-cv": (
+                    (6.16, 0.111),
+                    (8.29, 0.149),
+                    (42.2, 0.759),
+                    (3.25, 0.058),
+                    (35.2, 0.632),
+                    (4.95, 0.089),
+                ),
+                "elastic-k": (
+                    (19.6, 0.348),
+                    (12.2, 0.215),
+                    (12.3, 0.217),
+                    (12.2, 0.215),
+                    (11.5, 0.204),
+                    (11.6, 0.206),
+                ),
+                "elastic-g": (
+                    (15.0, 0.489),
+                    (12.0, 0.392),
+                    (12.2, 0.397),
+                    (11.1, 0.362),
+                    (10.3, 0.337),
+                    (9.99, 0.326),
+                ),
+                "elastic-poisson": (
+                    (0.051, 0.8),
+                    (0.05, 0.788),
+                    (0.051, 0.801),
+                    (0.05, 0.788),
+                    (0.046, 0.716),
+                    (0.045, 0.702),
+                ),
+                "band-gap": (
+                    (0.643, 0.511),
+                    (0.282, 0.224),
+                    (0.29, 0.231),
+                    (0.274, 0.218),
+                    (0.247, 0.196),
+                    (0.249, 0.198),
+                ),
+                "piezo-modulus": (
+                    (0.44, 0.793),
+                    (0.452, 0.815),
+                    (0.451, 0.813),
+                    (0.423, 0.762),
+                    (0.442, 0.796),
+                    (0.411, 0.742),
+                ),
+                "dielectric-electronic": (
+                    (1.4, 0.496),
+                    (0.736, 0.261),
+                    (0.744, 0.264),
+                    (0.683, 0.242),
+                    (0.602, 0.213),
+                    (0.604, 0.214),
+                ),
+                "dielectric-total": (
+                    (6.06, 0.67),
+                    (5.13, 0.566),
+                    (5.1, 0.563),
+                    (4.97, 0.549),
+                    (4.51, 0.498),
+                    (4.43, 0.489),
+                ),
+                "refractive-index": (
+                    (0.266, 0.45),
+                    (0.138, 0.234),
+                    (0.142, 0.24),
+                    (0.121, 0.205),
+                    (0.116, 0.197),
+                    (0.114, 0.194),
+                ),
+                "magnetization": (
+                    (1.95, 0.622),
+                    (1.19, 0.379),
+                    (1.29, 0.412),
+                    (1.07, 0.34),
+                    (1.06, 0.34),
+                    (0.964, 0.308),
+                ),
+            },
         ),
     ),
 )

@@ -1,6 +1,6 @@
 """Experiment specs: what a figure or table trains, on what, and what the paper says of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -140,6 +140,33 @@ class PaperStatement(Settings):
     def numbers(self) -> dict[str, Any]:
         """What is said, without what it is said of."""
         return self.model_dump(exclude={"dataset", "network", "target"}, exclude_none=True)
+
+
+def errors_said(
+    source: str, networks: Sequence[str], rows: Mapping[str, Sequence[float | tuple[float, float]]]
+) -> tuple[PaperStatement, ...]:
+    """What a table of the paper has: for each data set and network MAE/MAD, or MAE and MAE/MAD.
+
+    Args:
+        source: the table.
+        networks: its columns.
+        rows: by data set, a cell a network.
+    """
+    said = []
+    for dataset, cells in rows.items():
+        for network, cell in zip(networks, cells, strict=True):
+            mae, relative = cell if isinstance(cell, tuple) else (None, cell)
+            about = {"dataset": dataset, "network": network, "source": source}
+            said.append(PaperStatement(mae=mae, mae_over_mad=relative, **about))
+    return tuple(said)
+
+
+def words_said(
+    source: str, dataset: str, network: str, targets: Sequence[str], says: str
+) -> tuple[PaperStatement, ...]:
+    """The same words of the paper on each of several descriptors."""
+    about = {"dataset": dataset, "network": network, "says": says, "source": source}
+    return tuple(PaperStatement(target=target, **about) for target in targets)
 
 
 class NotRun(Settings):
