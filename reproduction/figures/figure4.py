@@ -16,6 +16,7 @@ from hybrid.report.tables import write_table
 from hybrid.training.run import resolve_device
 from reproduction.analysis.importance import N_REPEATS, N_TREES, Features
 from reproduction.analysis.importance import importance as importance_of
+from reproduction.data.registry import PROPERTIES
 from reproduction.drawing import importance
 from reproduction.drawing.recorded import over_seeds, require
 from reproduction.workflow.measurements import Measurement, model_of, samples_of_run
@@ -28,23 +29,7 @@ SPEC = Spec(
     metric="mae_over_mad",
     parts=(
         Part(
-            datasets=(
-                "phonon-u",
-                "phonon-cv",
-                "elastic-k",
-                "elastic-g",
-                "elastic-poisson",
-                "band-gap",
-                "piezo-modulus",
-                "dielectric-electronic",
-                "dielectric-total",
-                "refractive-index",
-                "formation-energy",
-                "final-energy-wbm",
-                "log-kappa",
-                "final-energy",
-                "magnetization",
-            ),
+            datasets=PROPERTIES,
             networks=("de-cgcnn",),
         ),
     ),

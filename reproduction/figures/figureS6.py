@@ -14,6 +14,7 @@ from hybrid.report.records import scale_note
 from hybrid.report.style import save
 from hybrid.report.tables import write_record_table, write_table
 from hybrid.training.run import resolve_device
+from reproduction.data.registry import PROPERTIES
 from reproduction.drawing import representation
 from reproduction.drawing.recorded import over_seeds, require
 from reproduction.workflow.measurements import Measurement, model_of, samples_of_run
@@ -26,23 +27,7 @@ SPEC = Spec(
     metric="mae_over_mad",
     parts=(
         Part(
-            datasets=(
-                "phonon-u",
-                "phonon-cv",
-                "elastic-k",
-                "elastic-g",
-                "elastic-poisson",
-                "band-gap",
-                "piezo-modulus",
-                "dielectric-electronic",
-                "dielectric-total",
-                "refractive-index",
-                "formation-energy",
-                "final-energy-wbm",
-                "log-kappa",
-                "final-energy",
-                "magnetization",
-            ),
+            datasets=PROPERTIES,
             networks=("forest", "cgcnn", "cgcnn+descriptors", "de-cgcnn"),
         ),
     ),

@@ -6,6 +6,7 @@ in 2021, and band gaps of dielectrics only. Formation energies and the WBM total
 energy.
 """
 
+from reproduction.data.registry import PROPERTIES
 from reproduction.drawing.recorded import draw_errors as draw
 from reproduction.workflow.spec import Part, Spec, errors_said
 
@@ -29,39 +30,12 @@ SPEC = Spec(
             ),
         ),
         Part(
-            datasets=(
-                "elastic-k",
-                "elastic-g",
-                "elastic-poisson",
-                "band-gap",
-                "piezo-modulus",
-                "dielectric-electronic",
-                "dielectric-total",
-                "refractive-index",
-                "formation-energy",
-                "final-energy-wbm",
-                "log-kappa",
-                "final-energy",
-                "magnetization",
-            ),
+            datasets=PROPERTIES[2:],
             networks=("mean-baseline", "forest", "cgcnn", "de-cgcnn", "cgcnn-tuned", "de-cgcnn-tuned"),
         ),
         Part(datasets=("phonon-u", "phonon-cv", "elastic-k"), networks=("alignn", "de-alignn")),
         Part(
-            datasets=(
-                "elastic-g",
-                "elastic-poisson",
-                "band-gap",
-                "piezo-modulus",
-                "dielectric-electronic",
-                "dielectric-total",
-                "refractive-index",
-                "formation-energy",
-                "final-energy-wbm",
-                "log-kappa",
-                "final-energy",
-                "magnetization",
-            ),
+            datasets=PROPERTIES[3:],
             networks=("alignn", "de-alignn"),
             scales=("smoke", "paper"),
         ),

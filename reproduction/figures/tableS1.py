@@ -1,5 +1,6 @@
 """Table S1: Table 1 in detail, with the head on frozen vectors and descriptors (eq. S5)."""
 
+from reproduction.data.registry import PROPERTIES
 from reproduction.drawing.recorded import draw_errors as draw
 from reproduction.workflow.spec import Part, Spec, errors_said
 
@@ -11,41 +12,12 @@ SPEC = Spec(
     metric="mae_over_mad",
     parts=(
         Part(
-            datasets=(
-                "phonon-u",
-                "phonon-cv",
-                "elastic-k",
-                "elastic-g",
-                "elastic-poisson",
-                "band-gap",
-                "piezo-modulus",
-                "dielectric-electronic",
-                "dielectric-total",
-                "refractive-index",
-                "formation-energy",
-                "final-energy-wbm",
-                "log-kappa",
-                "final-energy",
-                "magnetization",
-            ),
+            datasets=PROPERTIES,
             networks=("forest", "cgcnn", "cgcnn+descriptors", "de-cgcnn"),
         ),
         Part(datasets=("phonon-u", "phonon-cv", "elastic-k"), networks=("alignn", "de-alignn")),
         Part(
-            datasets=(
-                "elastic-g",
-                "elastic-poisson",
-                "band-gap",
-                "piezo-modulus",
-                "dielectric-electronic",
-                "dielectric-total",
-                "refractive-index",
-                "formation-energy",
-                "final-energy-wbm",
-                "log-kappa",
-                "final-energy",
-                "magnetization",
-            ),
+            datasets=PROPERTIES[3:],
             networks=("alignn", "de-alignn"),
             scales=("smoke", "paper"),
         ),
