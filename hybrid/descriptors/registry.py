@@ -139,6 +139,11 @@ def choose(names: Iterable[str] | None = None) -> tuple[Descriptor, ...]:
     return tuple(known[name] for name in chosen)
 
 
-def numeric_descriptors() -> tuple[str, ...]:
-    """The 27 descriptors that Figures 2a and 2b show: the probed ones but for the crystal system."""
-    return tuple(d.name for d in paper_descriptors() if d.name != "crys_sys")
+def numeric_descriptors(local: bool | None = None) -> tuple[str, ...]:
+    """The 27 descriptors that Figures 2a and 2b show: the probed ones but for the crystal system.
+
+    Args:
+        local: only those of the atoms' surroundings (2a), or only the others (2b).
+    """
+    shown = [d for d in paper_descriptors() if d.name != "crys_sys"]
+    return tuple(d.name for d in shown if local in (None, d.local))

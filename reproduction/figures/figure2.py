@@ -7,11 +7,13 @@ the paper's trainer and with ours, since what a network has not learnt in few ep
 learn.
 """
 
+from hybrid.descriptors.registry import numeric_descriptors
 from reproduction.drawing.recorded import draw_bars as draw
 from reproduction.workflow.spec import PaperStatement, Part, Spec, words_said
 
 __all__ = ["SPEC", "draw"]
 
+NETWORKS = ("cgcnn", "cgcnn-tuned", "alignn", "cgcnn-subset", "roost", "composition-forest")
 SPEC = Spec(
     experiment="figure2",
     caption="How well CGCNN, and models of the formula alone, learn the descriptors of the MP dataset: R², and accuracy for the crystal system",
@@ -19,76 +21,23 @@ SPEC = Spec(
         Part(
             panel="a  local descriptors",
             datasets=("mp-descriptors",),
-            networks=(
-                "cgcnn",
-                "cgcnn-tuned",
-                "alignn",
-                "cgcnn-subset",
-                "roost",
-                "composition-forest",
-                "mean-baseline",
-            ),
+            networks=(*NETWORKS, "mean-baseline"),
             targets="numeric",
             together=True,
-            show=(
-                "MAD_in_rela_bond_len",
-                "max_rela_bond_len",
-                "min_rela_bond_len",
-                "max_neighb_dist_var",
-                "min_neighb_dist_var",
-                "range_neighb_dist_var",
-                "mean_neighb_dist_var",
-                "dev_neighb_dist_var",
-                "mean_avg_bond_len",
-                "std_avg_bond_len",
-                "MAD_in_rela_atom_vol",
-                "mean_avg_bond_ang",
-                "std_avg_bond_ang",
-                "mean_CN_Voronoi",
-                "std_CN_Voronoi",
-            ),
+            show=numeric_descriptors(local=True),
         ),
         Part(
             panel="b  global descriptors",
             datasets=("mp-descriptors",),
-            networks=(
-                "cgcnn",
-                "cgcnn-tuned",
-                "alignn",
-                "cgcnn-subset",
-                "roost",
-                "composition-forest",
-                "mean-baseline",
-            ),
+            networks=(*NETWORKS, "mean-baseline"),
             targets="numeric",
             together=True,
-            show=(
-                "density",
-                "vpa",
-                "packing_frac",
-                "struct_comp_atom",
-                "struct_comp_cell",
-                "natoms",
-                "a",
-                "b",
-                "c",
-                "alpha",
-                "beta",
-                "gamma",
-            ),
+            show=numeric_descriptors(local=False),
         ),
         Part(
             panel="c  crystal system",
             datasets=("mp-crystal-system",),
-            networks=(
-                "cgcnn",
-                "cgcnn-tuned",
-                "alignn",
-                "cgcnn-subset",
-                "roost",
-                "composition-forest",
-                "majority-baseline",
-            ),
+            networks=(*NETWORKS, "majority-baseline"),
         ),
     ),
     scales={

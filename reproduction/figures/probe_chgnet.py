@@ -5,11 +5,13 @@ Crystals and splits are those of CGCNN, which learns the descriptors from scratc
 Materials Project crystals, these among them; no descriptor was ever its target.
 """
 
+from hybrid.descriptors.registry import numeric_descriptors
 from reproduction.drawing.recorded import draw_bars as draw
 from reproduction.workflow.spec import Part, Spec
 
 __all__ = ["SPEC", "draw"]
 
+NETWORKS = ("cgcnn", "chgnet-linear", "chgnet-sum-linear", "chgnet-forest")
 SPEC = Spec(
     experiment="probe-chgnet",
     caption="What a linear model and a random forest find of the descriptors in CHGNet's crystal vectors: R², and accuracy for the crystal system",
@@ -17,52 +19,23 @@ SPEC = Spec(
         Part(
             panel="a  local descriptors",
             datasets=("mp-descriptors",),
-            networks=("cgcnn", "chgnet-linear", "chgnet-sum-linear", "chgnet-forest", "mean-baseline"),
+            networks=(*NETWORKS, "mean-baseline"),
             targets="numeric",
             together=True,
-            show=(
-                "MAD_in_rela_bond_len",
-                "max_rela_bond_len",
-                "min_rela_bond_len",
-                "max_neighb_dist_var",
-                "min_neighb_dist_var",
-                "range_neighb_dist_var",
-                "mean_neighb_dist_var",
-                "dev_neighb_dist_var",
-                "mean_avg_bond_len",
-                "std_avg_bond_len",
-                "MAD_in_rela_atom_vol",
-                "mean_avg_bond_ang",
-                "std_avg_bond_ang",
-                "mean_CN_Voronoi",
-                "std_CN_Voronoi",
-            ),
+            show=numeric_descriptors(local=True),
         ),
         Part(
             panel="b  global descriptors",
             datasets=("mp-descriptors",),
-            networks=("cgcnn", "chgnet-linear", "chgnet-sum-linear", "chgnet-forest", "mean-baseline"),
+            networks=(*NETWORKS, "mean-baseline"),
             targets="numeric",
             together=True,
-            show=(
-                "density",
-                "vpa",
-                "packing_frac",
-                "struct_comp_atom",
-                "struct_comp_cell",
-                "natoms",
-                "a",
-                "b",
-                "c",
-                "alpha",
-                "beta",
-                "gamma",
-            ),
+            show=numeric_descriptors(local=False),
         ),
         Part(
             panel="c  crystal system",
             datasets=("mp-crystal-system",),
-            networks=("cgcnn", "chgnet-linear", "chgnet-sum-linear", "chgnet-forest", "majority-baseline"),
+            networks=(*NETWORKS, "majority-baseline"),
         ),
     ),
 )
