@@ -78,7 +78,7 @@ class Search(Settings):
 
 
 def load_search() -> Search:
-    """The search that experiments/search.yaml describes."""
+    """The search that workflow/search.yaml describes."""
     return read_settings(Search, WORKFLOW / "search.yaml")
 
 

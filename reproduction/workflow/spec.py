@@ -256,7 +256,7 @@ class Spec(Settings):
 
 
 def load_networks() -> dict[str, Network]:
-    """The networks of experiments/networks.yaml."""
+    """The networks of workflow/networks.yaml."""
     path = WORKFLOW / "networks.yaml"
     networks = {name: _validate(Network, block, path) for name, block in _read(path).items()}
     for network in networks.values():
