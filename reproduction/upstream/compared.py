@@ -19,12 +19,14 @@ def refuse_experiment(name: str, scale: str) -> None:
         scale: name.
 
     Raises:
-        InputError: it looks into networks, or has one that a script has no option for.
+        InputError: it looks into networks, compares training sets, or has what a script has no option for.
     """
     shown = name.removesuffix(UPSTREAM)
-    spec = figures.spec(name)
-    if figures.measurement(shown) or figures.spec(shown).force_field:
+    spec, ours = figures.spec(name), figures.spec(shown)
+    if figures.measurement(shown) or ours.force_field:
         raise InputError(f"ENGINE=upstream: {shown} looks into networks that hybrid trained; run it without")
+    if any(len(part.training_shares) > 1 for part in ours.parts):
+        raise InputError(f"ENGINE=upstream: {shown} compares sizes of the training set; run it without")
     for run in planned(spec, scale):
         if run.network.endswith(UPSTREAM):
             engine.refuse(run.settings)
