@@ -425,7 +425,7 @@ def test_tables_that_cannot_be_used(folder: Path, vectors: Path, capsys: pytest.
         *lines[:3], "x02,1,,3,4", *lines[4:]
     )
     assert "column 'q': is not a finite number" in told(*lines[:3], "x02,1,many,3,4", *lines[4:])
-    assert "id 'x00' stands there twice" in told(*lines, lines[1])
+    assert "id 'x00' occurs twice" in told(*lines, lines[1])
     assert "has no column 'id'" in told("name,p", "x00,1")
     assert "has no feature column" in told("id", "x00")
     assert "unknown format '.txt'" in told("id,p", name="bad.txt")

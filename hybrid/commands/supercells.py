@@ -20,19 +20,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Compares a model's predictions of crystals and of their supercells."""
+    """Compares a model's predictions for crystals and for their supercells."""
     from hybrid.checkpoint import load
     from hybrid.data.folder import read_folder
-    from hybrid.report.supercells import write_supercells
-    from hybrid.supercells import SIZES
+    from hybrid.supercells import SIZES, supercell_table, write_supercells
     from hybrid.training.run import resolve_device
 
     out = options.out or default_output(options.folder, "-supercells")
     model = load(options.model)
     folder = read_folder(options.folder, targets=False, skip_bad=options.skip_bad)
     report_dropped(folder.dropped)
-    write_supercells(
-        out,
+    rows = supercell_table(
         model,
         folder,
         sizes=options.sizes or SIZES,
@@ -40,6 +38,7 @@ def run(options: argparse.Namespace) -> None:
         seed=options.seed,
         device=resolve_device(options.device),
     )
+    write_supercells(out, rows, folder.path.name)
     print(out.with_name(f"{out.name}.md").read_text())
 
 

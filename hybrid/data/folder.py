@@ -181,7 +181,7 @@ def _problem(row: list[str], seen: dict[str, float], files: dict[str, Path]) -> 
     if not math.isfinite(number):
         return f"target of '{identity}' is {target}"
     if identity in seen:
-        return f"id '{identity}' stands there twice"
+        return f"id '{identity}' occurs twice"
     if identity not in files:
         return f"id '{identity}' has no structure file"
     return None

@@ -54,7 +54,7 @@ class Embeddings:
             raise InputError(f"{path}: has no column '{ID}'; its columns are {columns} ...")
         ids = frame.pop(ID).astype(str).str.strip()
         if ids.duplicated().any():
-            raise InputError(f"{path}: id '{ids[ids.duplicated()].iloc[0]}' stands there twice")
+            raise InputError(f"{path}: id '{ids[ids.duplicated()].iloc[0]}' occurs twice")
         if not frame.shape[1]:
             raise InputError(f"{path}: has no feature column beside '{ID}'")
         numbers = frame.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)

@@ -26,7 +26,7 @@ from hybrid.probe.candidates import Candidate, candidates, trivial
 from hybrid.probe.embeddings import Embeddings
 from hybrid.probe.report import left_out_row, result_rows
 from hybrid.probe.results import results
-from hybrid.report.provenance import provenance
+from hybrid.report.records import provenance
 from hybrid.settings import RunSettings, Settings, Split
 from hybrid.training.run import resolve_device, subset
 from hybrid.training.samples import Samples
