@@ -20,14 +20,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Writes a pretrained model's vectors of crystals."""
     from hybrid.data.folder import read_folder
-    from hybrid.probe.embeddings import refuse_format
+    from hybrid.probe.embeddings import check_format
     from hybrid.probe.pretrained import embed
     from hybrid.training.run import resolve_device
 
     out = options.output or default_output(options.folder, f"-{options.model}.csv")
-    refuse_format(out)
+    check_format(out)
     folder = read_folder(options.folder, targets=False, skip_bad=options.skip_bad)
     report_dropped(folder.dropped)
     table = embed(folder, options.model, options.pooling, resolve_device(options.device))
     table.write(out)
-    print(f"{len(table.ids)} vectors of {len(table.names)} numbers; {out}")
+    print(f"{len(table.vectors)} vectors of {len(table.vectors.columns)} numbers; {out}")

@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> None:
     if options.embeddings and options.epochs:
         raise InputError("--epochs goes with --network")
     network = load_network(options.network, options.epochs) if options.network else None
-    name = options.name or (network.name if network else options.embeddings.stem)
+    name = options.name or (network.label if network else options.embeddings.stem)
     out = options.output or default_output(options.folder, f"-{name}-probe")
     record = probe(
         network or options.embeddings,
