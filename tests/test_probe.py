@@ -24,10 +24,10 @@ from hybrid.probe import pretrained
 from hybrid.probe.embeddings import Embeddings, check_format
 from hybrid.probe.networks import load_network
 from hybrid.probe.pretrained import Pretrained, crystal_vectors, embed
-from hybrid.probe.probe import ProbeSettings, probe
+from hybrid.probe.probe import probe
 from hybrid.probe.report import as_table, write
 from hybrid.readout import crystal_mean
-from hybrid.settings import ModelSettings, RunSettings, TrainerSettings
+from hybrid.settings import ModelSettings, ProbeSettings, RunSettings, TrainerSettings
 from hybrid.training.run import train
 from reproduction.paths import ROOT
 

@@ -1,7 +1,8 @@
 """Which structural descriptors a model knows: the paper's Figure 2 for the user's network or vectors.
 
-from hybrid.probe.probe import ProbeSettings, probe
+from hybrid.probe.probe import probe
 from hybrid.probe.report import as_table, write
+from hybrid.settings import ProbeSettings
 
 record = probe(MyNetwork, Path("my_folder"), ProbeSettings(seeds=(0, 1, 2)))
 print(as_table(record))
@@ -18,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import Field
 from tqdm import tqdm
 
 from hybrid.data.folder import CrystalFolder, read_folder
@@ -32,7 +32,7 @@ from hybrid.probe.embeddings import Embeddings
 from hybrid.probe.networks import as_candidate
 from hybrid.probe.report import left_out_row, result_rows
 from hybrid.report.records import provenance
-from hybrid.settings import RunSettings, Settings, Split
+from hybrid.settings import ProbeSettings, RunSettings
 from hybrid.structures import content_key
 from hybrid.training.results import Job, fold_metrics
 from hybrid.training.run import resolve_device, subset
@@ -40,24 +40,6 @@ from hybrid.training.run_folder import fingerprint
 from hybrid.training.samples import Samples
 
 CLASSES = tuple(d.name for d in choose() if d.group == "symmetry")
-
-
-class ProbeSettings(Settings):
-    """All that decides the result of a probe on given data."""
-
-    descriptors: tuple[str, ...] = Field(
-        (), description="columns of descriptors.csv; none: Figure 2's 27 and the crystal system"
-    )
-    split: Split | Path = Field(
-        (0.8, 0.1, 0.1), description="training, validation, test; or a file with the columns id,fold"
-    )
-    n_structures: int | None = Field(None, ge=3, description="a random subset of this size; none: all")
-    seeds: tuple[int, ...] = Field(
-        (0,), min_length=1, description="each draws a subset, a split and the model's weights"
-    )
-    one_by_one: bool = Field(
-        False, description="a network for each descriptor, as in the paper, instead of one for all"
-    )
 
 
 def probe(
