@@ -8,7 +8,6 @@ distorted in three ways, and changes are measured in the descriptor's standard d
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -261,7 +260,7 @@ def run_study(
     version = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
     before, after = [], np.empty(shape, dtype=object)
     with (
-        closing(LineCache(folder.path / ".hybrid" / "distortion.jsonl")) as rows,
+        LineCache(folder.path / ".hybrid" / "distortion.jsonl") as rows,
         tqdm(total=n_observed, desc="distorted crystals", unit="crystal") as progress,
     ):
 

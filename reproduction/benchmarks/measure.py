@@ -16,9 +16,9 @@ class Task:
     """What is measured.
 
     Attributes:
-        run: the task; takes how much of it to do, all if nothing is said.
-        warm_up: how much of it to do before, so that what it needs is loaded.
-        limit: measures (s) what no code can do without, if that is known.
+        run: the task; its argument is how much of it to do, by default all.
+        warm_up: how much of it to do before the measurement, so that all it needs is loaded.
+        limit: gives the processor time (s) of the task's matrix products alone.
     """
 
     run: Callable[..., object]
@@ -27,7 +27,7 @@ class Task:
 
 
 def measure(task: Task) -> dict[str, float]:
-    """Processor time (s) of a task and of what limits it, and peak memory (MB)."""
+    """Processor time (s) of a task and, if known, of its limit, and peak memory (MB)."""
     task.run(task.warm_up)
     started = _processor_time()
     task.run()
