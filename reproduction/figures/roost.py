@@ -9,17 +9,13 @@ from reproduction.workflow.spec import Part, Spec
 
 __all__ = ["SPEC", "draw"]
 
+NETWORKS = ("mean-baseline", "composition-forest", "roost")
 SPEC = Spec(
-    experiment="roost",
     caption="Bulk modulus of binaries from the formula alone, MAE/MAD by random split and by one that tears no reduced formula apart",
     metric="mae_over_mad",
     scales={"cpu": {"epochs": 80}},
     parts=(
-        Part(datasets=("binary-k",), networks=("mean-baseline", "composition-forest", "roost")),
-        Part(
-            datasets=("binary-k",),
-            networks=("mean-baseline", "composition-forest", "roost"),
-            grouping="formula",
-        ),
+        Part(datasets=("binary-k",), networks=NETWORKS),
+        Part(datasets=("binary-k",), networks=NETWORKS, grouping="formula"),
     ),
 )

@@ -1,21 +1,19 @@
 """A force field's Cv and U of test crystals: which, in which jobs, and where the results are kept.
 
-The crystals of a set are dealt out to a few jobs. A job adds a line a crystal to a file of its own, so that a
-kill loses the crystal at hand alone; when all jobs are done their lines become one CSV file, which is what
-stays. As with runs, its name carries a hash of everything that decides its content.
+The crystals of a set are dealt out to a few jobs. A job adds a line for each crystal to a file of its own, so
+that a killed job repeats only the crystal it was at; when all jobs are done their lines become one CSV file,
+which is what stays. As with runs, its name carries a hash of everything that decides its content.
 """
 
-import csv
 import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
 from pymatgen.core import Structure
 from tqdm import tqdm
 
@@ -41,22 +39,10 @@ from reproduction.workflow.availability import why_missing
 from reproduction.workflow.runs import planned
 from reproduction.workflow.spec import ForceFieldScale, Spec
 
-PARTS = 8  # jobs a set; one where only the smallest are asked about
+PARTS = 8  # jobs a set; one where only the smallest crystals are calculated
 COLUMNS = (
-    "id",
-    "formula",
-    "status",
-    "cv",
-    "u",
-    "cv_magnitude",
-    "u_magnitude",
-    "n_atoms",
-    "n_supercell",
-    "n_displacements",
-    "imaginary",
-    "lowest",
-    "cpu_seconds",
-    "note",
+    *("id", "formula", "status", "cv", "u", "cv_magnitude", "u_magnitude", "n_atoms", "n_supercell"),
+    *("n_displacements", "imaginary", "lowest", "cpu_seconds", "note"),
 )
 DONE, TOO_LARGE, FAILED = "done", "too large", "failed"
 
@@ -81,7 +67,7 @@ class Calculation:
 
     @property
     def name(self) -> str:
-        """The set's, with a hash of the settings that are not the defaults."""
+        """The set's, with a hash of all settings."""
         splits = {
             dataset: run.model_dump(mode="json", include={"split", "n_structures", "data_seed"})
             for dataset, run in self.runs.items()
@@ -98,10 +84,8 @@ class Calculation:
     @property
     def parts(self) -> list[Path]:
         """The results of the jobs, until then."""
-        return [
-            self.table.with_suffix(".partial") / f"{part}.jsonl"
-            for part in range(1 if self.size.smallest else PARTS)
-        ]
+        folder = self.table.with_suffix(".partial")
+        return [folder / f"{part}.jsonl" for part in range(1 if self.size.smallest else PARTS)]
 
 
 def calculations(spec: Spec, scale: str) -> list[Calculation]:
@@ -110,12 +94,12 @@ def calculations(spec: Spec, scale: str) -> list[Calculation]:
         return []
     if scale not in spec.force_field.scales:
         raise unknown_name("scale of the force field", scale, spec.force_field.scales)
-    runs = planned(spec, scale)
+    runs, settings = planned(spec, scale), spec.force_field.settings
     found = []
     for name, datasets in spec.force_field.sets.items():
-        settings = {run.dataset: run.settings for run in reversed(runs) if run.dataset in datasets}
-        one = Calculation(name, settings, spec.force_field.settings, spec.force_field.scales[scale], scale)
-        if one.table.exists() or not any(why_missing(dataset) for dataset in datasets):
+        on = {run.dataset: run.settings for run in reversed(runs) if run.dataset in datasets}
+        one = Calculation(name, on, settings, spec.force_field.scales[scale], scale)
+        if one.table.exists() or not any(map(why_missing, datasets)):
             found.append(one)
     return found
 
@@ -136,8 +120,14 @@ def crystals_of(calculation: Calculation) -> dict[str, Structure]:
     """The crystals of a calculation by id, smallest supercell first: those of each data set's test part."""
     found: dict[str, tuple[int, Structure]] = {}
     for dataset, settings in calculation.runs.items():
-        sized = sorted(_sized(_test_part(dataset, settings), calculation.settings), key=lambda row: row[:2])
-        for n_atoms, identity, structure in sized[: calculation.size.smallest]:
+        folder = _test_part(dataset, settings)
+        sized = []
+        for identity, structure in zip(folder.ids, folder.structures(), strict=True):
+            size = supercell_size(structure, calculation.settings.shortest_image)
+            sized.append((len(structure) * int(size.prod()), identity, structure))
+        for n_atoms, identity, structure in sorted(sized, key=lambda row: row[:2])[
+            : calculation.size.smallest
+        ]:
             found.setdefault(identity, (n_atoms, structure))
     return {identity: structure for identity, (_, structure) in sorted(found.items(), key=lambda i: i[1][0])}
 
@@ -146,12 +136,6 @@ def _test_part(dataset: str, settings: RunSettings) -> CrystalFolder:
     plain = settings.model_copy(update={"model": ModelSettings(name="mean-baseline")})
     samples = Samples.of(subset(dataset_folder(dataset), plain), plain)
     return samples.folder.take(samples.at("test"))
-
-
-def _sized(folder: CrystalFolder, settings: ForceFieldSettings) -> Iterator[tuple[int, str, Structure]]:
-    for identity, structure in zip(folder.ids, folder.structures(), strict=True):
-        size = supercell_size(structure, settings.shortest_image)
-        yield len(structure) * int(size.prod()), identity, structure
 
 
 def compute_part(calculation: Calculation, part: int, forces: Forces | None = None) -> None:
@@ -211,33 +195,21 @@ def collect(calculation: Calculation) -> Path:
             job = f"{calculation.name} --part {part} --scale {calculation.scale}"
             raise InputError(f"{path}: is not there yet; python -m reproduction force-field {job}")
         rows += [json.loads(line) for line in path.read_text().splitlines()]
-    with atomic_file(calculation.table) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
-        writer.writeheader()
-        for row in sorted(rows, key=lambda row: str(row["id"])):
-            writer.writerow({key: _written(value) for key, value in row.items()})
+    table = pd.DataFrame(rows, columns=COLUMNS).sort_values("id")
+    with atomic_file(calculation.table) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
     shutil.rmtree(calculation.table.with_suffix(".partial"))
     return calculation.table
 
 
-def _written(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def read_table(path: Path) -> dict[str, dict[str, Any]]:
-    """The rows of a collected calculation by id, numbers as numbers.
+def read_table(path: Path) -> pd.DataFrame:
+    """The rows of a collected calculation by id, with the other COLUMNS.
 
     Raises:
         InputError: it is not collected yet.
     """
     if not path.exists():
         raise InputError(f"{path}: is not there yet; python -m reproduction force-field {path.stem}")
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    words = ("id", "formula", "status", "note")
-    return {
-        row["id"]: {
-            key: value if key in words else float(value) if value else np.nan for key, value in row.items()
-        }
-        for row in rows
-    }
+    words = {"id": str, "formula": str, "status": str, "note": str}
+    table = pd.read_csv(path, dtype=words, keep_default_na=False, na_values=dict.fromkeys(COLUMNS[3:-1], ""))
+    return table.set_index("id")
