@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from pymatgen.core import Lattice, Structure
 from scipy.constants import R, atomic_mass, eV, h, k
@@ -218,16 +219,16 @@ class Stretched(Springs):
 def test_a_calculation_lists_every_test_crystal_with_what_became_of_it(calculation):
     compute_part(calculation, 0, Stretched(fails_on=3.68))
     rows = read_table(collect(calculation))
-    assert {identity: row["status"] for identity, row in rows.items()} == {
+    assert rows["status"].to_dict() == {
         "x6": "done",
         "x7": "too large",
         "x8": "failed",
         "x9": "done",
     }
-    assert rows["x8"]["note"] == "no phonons: bond graph"
-    assert "more than 20" in rows["x7"]["note"]
-    assert rows["x6"]["cv"] == pytest.approx(23.5, abs=1)
-    assert rows["x6"]["formula"] == "Cu"
+    assert rows.loc["x8", "note"] == "no phonons: bond graph"
+    assert "more than 20" in rows.loc["x7", "note"]
+    assert rows.loc["x6", "cv"] == pytest.approx(23.5, abs=1)
+    assert rows.loc["x6", "formula"] == "Cu"
     assert not calculation.parts[0].parent.exists()
 
 
@@ -251,7 +252,7 @@ def test_parts_share_the_crystals_out(calculation, monkeypatch):
     springs = Stretched()
     for part in range(3):
         compute_part(calculation, part, springs)
-    assert list(read_table(collect(calculation))) == ["x6", "x7", "x8", "x9"]
+    assert list(read_table(collect(calculation)).index) == ["x6", "x7", "x8", "x9"]
     assert springs.n_calls == 3
     with pytest.raises(InputError, match="has parts 0 to 2; there is no part 3"):
         compute_part(calculation, 3, springs)
@@ -283,13 +284,12 @@ def write_predictions(run: workflow_runs.Run, rows: dict[str, tuple[str, float, 
 
 
 @pytest.fixture
-def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict], Path]:
+def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict], list[dict]]:
     """The rows of a record: the force field has a result for two of three test crystals."""
     for module in (jobs, workflow_runs):
         monkeypatch.setattr(module, "RESULTS", tmp_path)
     spec = Spec.model_validate(
         {
-            "experiment": "umlff",
             "caption": "Cv",
             "metric": "mae_over_mad",
             "parts": [{"datasets": ["phonon-cv"], "networks": ["cgcnn"], "seeds": [0]}],
@@ -329,12 +329,13 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict
         "status": "done",
         "note": "",
     }
-    predictions = tmp_path / "umlff.predictions.csv"
-    return compared(spec, "cpu", [run], [network], predictions), predictions
+    rows, points = compared(spec, "cpu", [run], [network])
+    pd.DataFrame(points).to_csv(tmp_path / "umlff.predictions.csv", index=False)
+    return rows, points
 
 
 def test_force_field_and_network_are_compared_on_the_same_crystals(recorded):
-    (force_field, network), predictions = recorded
+    (force_field, network), points = recorded
     assert force_field["metrics"]["mae"] == pytest.approx(0.5)
     assert force_field["metrics"]["mae_over_mad"] == pytest.approx(0.1)
     assert network["metrics"]["mae"] == pytest.approx(2.5)
@@ -344,8 +345,10 @@ def test_force_field_and_network_are_compared_on_the_same_crystals(recorded):
     assert force_field["force_field"]["too_large"] == ["d"]
     assert force_field["force_field"]["n_unstable"] == 1
     assert force_field["force_field"]["magnitude"]["mae"] == pytest.approx(2.5)
-    with predictions.open(newline="") as file:
-        assert [row["id"] for row in csv.DictReader(file)] == ["b", "c"]
+    assert [(point["id"], point["target"], point["prediction"]) for point in points] == [
+        ("b", 10, 10),
+        ("c", 20, 21),
+    ]
 
 
 def test_tables_and_figure_are_drawn_from_the_record(recorded, tmp_path):
