@@ -43,11 +43,7 @@ class Atom:
 
 
 def draw_scene(
-    axes: Axes,
-    atoms: Sequence[Atom],
-    matrix: np.ndarray,
-    view: View,
-    bonds: Sequence[tuple[int, int]] = (),
+    axes: Axes, atoms: Sequence[Atom], matrix: np.ndarray, view: View, bonds: Sequence[tuple[int, int]] = ()
 ) -> None:
     """Draws atoms, bonds and the edges of a cell.
 

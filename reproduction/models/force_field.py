@@ -207,11 +207,7 @@ def _phonopy(structure: Structure, size: np.ndarray, symprec: float) -> "Phonopy
         scaled_positions=structure.frac_coords,
     )
     return Phonopy(
-        cell,
-        supercell_matrix=np.diag(size),
-        primitive_matrix=np.eye(3),
-        symprec=symprec,
-        log_level=0,
+        cell, supercell_matrix=np.diag(size), primitive_matrix=np.eye(3), symprec=symprec, log_level=0
     )
 
 
