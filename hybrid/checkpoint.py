@@ -148,7 +148,7 @@ def load(path: Path) -> TrainedModel:
         with torch.serialization.safe_globals([argparse.Namespace, *_numpy_globals()]):
             checkpoint = torch.load(file, map_location="cpu", weights_only=True)
         return _trained_model(converted(checkpoint, file) if is_upstreams(checkpoint) else checkpoint)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         reason = " ".join(str(error).split())[:160]
         raise InputError(f"{file}: is not a CGCNN checkpoint, nor one of ALIGNN ({reason})") from error
 
@@ -179,12 +179,13 @@ def _trained_model(checkpoint: dict[str, Any]) -> TrainedModel:
 
 
 # What torch and we stumble over in files that are something else or only half there.
-_UNREADABLE = (
+UNREADABLE = (
     pickle.UnpicklingError,
     struct.error,
     AttributeError,
     EOFError,
     LookupError,
+    OSError,
     RuntimeError,
     TypeError,
     ValueError,

@@ -4,6 +4,7 @@ import copy
 import hashlib
 import importlib.util
 import inspect
+import random
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from hybrid.errors import InputError, unknown_name
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.models.networks import CrystalNetwork
 from hybrid.settings import GraphSettings, RunSettings, TrainerSettings
+from hybrid.training.loop import Training
+from hybrid.training.objective import objective_of
 from hybrid.training.results import Fitted, Job
 from hybrid.training.samples import Samples
 
@@ -67,9 +70,9 @@ class EstimatorNetwork:
         Raises:
             InputError: what it predicts has another shape than the targets, or is no finite number.
         """
-        from lightning import seed_everything
-
-        seed_everything(settings.model_seed, verbose=False)
+        random.seed(settings.model_seed)
+        np.random.seed(settings.model_seed)  # noqa: NPY002 - other people's code draws from it
+        torch.manual_seed(settings.model_seed)
         estimator = self._made(settings)
         structures, training = list(samples.folder.structures()), samples.at("training")
         estimator.fit([structures[i] for i in training], samples.targets[training])
@@ -119,22 +122,18 @@ class ModuleNetwork:
             InputError: the outputs' shape is another one.
             DivergedError: training went to infinity.
         """
-        from hybrid.training.fit import optimise  # brings Lightning with it, as what follows does
-        from hybrid.training.optimisation import Optimisation
-
         settings = settings.model_copy(update={"trainer": self.trainer})
         graph: GraphSettings = getattr(self.network, "graph", GraphSettings())
         graphs = samples.folder.graphs(graph, getattr(self.network, "graphs", CrystalGraphs))
-        classes = samples.classes() if settings.task == "classification" else ()
-        scale = samples.scale(graphs.n_atoms, "mean")
+        objective = objective_of(samples, settings, graphs.n_atoms)
         torch.manual_seed(settings.model_seed)
-        network = _Checked(self.network, self.name, len(classes) or samples.targets.shape[1], bool(classes))
-        objective = samples.objective(settings, scale)
-        optimisation = Optimisation(network, graphs, None, objective, settings.trainer, settings.model_seed)
-        log = optimise(optimisation, samples, job)
-        trained = TrainedModel(cast(CrystalNetwork, network), graph, scale, samples.names, classes)
+        network = _Checked(self.network, self.name, objective.n_outputs, bool(objective.classes))
+        log = Training(network, graphs, None, objective, samples, settings, job).run()
+        trained = TrainedModel(
+            cast(CrystalNetwork, network), graph, objective.scale, samples.names, objective.classes
+        )
         predictions = trained.predict(graphs, job.device, batch_size=AT_ONCE)
-        return Fitted(predictions, {"best_epoch": log.best()[0], "train_seconds": round(log.seconds(), 1)})
+        return Fitted(predictions, log.notes(job.device))
 
     @property
     def trainer(self) -> TrainerSettings:

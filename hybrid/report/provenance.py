@@ -9,7 +9,7 @@ from typing import Any
 
 import hybrid
 
-PACKAGES = ("torch", "numpy", "pymatgen", "lightning")
+PACKAGES = ("torch", "numpy", "pymatgen")
 
 
 def provenance(code: Mapping[str, Any] | None = None) -> dict[str, Any]:
