@@ -44,20 +44,20 @@ def _parser() -> argparse.ArgumentParser:
     words = "Å between the strands of a double chain"
     chains.add_argument("--double-offset", type=float, default=3.0, help=words)
 
-    run, part = add("run", do_run), add("force-field", calculate_with_force_field)
+    run, calculate = add("run", do_run), add("force-field", calculate_with_force_field)
     measure, record, draw = (
         add("measure", measure_run),
         add("record", collect_record),
         add("draw", draw_result),
     )
-    for step in (run, part, measure, record, draw):
+    for step in (run, calculate, measure, record, draw):
         step.add_argument("name")
     run.add_argument("--again", action="store_true", help="even if it is done")
-    part.add_argument("--part", type=int, help="default: collect the parts")
+    calculate.add_argument("--jobs", type=int, default=1, help="processes; default: 1")
     measure.add_argument("what", help="importance, representation, supercells or selection")
     for step in (run, measure):
         step.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
-    for step in (reproduce, add("search", search_settings), run, part, measure, record, draw):
+    for step in (reproduce, add("search", search_settings), run, calculate, measure, record, draw):
         step.add_argument("--scale", default="quick", help="smoke, quick, cpu or paper; default: quick")
     return parser
 
@@ -97,14 +97,10 @@ def do_run(options: argparse.Namespace) -> None:
 
 
 def calculate_with_force_field(options: argparse.Namespace) -> None:
-    """Do one part of a force field's calculation, or collect the parts."""
-    from reproduction.workflow.force_field import collect, compute_part, find
+    """Do a force field's calculation."""
+    from reproduction.workflow.force_field import calculate, find
 
-    calculation = find(options.name, options.scale)
-    if options.part is None:
-        collect(calculation)
-    else:
-        compute_part(calculation, options.part)
+    calculate(find(options.name, options.scale), options.jobs)
 
 
 def measure_run(options: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pymatgen.io.cif import CifWriter
 from pymatgen.io.vasp import Poscar
 
 from reproduction.data.chains import chain_of_set, zigzag_chain
+from reproduction.paths import VENDOR
 
 FCC = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
 SPECIES = ("Li", "O", "Na", "Cl", "Si", "Fe", "Cu", "Cs")
@@ -75,6 +77,13 @@ def C_zigzag() -> Structure:
 def C_long() -> Structure:
     """A random chain of 40 atoms, among them atoms with fewer than 12 neighbours within 8 Å."""
     return chain_of_set("single", 40, 0)
+
+
+def import_vendored(name: str) -> None:
+    """Puts a patched upstream code first on the import path."""
+    assert (VENDOR / name).exists(), f"vendor/{name} is missing; run `make vendor`"
+    if str(VENDOR / name) not in sys.path:
+        sys.path.insert(0, str(VENDOR / name))
 
 
 def random_crystal(seed: int, n_atoms: int | None = None) -> Structure:

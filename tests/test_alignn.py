@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import random_crystal
+from conftest import import_vendored, random_crystal
 from pymatgen.core import Structure
 from test_line_graph import real_crystals
 from torch import Tensor
@@ -241,7 +241,7 @@ def test_merged_graphs_give_the_same(
 def test_the_same_seed_gives_upstreams_initial_weights(
     sizes: ALIGNNSettings, pooling: str, n_descriptors: int, classification: bool, n_outputs: int | None
 ) -> None:
-    vendor.activate("alignn")
+    import_vendored("alignn")
     from alignn.models import alignn as upstream
 
     options = {"n_descriptors": n_descriptors, "classification": classification, "n_outputs": n_outputs}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import random_crystal, write_structure
+from conftest import import_vendored, random_crystal, write_structure
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
@@ -21,7 +21,7 @@ from hybrid.readout import Crystals, TargetScale
 from hybrid.settings import GraphSettings, ModelSettings
 from reproduction.upstream import vendor
 
-vendor.activate("cgcnn2")
+import_vendored("cgcnn2")
 
 from cgcnn2.data import CIFData, collate_pool  # noqa: E402
 from cgcnn2.model import CrystalGraphConvNet  # noqa: E402

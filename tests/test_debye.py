@@ -11,7 +11,7 @@ from hybrid.data.folder import ATOM_INIT, read_folder, write_folder
 from hybrid.errors import InputError
 from hybrid.settings import ModelSettings, RunSettings
 from hybrid.training.run import train
-from reproduction.models.debye import (
+from reproduction.models.debye_baseline import (
     debye_temperature,
     effective_stiffness,
     fit_stiffness,

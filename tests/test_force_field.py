@@ -20,14 +20,13 @@ from reproduction.models.force_field import (
     CHGNetForces,
     ForceFieldSettings,
     TooLargeError,
-    resolved,
     supercell_size,
     thermal,
 )
 from reproduction.models.oscillators import heat_capacities, internal_energies
 from reproduction.workflow import force_field as jobs
 from reproduction.workflow import runs as workflow_runs
-from reproduction.workflow.force_field import Calculation, collect, compute_part, read_table
+from reproduction.workflow.force_field import Calculation, calculate, read_table
 from reproduction.workflow.force_field_record import compared
 from reproduction.workflow.spec import ForceFieldScale, Spec
 
@@ -49,15 +48,6 @@ def test_a_soft_mode_is_classical_and_a_hard_one_frozen():
     assert heat_capacities(np.array([0.0, 1e-6, 1e4])) == pytest.approx([R, R, 0], abs=1e-9)
     zero_point = h * 1e16 / 2 * 6.02214076e23 / 1000
     assert internal_energies(np.array([0.0, 1e4])) == pytest.approx([R * 0.3, zero_point])
-
-
-def test_imaginary_modes_by_each_rule():
-    frequencies, weights = np.array([-2.0, -0.01, 3.0]), np.array([1.0, 1.0, 1.0])
-    kept, counts = resolved(frequencies, weights, "left out")
-    assert kept.tolist() == [0.01, 3.0]
-    assert counts.sum() == 2
-    assert resolved(frequencies, weights, "magnitude")[0].tolist() == [2.0, 0.01, 3.0]
-    assert resolved(frequencies, weights, "classical")[0].tolist() == [0.0, 0.01, 3.0]
 
 
 # --- phonons of a crystal of springs ---
@@ -112,16 +102,11 @@ def test_a_cell_of_two_has_twice_the_heat_capacity(Cu):
 
 
 def test_springs_that_push_make_every_mode_imaginary(Cu):
-    by_rule = {
-        rule: thermal(Cu, SMALL.model_copy(update={"imaginary": rule}), fcc_springs(-0.5))
-        for rule in ("left out", "magnitude", "classical")
-    }
-    stable = thermal(Cu, SMALL, fcc_springs(0.5))
-    assert by_rule["magnitude"].imaginary > 0.99
-    assert by_rule["magnitude"].cv == pytest.approx(stable.cv, rel=1e-3)
-    assert by_rule["classical"].cv == pytest.approx(3 * R, rel=1e-3)
-    assert by_rule["left out"].cv < 0.3  # J/(mol K): what is left are the modes around 0
-    assert by_rule["left out"].cv_magnitude == pytest.approx(stable.cv, rel=1e-3)
+    pushing, stable = thermal(Cu, SMALL, fcc_springs(-0.5)), thermal(Cu, SMALL, fcc_springs(0.5))
+    assert pushing.imaginary > 0.99
+    assert pushing.cv < 0.3  # J/(mol K): what is left are the modes around 0
+    assert pushing.cv_magnitude == pytest.approx(stable.cv, rel=1e-3)
+    assert pushing.u_magnitude == pytest.approx(stable.u, rel=1e-3)
 
 
 # --- supercells ---
@@ -194,7 +179,6 @@ def calculation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calculation:
     write_folder(tmp_path / "data", crystals, {"target": "Cv", "unit": "J/(mol-cell K)"}, {"authors": folds})
     monkeypatch.setattr(jobs, "dataset_folder", lambda _: read_folder(tmp_path / "data"))
     monkeypatch.setattr(jobs, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr(jobs, "PARTS", 1)
     settings = {"phonon-cv": RunSettings(split="authors")}
     return Calculation("phonon", settings, SMALL, ForceFieldScale(max_supercell=20), "cpu")
 
@@ -217,8 +201,7 @@ class Stretched(Springs):
 
 
 def test_a_calculation_lists_every_test_crystal_with_what_became_of_it(calculation):
-    compute_part(calculation, 0, Stretched(fails_on=3.68))
-    rows = read_table(collect(calculation))
+    rows = read_table(calculate(calculation, forces=Stretched(fails_on=3.68)))
     assert rows["status"].to_dict() == {
         "x6": "done",
         "x7": "too large",
@@ -229,39 +212,32 @@ def test_a_calculation_lists_every_test_crystal_with_what_became_of_it(calculati
     assert "more than 20" in rows.loc["x7", "note"]
     assert rows.loc["x6", "cv"] == pytest.approx(23.5, abs=1)
     assert rows.loc["x6", "formula"] == "Cu"
-    assert not calculation.parts[0].parent.exists()
+    assert list(calculation.table.parent.iterdir()) == [calculation.table]
 
 
-def test_a_killed_job_repeats_no_crystal(calculation):
+def test_a_killed_calculation_repeats_no_finished_crystal(calculation):
     first = Stretched(stop_after=2)
     with pytest.raises(KeyboardInterrupt):
-        compute_part(calculation, 0, first)
-    with pytest.raises(InputError, match=r"0\.jsonl: is not there yet"):
-        collect(calculation)
+        calculate(calculation, forces=first)
+    with pytest.raises(InputError, match=r"\.csv: is not there yet"):
+        read_table(calculation.table)
     second = Stretched()
-    compute_part(calculation, 0, second)
+    table = read_table(calculate(calculation, forces=second))
     assert (first.n_calls, second.n_calls) == (2, 1)
-    assert len(read_table(collect(calculation))) == 4
+    assert list(table.index) == ["x6", "x7", "x8", "x9"]
     third = Stretched()
-    compute_part(calculation, 0, third)
+    calculate(calculation, forces=third)
     assert third.n_calls == 0
 
 
-def test_parts_share_the_crystals_out(calculation, monkeypatch):
-    monkeypatch.setattr(jobs, "PARTS", 3)
-    springs = Stretched()
-    for part in range(3):
-        compute_part(calculation, part, springs)
-    assert list(read_table(collect(calculation)).index) == ["x6", "x7", "x8", "x9"]
-    assert springs.n_calls == 3
-    with pytest.raises(InputError, match="has parts 0 to 2; there is no part 3"):
-        compute_part(calculation, 3, springs)
+def test_processes_share_the_crystals(calculation):
+    table = read_table(calculate(calculation, jobs=2, forces=Stretched()))
+    assert (table["status"] == "done").sum() == 3
 
 
 def test_the_smallest_are_chosen_by_the_supercell(calculation):
     few = Calculation("phonon", calculation.runs, SMALL, ForceFieldScale(smallest=3), "quick")
     assert sorted(jobs.crystals_of(few)) == ["x6", "x8", "x9"]
-    assert len(few.parts) == 1
 
 
 def test_another_setting_is_another_calculation(calculation):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import random_crystal, write_structure
+from conftest import import_vendored, random_crystal, write_structure
 from pymatgen.core import Lattice, Structure
 from torch import Tensor
 
@@ -29,7 +29,7 @@ from reproduction.paths import ROOT
 from reproduction.upstream import vendor
 
 pytest.importorskip("dgl")
-vendor.activate("alignn")
+import_vendored("alignn")
 
 import dgl  # noqa: E402
 from alignn.config import TrainingConfig  # noqa: E402

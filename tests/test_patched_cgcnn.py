@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import import_vendored
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.vasp import Poscar
 from torch import Tensor
@@ -25,7 +26,7 @@ from hybrid.readout import Crystals
 from reproduction.paths import ROOT
 from reproduction.upstream import vendor
 
-vendor.activate("cgcnn2")
+import_vendored("cgcnn2")
 
 import cgcnn2.data  # noqa: E402
 import cgcnn2.utils  # noqa: E402

@@ -227,17 +227,6 @@ def test_repatch_refuses_when_patches_changed_since_the_build(toy: Path) -> None
         vendor.repatch("toy")
 
 
-def test_activate(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    with pytest.raises(InputError, match=r"vendor/toy is missing; run `make vendor`"):
-        vendor.activate("toy")
-    tree = vendor.build("toy")
-    vendor.activate("toy")
-    vendor.activate("toy")
-    assert sys.path[0] == str(tree)
-    assert sys.path.count(str(tree)) == 1
-
-
 def test_a_folder_of_other_origin_is_left_alone(toy: Path) -> None:
     (toy / "vendor" / "toy").mkdir()
     with pytest.raises(InputError, match="was not made by `make vendor`"):

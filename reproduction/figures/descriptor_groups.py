@@ -12,20 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hybrid.checkpoint import TrainedModel
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import Standardisation
 from hybrid.report.records import Bar, bars, scale_note
 from hybrid.report.style import COLOURS, PAGE, new_figure, save, styled
-from hybrid.training.run import resolve_device
+from hybrid.training.samples import Samples
 from reproduction.analysis.selection import forward_selection
 from reproduction.drawing.axes import LETTER, draw_range, footnote, leave_out, name_rows, scale_errors
 from reproduction.drawing.tables import error_cells, require, write_rows
 from reproduction.models.descriptor_groups import GROUPS
-from reproduction.workflow.measurements import Measurement, model_of, samples_of_run
-from reproduction.workflow.runs import Run
+from reproduction.workflow.measurements import Measurement
 from reproduction.workflow.spec import Part, Spec
 
 EACH = tuple((group,) for group in GROUPS)
@@ -62,10 +63,9 @@ SPEC = Spec(
 )
 
 
-def measure(run: Run, device: str) -> dict[str, Any]:
-    """Which groups of descriptors a forest on frozen vectors takes up, and in which order."""
-    model, samples = model_of(run), samples_of_run(run)
-    vectors = model.represent(samples.folder.graphs(model.graph), resolve_device(device))
+def measure(model: TrainedModel, samples: Samples, seed: int, device: torch.device) -> dict[str, Any]:
+    """Which groups of descriptors a forest on frozen embeddings takes up, and in which order."""
+    vectors = model.represent(samples.folder.graphs(model.graph), device)
     table = folder_descriptors(samples.folder)
     standardisation = Standardisation.fit(table, samples.ids("training"), gaps=True)
     rows = standardisation.filled(table, samples.folder.ids)[0].numpy()
@@ -73,7 +73,6 @@ def measure(run: Run, device: str) -> dict[str, Any]:
         group: rows[:, [table.names.index(name) for name in names if name in table.names]]
         for group, names in GROUPS.items()
     }
-    seed = run.settings.model_seed
     return asdict(forward_selection(vectors, groups, samples.targets[:, 0], samples.folds, seed))
 
 

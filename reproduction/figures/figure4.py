@@ -10,15 +10,13 @@ from typing import Any
 
 from hybrid.report.records import scale_note
 from hybrid.report.style import save
-from hybrid.training.run import resolve_device
 from reproduction.analysis.importance import N_REPEATS, N_TREES, importance
 from reproduction.data.registry import PROPERTIES
 from reproduction.drawing.importance import Spectrum, spectra
 from reproduction.drawing.importance import draw as draw_figure
 from reproduction.drawing.tables import over_seeds, require, write_rows
 from reproduction.paper import statements
-from reproduction.workflow.measurements import Measurement, model_of, samples_of_run
-from reproduction.workflow.runs import Run
+from reproduction.workflow.measurements import Measurement
 from reproduction.workflow.spec import Part, Spec
 
 SPEC = Spec(
@@ -31,15 +29,8 @@ SPEC = Spec(
         Figure 4c | magnetization | de-cgcnn | some descriptors like structural complexity and lattice constants contribute
     """),
 )
+MEASUREMENT = Measurement("importance", importance, models=("de-cgcnn",), poolings=("mean",))
 N_TOP = 10  # features of a property in the table
-
-
-def measure(run: Run, device: str) -> dict[str, Any]:
-    """The importance of each feature for the head of a trained de-CGCNN."""
-    return importance(model_of(run), samples_of_run(run), run.settings.model_seed, resolve_device(device))
-
-
-MEASUREMENT = Measurement("importance", measure, models=("de-cgcnn",), poolings=("mean",))
 
 
 def draw(stem: Path, record: dict[str, Any]) -> None:

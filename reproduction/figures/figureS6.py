@@ -8,22 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hybrid.checkpoint import TrainedModel
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.registry import choose
 from hybrid.probe.linear import linear_r2
 from hybrid.report.records import bars, scale_note
 from hybrid.report.style import COLOURS, LARGE, PAGE, SMALL, new_figure, save, styled
 from hybrid.report.tables import write_record_table
-from hybrid.training.run import resolve_device
+from hybrid.training.samples import Samples
 from reproduction.data.registry import PROPERTIES
 from reproduction.drawing.axes import LETTER, draw_range, footnote, leave_out, name_rows, scale_errors
 from reproduction.drawing.tables import over_seeds, require, write_rows
 from reproduction.paper import statements
-from reproduction.workflow.measurements import Measurement, model_of, samples_of_run
-from reproduction.workflow.runs import Run
+from reproduction.workflow.measurements import Measurement
 from reproduction.workflow.spec import Part, Spec
 
 SPEC = Spec(
@@ -43,10 +44,9 @@ MARKERS = {"cgcnn": "o", "de-cgcnn": "D", "cgcnn+descriptors": "s", "forest": "^
 SPREAD = 0.5  # of a row, over which its models are spread
 
 
-def measure(run: Run, device: str) -> dict[str, Any]:
-    """How much of each descriptor a linear model finds in a network's learnt vectors."""
-    model, samples = model_of(run), samples_of_run(run)
-    vectors = model.represent(samples.folder.graphs(model.graph), resolve_device(device))
+def measure(model: TrainedModel, samples: Samples, seed: int, device: torch.device) -> dict[str, Any]:
+    """How much of each descriptor a linear model finds in a network's embeddings."""
+    vectors = model.represent(samples.folder.graphs(model.graph), device)
     table = folder_descriptors(samples.folder)
     columns = table.rows(samples.folder.ids, gaps=True).numpy().T
     r2 = [linear_r2(vectors, column, samples.folds) for column in columns]

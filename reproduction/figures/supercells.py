@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 from matplotlib.figure import Figure
 
+from hybrid.checkpoint import TrainedModel
 from hybrid.report.records import bars, scale_note
 from hybrid.report.style import COLOURS, COLUMN, legend_above, mark_plainly, new_figure, save, styled
 from hybrid.report.supercells import EXPLAINED, SUPERCELL_COLUMNS, supercell_cells
 from hybrid.supercells import SupercellRow, supercell_table
-from hybrid.training.run import resolve_device
+from hybrid.training.samples import Samples
 from reproduction.drawing.axes import MARKERS, footnote
 from reproduction.drawing.tables import require, write_rows
-from reproduction.workflow.measurements import Measurement, model_of, samples_of_run
-from reproduction.workflow.runs import Run
+from reproduction.workflow.measurements import Measurement
 from reproduction.workflow.spec import Part, Spec
 
 SPEC = Spec(
@@ -27,11 +28,9 @@ SPEC = Spec(
 SHIFT = 1.05  # between networks on the logarithmic axis
 
 
-def measure(run: Run, device: str) -> dict[str, Any]:
+def measure(model: TrainedModel, samples: Samples, seed: int, device: torch.device) -> dict[str, Any]:
     """What a trained network predicts for supercells of its test crystals."""
-    model, samples = model_of(run), samples_of_run(run)
-    crystals = samples.folder.take(samples.at("test"))
-    rows = supercell_table(model, crystals, seed=run.settings.data_seed, device=resolve_device(device))
+    rows = supercell_table(model, samples.folder.take(samples.at("test")), seed=seed, device=device)
     return {"rows": [asdict(row) for row in rows]}
 
 

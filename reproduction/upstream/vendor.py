@@ -116,19 +116,6 @@ def check(name: str) -> None:
         raise InputError(f"vendor/{name} is older than its pinned wheel or patches; run `make vendor`")
 
 
-def activate(name: str) -> None:
-    """Puts the patched tree first on the import path.
-
-    Raises:
-        InputError: it has not been built.
-    """
-    tree = VENDOR / name
-    if not (tree / STAMP).exists():
-        raise InputError(f"vendor/{name} is missing; run `make vendor`")
-    if str(tree) not in sys.path:
-        sys.path.insert(0, str(tree))
-
-
 def clean(name: str) -> None:
     """Removes `vendor/<name>` with any edit in it; the fetched wheel stays."""
     shutil.rmtree(get_source(name).tree, ignore_errors=True)
