@@ -17,28 +17,23 @@ from reproduction.workflow.spec import Part, Spec
 __all__ = ["SMALL_ALIGNN", "SPEC", "descriptor_panels", "draw"]
 
 PANELS = ("a  local descriptors", "b  global descriptors", "c  crystal system")
+
+
+def _alignn(hidden: int, **size: Any) -> dict[str, Any]:
+    return {**size, "model": {"alignn": {"hidden": hidden}}, "variant": f"hidden-{hidden}"}
+
+
 SMALL_ALIGNN: dict[str, dict[str, Any]] = {
     "quick": {
         "networks": {
-            "alignn": {
-                "epochs": 10,
-                "n_structures": 300,
-                "model": {"alignn": {"hidden": 64}},
-                "variant": "hidden-64",
-            },
+            "alignn": _alignn(64, epochs=10, n_structures=300),
             "cgcnn-subset": {"epochs": 60, "n_structures": 300},
         }
     },
     "cpu": {
         "networks": {
             "cgcnn-tuned": {"epochs": 50, "seeds": (0,)},
-            "alignn": {
-                "epochs": 30,
-                "n_structures": 1000,
-                "seeds": (0,),
-                "model": {"alignn": {"hidden": 128}},
-                "variant": "hidden-128",
-            },
+            "alignn": _alignn(128, epochs=30, n_structures=1000, seeds=(0,)),
             "cgcnn-subset": {"epochs": 300, "n_structures": 1000, "seeds": (0,)},
         }
     },

@@ -175,10 +175,8 @@ def _modes(
         log_level=0,
     )
     phonons.generate_displacements(distance=settings.displacement)
-    displaced = [
-        Structure(cell.cell, cell.numbers, cell.scaled_positions)
-        for cell in phonons.supercells_with_displacements or ()
-    ]
+    displaced: list[Any] = phonons.supercells_with_displacements or []
+    displaced = [Structure(cell.cell, cell.numbers, cell.scaled_positions) for cell in displaced]
     phonons.forces = np.array(forces(displaced))
     phonons.produce_force_constants(calculate_full_force_constants=False)
     phonons.symmetrize_force_constants()

@@ -11,7 +11,7 @@ from hybrid.report.records import read_record
 from reproduction import figures
 from reproduction.drawing.recorded import draw_errors
 from reproduction.paths import RESULTS, ROOT, WORKFLOW
-from reproduction.upstream import compared as upstream
+from reproduction.upstream import engine as upstream
 from reproduction.workflow import force_field
 from reproduction.workflow.availability import build
 from reproduction.workflow.plan import all_runs
