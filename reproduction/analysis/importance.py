@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.ensemble import RandomForestRegressor
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -46,6 +45,8 @@ def importance(model: TrainedModel, samples: Samples, seed: int, device: torch.d
         InputError: the model takes no descriptors or has not one vector for each crystal, there are fewer
             than two test crystals, or their targets do not vary.
     """
+    from sklearn.ensemble import RandomForestRegressor  # here, as planning and drawing need no forest
+
     rows, n_learnt, descriptors = head_inputs(model, samples, device)
     training, test = samples.at("training"), samples.at("test")
     targets = samples.targets[:, 0]

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.ensemble import RandomForestRegressor
 from tqdm import tqdm
 
 from hybrid.errors import InputError
@@ -64,6 +63,8 @@ def forward_selection(
     Raises:
         InputError: the validation or test targets do not vary.
     """
+    from sklearn.ensemble import RandomForestRegressor  # here, as planning and drawing need no forest
+
     at = {fold: np.flatnonzero(folds == fold) for fold in ("training", "validation", "test")}
     for fold in ("validation", "test"):
         if np.ptp(targets[at[fold]]) == 0:

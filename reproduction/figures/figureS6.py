@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from hybrid.checkpoint import TrainedModel
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.registry import choose
-from hybrid.probe.linear import linear_r2
 from hybrid.report.records import bars, scale_note
 from hybrid.report.style import COLOURS, LARGE, PAGE, SMALL, new_figure, save, styled
 from hybrid.report.tables import write_record_table
@@ -46,6 +45,8 @@ SPREAD = 0.5  # of a row, over which its models are spread
 
 def measure(model: TrainedModel, samples: Samples, seed: int, device: torch.device) -> dict[str, Any]:
     """How much of each descriptor a linear model finds in a network's embeddings."""
+    from hybrid.probe.linear import linear_r2  # here, as planning and drawing fit nothing
+
     vectors = model.represent(samples.folder.graphs(model.graph), device)
     table = folder_descriptors(samples.folder)
     columns = table.rows(samples.folder.ids, gaps=True).numpy().T
