@@ -53,7 +53,7 @@ def test_every_spec_can_be_run_at_every_scale(name: str, scale: str) -> None:
     assert len({(run.name, run.panel) for run in runs}) == len(runs)
     for run in runs:
         whole = run.network.split("-without-")[0].split("-only-")[0]  # of which groups are left out
-        expected = size.reduction(whole).size(size.of(run.dataset))
+        expected, _ = size.of(run.dataset, whole)
         assert run.settings.trainer.epochs == round(expected.epochs / run.settings.training_share)
         assert run.settings.n_structures == expected.n_structures
         assert run.settings.split == get_dataset(run.dataset).split

@@ -152,7 +152,7 @@ def without_slivers(faces: VoronoiFaces) -> VoronoiFaces:
 def niggli_type(lattice: Lattice) -> int:
     """The type of a Niggli cell: 1 if its angles are below 90°, 2 if none is.
 
-    The angle furthest from 90° tells; the others may be on either side by rounding.
+    The angle furthest from 90° decides; the others may be on either side by rounding.
     """
     cosines = np.cos(np.radians(lattice.angles))
     return 1 if cosines[np.abs(cosines).argmax()] > RIGHT_ANGLE else 2

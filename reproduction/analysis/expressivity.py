@@ -1,6 +1,6 @@
 """Which zigzag and armchair chains a distance-only network can tell apart (Figure 3c).
 
-A network that cannot tell two chains of different periodicity apart cannot know the periodicity. Whether it
+A network that cannot tell two chains of different periodicity apart cannot learn the periodicity. Whether it
 can is tested with untrained networks: if any of several random networks gives two chains different outputs,
 they can be told apart; if all give the same to rounding, the input does not hold the difference.
 """

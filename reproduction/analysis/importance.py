@@ -2,7 +2,7 @@
 
 A crystal enters the head of a network with average pooling as one vector, softplus(mean_i a_i) ⊕ d. The paper
 trains a random forest on these vectors and shows its impurity importance. That measure prefers features with
-many values, and describes the training set and the forest, not the network. Beside it therefore stands the
+many values, and describes the training set and the forest, not the network. We therefore also give the
 permutation importance on the test set: by how much the error rises when the values of a feature are shuffled
 among the crystals, for the forest and for the network itself.
 """

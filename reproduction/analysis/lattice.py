@@ -1,4 +1,4 @@
-"""Lattice lengths against what an atom's surroundings tell: SI sections 1 and 5 (Figures S1 and S5)."""
+"""Lattice lengths against local quantities such as the density: SI sections 1 and 5 (Figures S1 and S5)."""
 
 import math
 from dataclasses import dataclass

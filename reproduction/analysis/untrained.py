@@ -1,4 +1,4 @@
-"""Outputs of untrained networks: what input and pooling alone can tell, before any training."""
+"""Outputs of untrained networks: what input and pooling alone can distinguish, before any training."""
 
 from collections.abc import Sequence
 

@@ -164,11 +164,10 @@ def _draw_spectrum(axes: Axes, spectrum: Spectrum) -> None:
     axes.vlines(places, FLOOR, heights, colors=colours, linewidth=1.0)
     axes.scatter(places, heights, c=colours, s=4, zorder=3)
     axes.set_yscale("log")
-    axes.set_ylim(FLOOR, 300)  # the names stand above the bars
+    # the limit leaves room for the names above the bars
+    axes.set(xlim=(0, len(heights) + 1), ylim=(FLOOR, 300), xlabel="rank of the feature")
     axes.set_yticks((FLOOR, 1e-3, 1e-2, 1e-1, 1))
     axes.minorticks_off()
-    axes.set_xlim(0, len(heights) + 1)
-    axes.set_xlabel("rank of the feature")
     named = [
         f"{rank}. {feature.symbol}  {feature.impurity.mean():.3f}"
         for rank, feature in enumerate(spectrum.features, start=1)
@@ -206,9 +205,7 @@ def _draw_shares(axes: Axes, measured: list[Spectrum]) -> None:
         means = [values.mean() for values in shares]
         axes.plot(at, means, marker, color=colour, markersize=4, label=label)
     axes.set_xticks(range(len(measured)), [spectrum.label for spectrum in measured])
-    axes.set_xlim(-0.6, len(measured) - 0.4)
-    axes.set_ylim(0, 1.02)
+    axes.set(xlim=(-0.6, len(measured) - 0.4), ylim=(0, 1.02), ylabel="share of the descriptors")
     axes.tick_params(axis="x", length=0)
-    axes.set_ylabel("share of the descriptors")
     axes.grid(axis="y", color=COLOURS["image"], linewidth=0.4)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)

@@ -50,10 +50,9 @@ def _parity(record: dict[str, Any], predictions: pd.DataFrame) -> Figure:
         axes.plot(points["target"], points["prediction"], marker, label=label, **look)
     limits = (min(axes.get_xlim()[0], axes.get_ylim()[0]), max(axes.get_xlim()[1], axes.get_ylim()[1]))
     axes.plot(limits, limits, color=COLOURS["text"], linewidth=0.6, zorder=0)
-    axes.set(xlim=limits, ylim=limits, aspect="equal")
     target, unit = bar.first["target"], bar.first["unit"]
-    axes.set_xlabel(f"{target} true ({unit})")
-    axes.set_ylabel(f"{target} predicted ({unit})")
+    axes.set(xlabel=f"{target} true ({unit})", ylabel=f"{target} predicted ({unit})")
+    axes.set(xlim=limits, ylim=limits, aspect="equal")
     text = f"{bar.first['dataset_label']}\nR² = {bar.mean('r2'):.2f}"
     axes.text(0.04, 0.96, text, transform=axes.transAxes, va="top", fontsize=LARGE)
     axes.legend(loc="lower right", handletextpad=0.2)

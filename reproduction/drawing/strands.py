@@ -10,7 +10,7 @@ from pymatgen.core import Structure
 from hybrid.report.style import COLOURS
 
 OVERHANG = 0.55  # of a cell: how much of the periodic images shows on either side
-HEIGHT = 1.06  # of the panel, where the lattice length stands
+HEIGHT = 1.06  # of the panel, where the lattice length is written
 ARROW = {"arrowstyle": "<->", "color": COLOURS["text"], "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
 
 

@@ -1,9 +1,9 @@
-"""Not in the paper, which leaves it to a future study: which descriptors carry the gain.
+"""Not in the paper, which leaves it to a future study: which descriptors give the improvement.
 
-de-CGCNN is trained anew with each group of descriptors (`reproduction.models.descriptor_groups`) left out and
-with each alone, beside de-CGCNN with all and CGCNN with none, whose runs are those of Tables 1 and 2. Groups
-that make up for one another are left out together as well. A random forest on the frozen vectors of CGCNN then
-takes up group after group, the one that helps most on the validation set first
+de-CGCNN is trained again with each group of descriptors (`reproduction.models.descriptor_groups`) left out and
+with each alone, and compared with de-CGCNN with all descriptors and CGCNN with none, whose runs are those of
+Tables 1 and 2. Groups that can replace one another are left out together as well. A random forest on the frozen
+embeddings of CGCNN then gets group after group, first the one that helps most on the validation set
 (`reproduction.analysis.selection`).
 """
 
@@ -64,7 +64,7 @@ SPEC = Spec(
 
 
 def measure(model: TrainedModel, samples: Samples, seed: int, device: torch.device) -> dict[str, Any]:
-    """Which groups of descriptors a forest on frozen embeddings takes up, and in which order."""
+    """In which order a forest on frozen embeddings gains most from the groups of descriptors."""
     vectors = model.represent(samples.folder.graphs(model.graph), device)
     table = folder_descriptors(samples.folder)
     standardisation = Standardisation.fit(table, samples.ids("training"), gaps=True)

@@ -81,10 +81,11 @@ class _Planar:
     def draw(self, axes: Axes, numbered: dict[str, int], name: str, formula: str) -> None:
         """The chain with l, θ and a, and lines from atom 1 to the `numbered` atoms (label: step)."""
         heights = [self.position(step)[1] for step in range(4)]
+        middle = (min(heights) + max(heights)) / 2
         axes.set_axis_off()
         axes.set_aspect("equal")
         axes.set_xlim(-3.1 * self.bond, 6.4 * self.bond)
-        axes.set_ylim(np.mean([min(heights), max(heights)]) + np.array([-1.8, 1.6]) * self.bond)
+        axes.set_ylim(middle - 1.8 * self.bond, middle + 1.6 * self.bond)
         axes.text(0.01, 0.88, name, fontsize=LARGE, transform=axes.transAxes)
         self._draw_atoms(axes, {step: label for label, step in numbered.items()} | {0: "1"})
         self._draw_distances(axes, numbered)

@@ -1,8 +1,8 @@
 """Figure 4: how the head of de-CGCNN with average pooling depends on learnt features and on descriptors.
 
-Of the paper's three spectra that of Cv can be had; others stand in for κ and M
-(`reproduction.drawing.importance`). Beside the forest's impurity importance stands what shuffling a feature does
-to test errors.
+Of the paper's three spectra that of Cv can be had; other properties are shown for κ and M
+(`reproduction.drawing.importance`). Beside the forest's impurity importance we show by how much the test error
+rises when a feature is shuffled.
 """
 
 from pathlib import Path

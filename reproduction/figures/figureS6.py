@@ -1,4 +1,4 @@
-"""Figure S6: what the learnt vectors of CGCNN and de-CGCNN hold of each descriptor, and the errors of both.
+"""Figure S6: how well each descriptor can be read from the embeddings of CGCNN and de-CGCNN, and their errors.
 
 The models with and without descriptors are the runs of Table S1.
 """
@@ -35,7 +35,7 @@ SPEC = Spec(
     ),
 )
 SHOWN = ("log-kappa", "elastic-g", "elastic-k", "phonon-cv")
-"""Datasets of panel a: the paper's property, and what stands in for it, the nearest first."""
+"""Datasets of panel a: the paper's property, and its substitutes, the nearest first."""
 
 FLOOR = -0.1  # of R²; lower values are drawn there
 LABELS = {"cgcnn": "CGCNN", "de-cgcnn": "de-CGCNN", "cgcnn+descriptors": "CGCNN+descriptors"}
@@ -60,7 +60,7 @@ MEASUREMENT = Measurement("representation", measure, models=("cgcnn", "de-cgcnn"
 
 @dataclass(frozen=True)
 class Comparison:
-    """R² from the vectors of CGCNN and of de-CGCNN, learnt for the same property, to the descriptors.
+    """R² of linear models from the embeddings of CGCNN and de-CGCNN for one property to the descriptors.
 
     Attributes:
         label: what figures call the property.
@@ -103,7 +103,7 @@ def comparisons(record: dict[str, Any]) -> dict[str, Comparison]:
 
 
 def draw(stem: Path, record: dict[str, Any]) -> None:
-    """What learnt vectors hold of the descriptors, and errors with and without descriptors.
+    """How well embeddings predict the descriptors, and errors with and without descriptors.
 
     Raises:
         InputError: no run of the record has been measured.

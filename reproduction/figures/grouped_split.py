@@ -32,7 +32,7 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
 
 
 def notes(record: dict[str, Any]) -> list[str]:
-    """Lines for the end of the table of splits: by how much errors rise where no formula is torn apart."""
+    """Lines for the end of the table of splits: by how much errors rise where no formula is in two folds."""
     found = {(b.first["dataset"], b.first["network"], b.first["grouping"]): b for b in bars(record) if b.done}
     lines = []
     for (dataset, network, grouping), bar in found.items():

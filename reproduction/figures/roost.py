@@ -1,7 +1,7 @@
-"""Not in the paper: a model of the formula alone where the formula decides, and where no formula is known.
+"""Not in the paper: a model that sees the formula alone, with known and with new formulas in the test set.
 
-Both splits are 60/20/20. By a random one about a quarter of the test crystals are polymorphs of a training
-crystal, which such a model cannot tell from it.
+Both splits are 60/20/20. In a random split about a quarter of the test crystals are polymorphs of a training
+crystal, and such a model cannot distinguish the two.
 """
 
 from reproduction.drawing.recorded import draw_errors as draw

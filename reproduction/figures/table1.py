@@ -1,9 +1,9 @@
-"""Table 1: MAE/MAD of the paper's thirteen properties, and what stands in where a source is closed.
+"""Table 1: MAE/MAD of the paper's thirteen properties, and substitutes where a source cannot be had.
 
 Pooling is average. Cv and U are the authors' labels with their split. K, G, ν, Eg, ‖e‖∞, εe, εt and n are those
 of the matminer 0.3.2 distribution: fewer crystals than the paper's, which are all that the Materials Project had
-in 2021, and band gaps of dielectrics only. Formation energies and the WBM total energies stand beside the final
-energy.
+in 2021, and band gaps of dielectrics only. Formation energies and the WBM total energies are substitutes for
+the final energy.
 """
 
 from reproduction.data.registry import PROPERTIES

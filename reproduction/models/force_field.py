@@ -1,13 +1,13 @@
 """Cv and U of a crystal from a universal machine-learning force field (SI section 7).
 
-The force field is CHGNet, the successor in kind of the one that the paper takes. It was trained on
-relaxation trajectories of the Materials Project, and so on energies and forces of many of the crystals that
-it is asked about here, not on their phonons. phonopy displaces atoms of a supercell, one at a time and only
-those that symmetry makes necessary; the forces give the force constants, these the frequencies on a mesh of
-wave vectors. No correction for the splitting of longitudinal and transverse optical modes is made.
+The force field is CHGNet, a later one of the same kind as the paper's M3GNet. It was trained on relaxation
+trajectories of the Materials Project, and so on energies and forces of many of the crystals calculated here,
+not on their phonons. phonopy displaces atoms of a supercell, one at a time and only those that symmetry makes
+necessary; the forces give the force constants, and these the frequencies on a mesh of wave vectors. The
+splitting of longitudinal and transverse optical modes is not corrected for.
 
 The defaults are chosen on training crystals alone. The displacement is larger than the usual 0.01 Å: CHGNet's
-energy has a cusp where three atoms stand in a line, as in many simple crystals, so that force constants from
+energy has a cusp where three atoms are in a line, as in many simple crystals, so that force constants from
 small displacements have the wrong size and even the wrong sign. Cells are relaxed first, as the phonons are
 those of the force field's own minimum. Imaginary modes are left out of the sums, as they are of the labels'.
 They are mostly modes that CHGNet makes too soft, so that this hides a part of its error in Cv, which too soft

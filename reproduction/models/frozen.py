@@ -1,8 +1,7 @@
 """CGCNN+descriptors (eq. S5): a head on the frozen vectors of a trained CGCNN and the descriptors.
 
 The convolutions were trained without descriptors and stay as they are; the head, FCN(mean_i a_i ⊕ d), is
-trained anew. What it gains over CGCNN is what the descriptors add to a representation that they had no part
-in shaping.
+trained again. Its gain over CGCNN is what the descriptors add to embeddings that were learnt without them.
 """
 
 import shutil

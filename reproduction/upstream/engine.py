@@ -103,7 +103,7 @@ def refuse_experiment(name: str, scale: str) -> None:
     """Stops if an experiment cannot run through upstream's scripts.
 
     Args:
-        name: of the experiment, with the ending that stands for upstream's scripts.
+        name: of the experiment, with the ending of upstream's scripts.
         scale: name.
 
     Raises:

@@ -39,7 +39,7 @@ class Measurement:
     poolings: tuple[str, ...] = ()
 
     def concerns(self, run: Run) -> bool:
-        """Whether it is made of such a run."""
+        """Whether the models of such runs are measured."""
         settings = run.settings
         if len(settings.targets) > 1 or settings.task == "classification":
             return False
@@ -47,7 +47,7 @@ class Measurement:
         return settings.model.name in self.models and (not self.poolings or pooling in self.poolings)
 
     def lacking(self, run: Run) -> bool:
-        """Whether it is still to be made of a run that it concerns."""
+        """Whether it concerns a run and has not been made yet."""
         return self.concerns(run) and self.name not in run.measurements
 
 

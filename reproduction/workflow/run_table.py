@@ -1,9 +1,9 @@
-"""Finished runs in compact tables, one a data set: results/<scale>/runs/<dataset>.parquet.
+"""Finished runs in compact tables, one for each data set: results/<scale>/runs/<dataset>.parquet.
 
 A table is a data set's and not an experiment's, because experiments share runs; so every run is kept once,
 beside those with the same crystals. A job trains in a folder of its own, `runs/<name>/`, which holds the
 model and is not committed; `pack` takes everything else into the table. From then on the run counts as
-finished with or without its folder, and what the table says of it comes before what the folder says.
+finished with or without its folder, and the table is read rather than the folder.
 """
 
 import csv

@@ -131,8 +131,8 @@ def planned(spec: Spec, scale: str) -> list[Run]:
     runs = []
     for part in spec.parts_at(scale):
         for dataset, of_part in product(part.datasets, part.networks):
-            reduction = size.reduction(of_part)
-            run_size, whole = reduction.size(size.of(dataset)), reduction.network(networks[of_part])
+            run_size, reduction = size.of(dataset, of_part)
+            whole = reduction.network(networks[of_part])
             learnt, seeds = part.learnt(size.one_by_one), part.seeds or reduction.seeds or size.seeds
             for (name, network), share, targets, seed in product(
                 ablated(of_part, whole, part), part.training_shares, learnt, seeds

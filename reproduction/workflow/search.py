@@ -1,4 +1,4 @@
-"""The hyper-parameter search: one Optuna study a network, all in one journal, validation only."""
+"""The hyper-parameter search: an Optuna study for each network, all in one journal, on validation errors."""
 
 import json
 import shutil
@@ -113,7 +113,7 @@ def _counted(study: optuna.Study) -> int:
 def _objective(
     searched: Search, network: Network, effort: Effort, folder: CrystalFolder
 ) -> Callable[[optuna.Trial], float]:
-    """MAE/MAD on the validation part; the test part is never looked at."""
+    """MAE/MAD on the validation set; the test set is never used."""
     space = searched.space_of(network)
 
     def validation_error(trial: optuna.Trial) -> float:

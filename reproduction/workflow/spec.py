@@ -49,10 +49,6 @@ class Reduction(Settings):
         variant = ", ".join(filter(None, (network.variant, self.variant)))
         return network.model_copy(update={"model": model, "variant": variant})
 
-    def size(self, size: Size) -> Size:
-        """The size of a run with these changes."""
-        return size.model_copy(update=self.model_dump(include={"epochs", "n_structures"}, exclude_none=True))
-
 
 class Scale(Size):
     """How large an experiment is run."""
@@ -62,13 +58,11 @@ class Scale(Size):
     datasets: dict[str, Size] = Field(default_factory=dict, description="other sizes for some datasets")
     networks: dict[str, Reduction] = Field(default_factory=dict, description="smaller runs of some networks")
 
-    def of(self, dataset: str) -> Size:
-        """The size of runs on a dataset."""
-        return self.datasets.get(dataset, self)
-
-    def reduction(self, network: str) -> Reduction:
-        """What is changed about a network."""
-        return self.networks.get(network, Reduction())
+    def of(self, dataset: str, network: str) -> tuple[Size, Reduction]:
+        """The size of a network's runs on a dataset, and what else is changed about the network."""
+        reduction = self.networks.get(network, Reduction())
+        changes = reduction.model_dump(include={"epochs", "n_structures"}, exclude_none=True)
+        return self.datasets.get(dataset, self).model_copy(update=changes), reduction
 
 
 class Network(Settings):
