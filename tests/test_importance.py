@@ -18,7 +18,6 @@ from hybrid.descriptors.table import DescriptorTable, Standardisation
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.models.cgcnn import CGCNN, atom_feature_table
-from hybrid.probe.linear import linear_r2
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings
 from hybrid.training.run import train
@@ -32,6 +31,7 @@ from reproduction.analysis.importance import (
     importance,
     permutation_importance,
 )
+from reproduction.analysis.linear import linear_r2
 from reproduction.drawing.importance import spectra
 from reproduction.figures import figure4, figureS6, supercells
 from reproduction.workflow import measurements

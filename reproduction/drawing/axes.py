@@ -5,12 +5,15 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from hybrid.report.records import Bar
-from hybrid.report.style import COLOURS, LARGE, SMALL, mark_plainly
+from hybrid.report.style import COLOURS, LARGE, SMALL
 
 MARKERS = "osD^v<>"
+CROWDED = 300  # the ratio of the ends of a logarithmic axis from which ticks at 2 and 5 have no room
 GOOD = 0.2  # MAE/MAD of a model that the paper calls good
 
 
@@ -56,6 +59,21 @@ def scale_errors(axes: Axes, label: str = "MAE/MAD, test set") -> None:
     axes.set_xscale("log")
     mark_plainly(axes.xaxis)
     axes.set_xlabel(label)
+
+
+def mark_plainly(axis: Axis, ticks: Sequence[float] = ()) -> None:
+    """Ticks of a logarithmic axis in plain numbers: the given ones alone, or 1, 2 and 5 times powers of ten.
+
+    Call it when everything is drawn: an axis over many decades has room for the powers alone.
+    """
+    if ticks:
+        axis.set_major_locator(FixedLocator(ticks))
+        axis.set_minor_locator(NullLocator())
+    else:
+        low, high = axis.get_view_interval()
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < CROWDED else (1,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def footnote(figure: Figure, text: str) -> None:

@@ -45,7 +45,7 @@ SPREAD = 0.5  # of a row, over which its models are spread
 
 def measure(model: TrainedModel, samples: Samples, seed: int, device: torch.device) -> dict[str, Any]:
     """How much of each descriptor a linear model finds in a network's embeddings."""
-    from hybrid.probe.linear import linear_r2  # here, as planning and drawing fit nothing
+    from reproduction.analysis.linear import linear_r2  # here, as planning and drawing fit nothing
 
     vectors = model.represent(samples.folder.graphs(model.graph), device)
     table = folder_descriptors(samples.folder)

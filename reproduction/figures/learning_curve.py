@@ -15,8 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hybrid.report.records import Bar, bars, scale_note
-from hybrid.report.style import COLOURS, LARGE, PAGE, legend_above, mark_plainly, new_figure, save, styled
-from reproduction.drawing.axes import GOOD, footnote
+from hybrid.report.style import COLOURS, LARGE, PAGE, legend_above, new_figure, save, styled
+from reproduction.drawing.axes import GOOD, footnote, mark_plainly
 from reproduction.drawing.tables import error_cells, require, write_rows
 from reproduction.workflow.spec import Part, Spec
 

@@ -11,11 +11,10 @@ from matplotlib.figure import Figure
 
 from hybrid.checkpoint import TrainedModel
 from hybrid.report.records import bars, scale_note
-from hybrid.report.style import COLOURS, COLUMN, legend_above, mark_plainly, new_figure, save, styled
-from hybrid.report.supercells import EXPLAINED, SUPERCELL_COLUMNS, supercell_cells
-from hybrid.supercells import SupercellRow, supercell_table
+from hybrid.report.style import COLOURS, COLUMN, legend_above, new_figure, save, styled
+from hybrid.supercells import COLUMNS, EXPLAINED, SupercellRow, supercell_table
 from hybrid.training.samples import Samples
-from reproduction.drawing.axes import MARKERS, footnote
+from reproduction.drawing.axes import MARKERS, footnote, mark_plainly
 from reproduction.drawing.tables import require, write_rows
 from reproduction.workflow.measurements import Measurement
 from reproduction.workflow.spec import Part, Spec
@@ -49,8 +48,8 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
     for row in measured:
         names = {"learnt": row["dataset_label"], "network": row["network_label"], "seed": str(row["seed"])}
         for found in row["supercells"]["rows"]:
-            cells = supercell_cells(SupercellRow(**found))
-            rows.append(names | dict(zip(SUPERCELL_COLUMNS, cells, strict=True)))
+            cells = SupercellRow(**found).cells()
+            rows.append(names | dict(zip(COLUMNS, cells, strict=True)))
     caption = f"Prediction for a supercell of a test crystal over that for its cell. {EXPLAINED}"
     write_rows(stem, caption, rows)
     save(_draw(record), stem)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from hybrid.atomic import atomic_file, write_text
 from hybrid.descriptors.registry import choose
-from hybrid.report.provenance import provenance
+from hybrid.report.records import provenance
 from hybrid.report.rows import Row, not_run_row
 from hybrid.training.registry import get_model
 from reproduction import figures
