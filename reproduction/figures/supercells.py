@@ -61,7 +61,8 @@ def _draw(record: dict[str, Any]) -> Figure:
     figure = new_figure(COLUMN * 1.2, 75)
     axes = figure.subplots()
     drawn, ticks = bars(record), {1}
-    for place, (bar, marker) in enumerate(zip(drawn, MARKERS, strict=False)):
+    for place, bar in enumerate(drawn):
+        marker = MARKERS[place % len(MARKERS)]
         colour = COLOURS[bar.first["pooling"]]
         fill = "white" if bar.first["model"].startswith("de-") else colour
         look: dict[str, Any] = {"color": colour, "mfc": fill, "markersize": 4}

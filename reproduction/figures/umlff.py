@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from hybrid.report.records import Bar, bars, not_run
 from hybrid.report.style import COLOURS, LARGE, PAGE, legend_above, new_figure, save, styled
 from reproduction.drawing.axes import GOOD, draw_paper, draw_range, footnote, name_rows, scale_errors
-from reproduction.drawing.tables import error_cells, write_rows
+from reproduction.drawing.tables import error_cells, require, write_rows
 from reproduction.models.force_field import UNSTABLE
 from reproduction.paper import TABLE_2, PaperStatement, errors
 from reproduction.workflow.force_field_record import NETWORK
@@ -54,9 +54,14 @@ ROW = 4.6  # mm for each model
 
 
 def draw(stem: Path, record: dict[str, Any]) -> None:
-    """Errors of the force field and of networks on the same crystals, and how the calculations went."""
+    """Errors of the force field and of networks on the same crystals, and how the calculations went.
+
+    Raises:
+        InputError: the record has no result of the force field.
+    """
     drawn = bars(record)
     calculated = [bar for bar in drawn if bar.first["network"] == NETWORK]
+    require(calculated, record)
     notes = dict.fromkeys(bar.first["note"] for bar in calculated)
     caption = (
         f"{record['caption']}. Metrics are of the test crystals that the force field has a result for; "
