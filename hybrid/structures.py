@@ -108,14 +108,18 @@ def structure_files(folder: Path) -> dict[str, Path]:
     return files
 
 
-def content_key(path: Path, prefix: str = "") -> str:
-    """A hash of the format and content of a file, and of `prefix`.
+def content_key(source: Path | Structure, prefix: str = "") -> str:
+    """A hash of the format and content of a file, or of a structure, and of `prefix`.
 
     Raises:
         InputError: the file cannot be read.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    return hashlib.sha256(f"{prefix}{path.suffix}\0".encode() + content).hexdigest()[:32]
+    if isinstance(source, Structure):
+        kind, content = "", source.lattice.matrix.tobytes() + source.frac_coords.tobytes()
+        content += " ".join(site.species_string for site in source).encode()
+    else:
+        try:
+            kind, content = source.suffix, source.read_bytes()
+        except OSError as error:
+            raise InputError(f"{source}: cannot be read ({error.strerror})") from error
+    return hashlib.sha256(f"{prefix}{kind}\0".encode() + content).hexdigest()[:32]

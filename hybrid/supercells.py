@@ -16,7 +16,6 @@ from pymatgen.core import Structure
 from torch import Tensor
 from tqdm import tqdm
 
-from hybrid.checkpoint import TrainedModel
 from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.many import describe_many
 from hybrid.descriptors.of_folder import folder_descriptors
@@ -24,7 +23,9 @@ from hybrid.descriptors.registry import choose
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.readout import get_pooling
 from hybrid.report.tables import write_table
+from hybrid.trained_model import TrainedModel
 
 Size = tuple[int, int, int]
 SIZES: tuple[Size, ...] = ((2, 1, 1), (2, 2, 2))
@@ -122,9 +123,11 @@ def supercell_table(
             is 0, or a structure or descriptor cannot be used.
     """
     if model.kind.graphs is not CrystalGraphs:
-        raise InputError(f"{model.name}: supercells can be compared for CGCNN and de-CGCNN only")
+        raise InputError(f"{model.settings.name}: supercells can be compared for CGCNN and de-CGCNN only")
     if model.network.classification:
-        raise InputError(f"{model.name}: is a classifier; supercells can be compared for numbers only")
+        raise InputError(
+            f"{model.settings.name}: is a classifier; supercells can be compared for numbers only"
+        )
     if n_crystals < 1:
         raise InputError(f"{n_crystals} crystals: there is nothing to compare")
     device = device or torch.device("cpu")
@@ -135,7 +138,7 @@ def supercell_table(
     table = folder_descriptors(folder, model.standardisation.names) if model.standardisation else None
     graphs = CrystalGraphs.from_structures(cells, model.graph)
     inputs = _standardised(model, table, folder.ids)
-    single = model.predict(graphs, device, inputs)
+    single = model.predict_graphs(graphs, device, inputs)
     rows = []
     for size in sizes:
         bar = tqdm(cells, desc=f"{'x'.join(map(str, size))} supercells", disable=not progress)
@@ -143,9 +146,9 @@ def supercell_table(
         repeated = CrystalGraphs.from_structures(supercells, model.graph)
         described = _described(table, folder.ids, supercells, progress) if table else None
         repeated_inputs = _standardised(model, described, folder.ids)
-        several = model.predict(repeated, device, repeated_inputs)
+        several = model.predict_graphs(repeated, device, repeated_inputs)
         expected = single
-        if model.network.readout.extensive:
+        if get_pooling(model.settings.pooling).extensive:
             mean = np.asarray(model.scale.mean)
             expected = mean + prod(size) * (single - mean)
         other_descriptors = np.zeros(n, dtype=bool)

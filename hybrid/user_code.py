@@ -16,50 +16,115 @@ from hybrid.errors import InputError, unknown_name
 
 @dataclass(frozen=True)
 class UserCode:
-    """What a user's file defines.
+    """An object of a user's.
 
     Attributes:
-        name: of the object in the file.
-        path: of the file.
+        where: FILE.py:NAME without the folder, or another name of the object.
+        path: of the file; none: the object was given in Python.
         digest: sha256 of the file.
         value: the object.
     """
 
-    name: str
-    path: Path
+    where: str
+    path: Path | None
     digest: str
     value: Any
 
 
+_FILES: dict[str, tuple[Path, ModuleType]] = {}  # by file name: those that this process has run
+_OBJECTS: dict[str, UserCode] = {}  # by name: those that were given in Python
+
+
 def is_user_code(name: str) -> bool:
-    """Whether a name has the form FILE.py:NAME."""
-    return name.rpartition(":")[0].endswith(".py")
+    """Whether a name has the form FILE.py:NAME, or is that of an object that was given in Python."""
+    return name.rpartition(":")[0].endswith(".py") or name in _OBJECTS
 
 
-def load_user_code(where: str) -> UserCode:
-    """Runs a user's file and takes an object from it.
-
-    Args:
-        where: FILE.py:NAME.
+def run_user_file(path: Path) -> None:
+    """Runs a user's file, whose objects can be named then; what it registers is there too.
 
     Raises:
-        InputError: there is no such file or no such name in it, or the file cannot be run.
+        InputError: there is no such file, it cannot be run, or another one of its name was run before.
+    """
+    if path.suffix != ".py" or not path.is_file():
+        raise InputError(f"{path}: no such Python file")
+    before = _FILES.get(path.name)
+    if before and _digest(before[0]) == _digest(path):
+        return
+    if before:
+        raise InputError(f"{path}: {before[0]} has the same name; rename one of them")
+    _FILES[path.name] = path, _run(path)
+
+
+def named(where: str) -> str:
+    """FILE.py:NAME without the folder, after the file was run; any other name as it is.
+
+    Raises:
+        InputError: see `run_user_file`.
     """
     file, _, name = where.rpartition(":")
-    path = Path(file)
-    if not is_user_code(where) or not name:
-        raise InputError(f"{where}: should be FILE.py:NAME, as in my_network.py:MyNetwork")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    module = _run(path)
+    if not file.endswith(".py"):
+        return where
+    run_user_file(Path(file))
+    return f"{Path(file).name}:{name}"
+
+
+def give(name: str, value: Any) -> str:
+    """Makes an object of the caller's available under a name, which is returned."""
+    _OBJECTS[name] = UserCode(name, None, "", value)
+    return name
+
+
+def given_objects() -> set[str]:
+    """The names of the objects that were given in Python."""
+    return set(_OBJECTS)
+
+
+def user_code(where: str) -> UserCode:
+    """The object called FILE.py:NAME, of a file that was run, or that was given in Python.
+
+    Raises:
+        InputError: the file was not given, or has no such object.
+    """
+    if where in _OBJECTS:
+        return _OBJECTS[where]
+    file, _, name = where.rpartition(":")
+    if file not in _FILES:
+        raise InputError(
+            f"{where}: the code of {file} is not stored with a model; give the file by --code {file}"
+        )
+    path, module = _FILES[file]
     if not hasattr(module, name):
         own = [k for k, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
         raise unknown_name(f"name in {path}", name, own)
-    return UserCode(name, path, hashlib.sha256(path.read_bytes()).hexdigest(), getattr(module, name))
+    return UserCode(where, path, _digest(path), getattr(module, name))
+
+
+def digests() -> dict[str, str]:
+    """The sha256 of each file that was run, by file name."""
+    return {name: _digest(path) for name, (path, _) in sorted(_FILES.items())}
+
+
+def check_digests(known: dict[str, str]) -> None:
+    """Checks that files are those that a model was trained with.
+
+    Raises:
+        InputError: one was not given, or has changed.
+    """
+    now = digests()
+    for name, digest in known.items():
+        if name not in now:
+            raise InputError(f"{name}: the model was trained with this file; give it by --code {name}")
+        if now[name] != digest:
+            raise InputError(f"{_FILES[name][0]}: differs from the file that the model was trained with")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _run(path: Path) -> ModuleType:
-    """The file as a module, under a name that no package has; files beside it can be imported."""
+    """The file as a module, under a name that no package has; it can import files beside it."""
     name = f"user_code_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None

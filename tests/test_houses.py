@@ -14,7 +14,7 @@ import hybrid
 
 HOUSE = Path(hybrid.__file__).parent
 FLOORS = (  # from the ground up; a module imports from its own floor and from those below
-    "errors atomic paths metrics line_cache cif",
+    "errors device atomic paths metrics line_cache cif user_code",
     "readout structures cells",
     "settings",
     "kernels",
@@ -23,11 +23,11 @@ FLOORS = (  # from the ground up; a module imports from its own floor and from t
     "report",
     "descriptors",
     "models",
-    "checkpoint",
-    "prediction supercells",
+    "trained_model",
+    "checkpoint supercells",
     "training",
-    "probe",
-    "commands",
+    "probing",
+    "commands api",
     "cli __main__",
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}

@@ -11,7 +11,6 @@ import pytest
 import torch
 from conftest import random_crystal
 
-from hybrid.checkpoint import TrainedModel
 from hybrid.data.folder import ATOM_INIT, read_atom_features, read_folder
 from hybrid.descriptors.table import DescriptorTable, Standardisation
 from hybrid.errors import InputError
@@ -19,6 +18,7 @@ from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.models.cgcnn import CGCNN, atom_feature_table
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings
+from hybrid.trained_model import TrainedModel
 from hybrid.training.run import train
 from reproduction import figures
 from reproduction.__main__ import main as paper
@@ -118,7 +118,7 @@ def untrained(table: DescriptorTable | None, pooling: str = "mean") -> TrainedMo
         0 if table is None else len(table.names),
     )
     standardisation = None if table is None else Standardisation.fit(table, IDS[:24])
-    return TrainedModel(network, GraphSettings(), TargetScale(5.0, 2.0), standardisation=standardisation)
+    return TrainedModel(network, settings, scale=TargetScale(5.0, 2.0), standardisation=standardisation)
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_what_enters_the_head_gives_the_networks_predictions(
     rows, _ = model.standardisation.filled(table, IDS)
     assert features.rows[:, 6:] == pytest.approx(rows.numpy())
     predicted = head_predictions(model, torch.from_numpy(features.rows), features.n_learnt)
-    assert predicted == pytest.approx(model.predict(graphs, CPU, rows)[:, 0], rel=1e-5)
+    assert predicted == pytest.approx(model.predict_graphs(graphs, CPU, rows)[:, 0], rel=1e-5)
     entering = features.entering(features.rows)
     assert entering[:, :6] == pytest.approx(np.log1p(np.exp(features.rows[:, :6])), rel=1e-4)
     assert (entering[:, 6:] == features.rows[:, 6:]).all()

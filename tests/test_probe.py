@@ -13,18 +13,18 @@ import pandas as pd
 import pytest
 import torch
 from conftest import random_crystal, write_structure
+from hybrid.probe.networks import load_network
 from pymatgen.core import Lattice, Structure
 from torch import nn
 
 from hybrid import cli
 from hybrid.data.folder import read_folder
 from hybrid.errors import InputError
-from hybrid.probe import pretrained
-from hybrid.probe.embeddings import Embeddings, check_format
-from hybrid.probe.networks import load_network
-from hybrid.probe.pretrained import Pretrained, crystal_vectors, embed
-from hybrid.probe.probe import probe
-from hybrid.probe.report import as_table, write
+from hybrid.probing import pretrained
+from hybrid.probing.embeddings import Embeddings, check_format
+from hybrid.probing.pretrained import Pretrained, crystal_vectors, embed
+from hybrid.probing.probe import probe
+from hybrid.probing.report import as_table, write
 from hybrid.readout import crystal_mean
 from hybrid.settings import ModelSettings, ProbeSettings, RunSettings, TrainerSettings
 from hybrid.training.run import train
@@ -406,7 +406,7 @@ def test_formats_of_tables(folder: Path, vectors: Path, tmp_path: Path) -> None:
 
 
 def test_a_format_whose_package_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hybrid.probe.embeddings.find_spec", lambda name: None)
+    monkeypatch.setattr("hybrid.probing.embeddings.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"mine\.parquet: the format needs the package pyarrow"):
         check_format(Path("mine.parquet"))
 

@@ -12,7 +12,6 @@ import torch
 from conftest import write_structure
 from pymatgen.core import Lattice, Structure
 
-from hybrid.checkpoint import TrainedModel
 from hybrid.data.folder import ATOM_INIT, CrystalFolder, read_atom_features, read_folder
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import Standardisation
@@ -21,6 +20,7 @@ from hybrid.models.cgcnn import CGCNN, atom_feature_table
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings
 from hybrid.supercells import supercell_table, write_supercells
+from hybrid.trained_model import TrainedModel
 from reproduction.figures import supercells
 
 pytestmark = pytest.mark.skipif(not ATOM_INIT.exists(), reason="upstream has not been fetched")
@@ -36,15 +36,16 @@ def untrained(
 ) -> TrainedModel:
     graph = GraphSettings(max_neighbours=max_neighbours)
     torch.manual_seed(0)
+    settings = ModelSettings(atom_fea_len=6, n_conv=2, h_fea_len=8, pooling=pooling)
     network = CGCNN(
         atom_feature_table(read_atom_features(ATOM_INIT)),
         graph,
-        ModelSettings(atom_fea_len=6, n_conv=2, h_fea_len=8, pooling=pooling),
+        settings,
         len(standardisation.names) if standardisation else 0,
         **options,
     )
     mean = 0.0 if pooling == "sum" else 3.0
-    return TrainedModel(network, graph, TargetScale(mean, 2.0), standardisation=standardisation)
+    return TrainedModel(network, settings, graph, TargetScale(mean, 2.0), standardisation=standardisation)
 
 
 @pytest.mark.parametrize(("pooling", "ratios"), [("mean", [1, 1]), ("sum", [2, 8])])
@@ -70,7 +71,7 @@ def test_a_supercell_counts_once_or_as_many_times_as_it_holds_the_cell(
 def test_a_shifted_sum_counts_the_cells_but_not_its_constant(folder: CrystalFolder) -> None:
     model = untrained("shifted-sum")
     without = replace(model, scale=replace(model.scale, mean=0.0))
-    sums = without.predict(folder.graphs(model.graph), torch.device("cpu"))[:, 0]
+    sums = without.predict_graphs(folder.graphs(model.graph), torch.device("cpu"))[:, 0]
     for row in supercell_table(model, folder, progress=False):
         ratios = (3 + np.prod(row.size) * sums) / (3 + sums)
         assert row.expected == pytest.approx(np.median(ratios), rel=1e-4)

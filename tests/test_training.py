@@ -21,13 +21,15 @@ from hypothesis import strategies as st
 
 from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.data.splits import FOLDS, random_split
+from hybrid.device import resolve_device
 from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
-from hybrid.settings import ModelSettings, RunSettings, TrainerSettings, recipe
+from hybrid.settings import ModelSettings, RunSettings, TrainerSettings
 from hybrid.training import log as training_log
 from hybrid.training import loop
 from hybrid.training.loop import RESUME_EVERY, cut, shuffled
-from hybrid.training.run import resolve_device, subset, train
+from hybrid.training.registry import recipe
+from hybrid.training.run import subset, train
 
 SMALL = ModelSettings(atom_fea_len=8, n_conv=1, h_fea_len=8)
 

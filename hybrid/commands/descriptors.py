@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from hybrid.commands.options import add_code, run_code
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
@@ -13,12 +15,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend", default="fast", choices=["fast", "matminer"], help="matminer: the slow reference"
     )
+    add_code(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Writes descriptors.csv into a folder."""
     from hybrid.descriptors.many import write_descriptors
 
+    run_code(options)
     table = write_descriptors(
         options.folder, space_group=options.space_group, backend=options.backend, n_jobs=options.jobs
     )

@@ -19,9 +19,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Writes a pretrained model's vectors of crystals."""
-    from hybrid.probe.embeddings import check_format
-    from hybrid.probe.pretrained import embed
-    from hybrid.training.run import resolve_device
+    from hybrid.device import resolve_device
+    from hybrid.probing.embeddings import check_format
+    from hybrid.probing.pretrained import embed
 
     out = options.output or default_output(options.folder, f"-{options.model}.csv")
     check_format(out)

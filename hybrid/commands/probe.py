@@ -6,12 +6,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from hybrid.commands.options import (
+    add_code,
     add_common,
     add_settings,
     add_split,
     default_output,
     given,
     report_dropped,
+    run_code,
     wrong_option,
 )
 from hybrid.errors import InputError
@@ -30,12 +32,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     probed.add_argument(
         "--network",
         metavar="FILE.py:CLASS",
-        help="a class with fit and predict, or a torch module class on packed graphs",
+        help="a network, or a class with fit and predict; or the name of a model",
     )
     parser.add_argument("--name", default="", help="its name in figures; default: the file or the class")
     add_settings(parser, ProbeSettings, SETTINGS)
     add_split(parser, "each seed")
-    parser.add_argument("--epochs", type=int, help="of a torch module; default: its own, or 100")
+    add_code(parser)
+    parser.add_argument("--epochs", type=int, help="of a network; default: its own")
     parser.add_argument(
         "--beside",
         type=Path,
@@ -50,9 +53,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Tests which descriptors a model knows, and writes record, table and figure."""
-    from hybrid.probe.networks import load_network
-    from hybrid.probe.probe import probe
-    from hybrid.probe.report import as_table, write
+    from hybrid.probing.candidates import on_crystals
+    from hybrid.probing.probe import probe
+    from hybrid.probing.report import as_table, write
 
     options.split = options.split_file or options.split
     try:
@@ -63,7 +66,8 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(f"{options.beside}: no such record")
     if options.embeddings and options.epochs:
         raise InputError("--epochs goes with --network")
-    network = load_network(options.network, options.epochs) if options.network else None
+    run_code(options)
+    network = on_crystals(options.network, options.name, options.epochs) if options.network else None
     name = options.name or (network.label if network else options.embeddings.stem)
     out = options.output or default_output(options.folder, f"-{name}-probe")
     record = probe(

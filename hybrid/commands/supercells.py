@@ -4,7 +4,7 @@ import argparse
 import re
 from pathlib import Path
 
-from hybrid.commands.options import add_common, default_output, read
+from hybrid.commands.options import add_code, add_common, default_output, read, run_code
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -17,16 +17,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, help="tables to write, .md and .csv; default: <folder>-supercells here"
     )
+    add_code(parser)
     add_common(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Compares a model's predictions for crystals and for their supercells."""
     from hybrid.checkpoint import load
+    from hybrid.device import resolve_device
     from hybrid.supercells import SIZES, supercell_table, write_supercells
-    from hybrid.training.run import resolve_device
 
     out = options.out or default_output(options.folder, "-supercells")
+    run_code(options)
     model = load(options.model)
     folder = read(options)
     rows = supercell_table(

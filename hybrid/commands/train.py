@@ -1,30 +1,22 @@
 """`hybrid train`: trains a model on a folder of structures."""
 
 import argparse
+import ast
 from pathlib import Path
-
-from pydantic import ValidationError
+from typing import Any
 
 from hybrid.commands.options import (
+    add_code,
     add_common,
     add_settings,
     add_split,
     default_output,
     given,
     read,
-    wrong_option,
+    run_code,
 )
 from hybrid.errors import InputError
-from hybrid.settings import (
-    PAPER,
-    TUNED,
-    ALIGNNSettings,
-    GraphSettings,
-    ModelSettings,
-    RunSettings,
-    TrainerSettings,
-    recipe,
-)
+from hybrid.settings import ALIGNNSettings, GraphSettings, ModelSettings, RunSettings, TrainerSettings
 
 CGCNN = ("n_conv", "atom_fea_len", "h_fea_len", "n_h")
 ALIGNN = ("alignn_layers", "gcn_layers", "hidden")
@@ -41,12 +33,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         default="cgcnn",
-        help="cgcnn, alignn; de-cgcnn, de-alignn: with descriptors; roost: of the formula; default: cgcnn",
+        help="cgcnn, alignn; de-cgcnn, de-alignn: with descriptors; roost: of the formula; forest: of "
+        "descriptors; FILE.py:CLASS: your own; default: cgcnn",
     )
     parser.add_argument(
         "--pooling",
         default="mean",
-        help="mean (intensive targets), sum (extensive) or shifted-sum (neither, as lengths); default: mean",
+        help="mean (intensive targets), sum (extensive), shifted-sum (neither, as lengths) or FILE.py:NAME; "
+        "default: mean",
     )
     add_settings(parser, ModelSettings, ("descriptors",))
     add_settings(parser, RunSettings, RUN)
@@ -61,6 +55,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, TrainerSettings, ("epochs",))
     trainer = parser.add_argument_group("settings of the trainer, instead of its own")
     add_settings(trainer, TrainerSettings, TRAINER, defaults=False)
+    own = parser.add_argument_group("a network of your own")
+    own.add_argument(
+        "--set", nargs="+", default=[], metavar="NAME=VALUE", help="arguments of its class with other values"
+    )
+    add_code(own)
     add_settings(parser.add_argument_group("sizes of CGCNN"), ModelSettings, CGCNN)
     add_settings(parser.add_argument_group("sizes of ALIGNN"), ALIGNNSettings, ALIGNN)
     add_settings(parser.add_argument_group("the graph"), GraphSettings, GRAPH)
@@ -70,12 +69,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Trains, and prints the errors on the test set."""
     from hybrid.data.splits import read_split
+    from hybrid.training.choices import chosen_settings
     from hybrid.training.run import subset, train
+    from hybrid.user_code import named
 
-    settings = _settings(options)
+    if options.split and options.split_file:
+        raise InputError("--split: --split-file already gives the folds")
+
+    run_code(options)
+    options.model, options.pooling = named(options.model), named(options.pooling)
+    choices = given(options, ("descriptors", "epochs", "split", *RUN, *TRAINER, *CGCNN, *ALIGNN, *GRAPH))
+    own = dict(_assigned(text) for text in options.set)
+    settings = chosen_settings(options.model, options.pooling, options.trainer, **choices, **own)
     folder = subset(read(options, targets=not settings.targets), settings)
     folds = read_split(options.split_file, folder.ids, settings.data_seed) if options.split_file else None
-    out = options.out or default_output(options.folder, f"-{options.model}-{options.pooling}")
+    out = options.out or default_output(options.folder, f"-{_short(options.model)}-{_short(options.pooling)}")
     if out.exists() and not (out / "metrics.json").exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: is there already and is not a run folder; choose another --out")
     test = train(folder, settings, out, folds, options.device)["test"]
@@ -91,25 +99,17 @@ def in_words(scores: dict[str, float]) -> str:
     return f"MAE {scores['mae']:.4g}, MAE/MAD {scores['mae_over_mad']:.3f}, R² {scores['r2']:.3f}"
 
 
-def _settings(options: argparse.Namespace) -> RunSettings:
-    from hybrid.training.registry import get_model
-
-    get_model(options.model)
+def _assigned(text: str) -> tuple[str, Any]:
+    """NAME=VALUE as a name and a number, truth value or text."""
+    name, separator, value = text.partition("=")
+    if not separator or not name.isidentifier():
+        raise InputError(f"--set {text}: should be NAME=VALUE")
     try:
-        model = ModelSettings(
-            name=options.model,
-            pooling=options.pooling,
-            alignn=ALIGNNSettings(**given(options, ALIGNN)),
-            **given(options, ("descriptors", *CGCNN)),
-        )
-        default = recipe(model, PAPER if options.trainer == "paper" else TUNED)
-        return RunSettings(
-            model=default.model(model),
-            graph=GraphSettings(**given(options, GRAPH)),
-            trainer=TrainerSettings(
-                **{**default.trainer.model_dump(), **given(options, ("epochs", *TRAINER))}
-            ),
-            **given(options, ("split", *RUN)),
-        )
-    except ValidationError as error:
-        raise wrong_option(error) from error
+        return name, ast.literal_eval(value)
+    except (SyntaxError, ValueError):
+        return name, value
+
+
+def _short(name: str) -> str:
+    """A user's class or object without its file."""
+    return name.rpartition(":")[2]

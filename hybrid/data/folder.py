@@ -40,9 +40,10 @@ class CrystalFolder:
     path: Path
     ids: list[str]
     targets: np.ndarray | None  # (n_crystals,), in the target's unit
-    files: list[Path]
+    files: list[Any]  # paths; structures if they are in memory
     atom_features: dict[int, list[float]]  # by atomic number
     dropped: list[str] = field(default_factory=list)  # a reason for each crystal that was left out
+    stored: bool = True  # in a folder, where graphs and descriptors are kept; `path` is a mere name otherwise
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -63,11 +64,16 @@ class CrystalFolder:
         Raises:
             InputError: one cannot be read, or has an element without features.
         """
+        if not self.stored:
+            yield from (
+                self.checked(structure, name) for name, structure in zip(self.ids, self.files, strict=True)
+            )
+            return
         with StructureTable(self.path) as table:
             for path in self.files:
                 yield self.checked(table.read(path), path)
 
-    def checked(self, structure: Structure, path: Path) -> Structure:
+    def checked(self, structure: Structure, path: Path | str) -> Structure:
         """The structure, after a check that there are features for all its elements.
 
         Raises:
@@ -87,6 +93,8 @@ class CrystalFolder:
 
     def graphs(self, settings: GraphSettings, kind: type[Any] = CrystalGraphs) -> Any:
         """The crystals' graphs, which are kept in `.hybrid/` inside the folder."""
+        if not self.stored:
+            return kind.from_structures(self.structures(), settings)
         cache = self.path / ".hybrid" / f"graphs-{self._key(settings, kind)}.npz"
         if cache.exists():
             graphs = kind.load(cache)

@@ -13,10 +13,10 @@ from typing import Any
 
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import Standardisation
+from hybrid.device import resolve_device
 from hybrid.report.records import Bar, scale_note
 from hybrid.report.style import save
 from hybrid.report.tables import write_table
-from hybrid.training.run import resolve_device
 from reproduction.analysis.selection import forward_selection
 from reproduction.drawing import selection as selection_figure
 from reproduction.drawing.recorded import require

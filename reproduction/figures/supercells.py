@@ -4,10 +4,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from hybrid.device import resolve_device
 from hybrid.report.style import save
 from hybrid.report.tables import write_table
 from hybrid.supercells import COLUMNS, EXPLAINED, SupercellRow, supercell_table
-from hybrid.training.run import resolve_device
 from reproduction.drawing import supercell
 from reproduction.drawing.recorded import require
 from reproduction.workflow.measurements import Measurement, model_of, samples_of_run

@@ -8,7 +8,7 @@ import pandas as pd
 
 from hybrid.atomic import write_text
 from hybrid.descriptors.registry import choose
-from hybrid.probe.candidates import Candidate
+from hybrid.probing.candidates import Candidate
 from hybrid.report.bars import draw
 from hybrid.report.records import bars, read_record
 from hybrid.report.rows import Row, not_run_row
@@ -72,7 +72,7 @@ def write(record: dict[str, Any], out: Path, beside: Path | None = None) -> None
     """Writes a probe's record, table and figure.
 
     Args:
-        record: of `hybrid.probe.probe.probe`.
+        record: of `hybrid.probing.probe.probe`.
         out: the files' common name: .json, .csv, .md, .png, .pdf are added.
         beside: a record of other networks, whose rows on the same descriptors join table and figure.
     """

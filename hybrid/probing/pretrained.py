@@ -19,7 +19,7 @@ from hybrid.data.structure_table import StructureTable
 from hybrid.descriptors.many import kept_rows
 from hybrid.errors import InputError, one_line, unknown_name
 from hybrid.line_cache import LineCache
-from hybrid.probe.embeddings import Embeddings
+from hybrid.probing.embeddings import Embeddings
 from hybrid.structures import content_key
 
 POOLINGS = ("mean", "sum")
