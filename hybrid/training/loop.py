@@ -16,7 +16,6 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, OneCycleLR
 
 from hybrid.atomic import atomic_file
-from hybrid.checkpoint import UNREADABLE
 from hybrid.errors import DivergedError
 from hybrid.settings import RunSettings, TrainerSettings
 from hybrid.training.log import Log
@@ -146,7 +145,7 @@ class Training:
         beginning = copy.deepcopy(self._state())
         try:
             self._set(torch.load(self.checkpoint, map_location=self.job.device, weights_only=True))
-        except UNREADABLE:
+        except Exception:  # any error is possible if the file is something else
             self._set(beginning)
             print(f"{self.checkpoint}: cannot be used; training begins again", file=sys.stderr)
 

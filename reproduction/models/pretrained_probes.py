@@ -1,7 +1,7 @@
 """A linear model and a random forest on a pretrained model's crystal vectors, as models of their own."""
 
 from hybrid.probe.pretrained import crystal_vectors, source
-from hybrid.probe.readers import PROBES, Probe
+from hybrid.probe.vectors import PROBES, Probe
 from hybrid.settings import RunSettings
 from hybrid.training.registry import Model
 from hybrid.training.results import Fit, Fitted, Job
