@@ -31,7 +31,14 @@ class UserCode:
     value: Any
 
 
-_FILES: dict[str, tuple[Path, ModuleType]] = {}  # by file name: those that this process has run
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    digest: str
+    module: ModuleType
+
+
+_FILES: dict[str, _File] = {}  # by file name: those that this process has run
 _OBJECTS: dict[str, UserCode] = {}  # by name: those that were given in Python
 
 
@@ -48,12 +55,12 @@ def run_user_file(path: Path) -> None:
     """
     if path.suffix != ".py" or not path.is_file():
         raise InputError(f"{path}: no such Python file")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
     before = _FILES.get(path.name)
-    if before and _digest(before[0]) == _digest(path):
-        return
-    if before:
-        raise InputError(f"{path}: {before[0]} has the same name; rename one of them")
-    _FILES[path.name] = path, _run(path)
+    if before and before.digest != digest:
+        raise InputError(f"{path}: {before.path}, which has been run, has the same name; rename one of them")
+    if not before:
+        _FILES[path.name] = _File(path, digest, _run(path))
 
 
 def named(where: str) -> str:
@@ -93,16 +100,17 @@ def user_code(where: str) -> UserCode:
         raise InputError(
             f"{where}: the code of {file} is not stored with a model; give the file by --code {file}"
         )
-    path, module = _FILES[file]
+    known = _FILES[file]
+    module = known.module
     if not hasattr(module, name):
         own = [k for k, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
-        raise unknown_name(f"name in {path}", name, own)
-    return UserCode(where, path, _digest(path), getattr(module, name))
+        raise unknown_name(f"name in {known.path}", name, own)
+    return UserCode(where, known.path, known.digest, getattr(module, name))
 
 
 def digests() -> dict[str, str]:
     """The sha256 of each file that was run, by file name."""
-    return {name: _digest(path) for name, (path, _) in sorted(_FILES.items())}
+    return {name: file.digest for name, file in sorted(_FILES.items())}
 
 
 def check_digests(known: dict[str, str]) -> None:
@@ -116,21 +124,20 @@ def check_digests(known: dict[str, str]) -> None:
         if name not in now:
             raise InputError(f"{name}: the model was trained with this file; give it by --code {name}")
         if now[name] != digest:
-            raise InputError(f"{_FILES[name][0]}: differs from the file that the model was trained with")
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+            raise InputError(f"{_FILES[name].path}: differs from the file that the model was trained with")
 
 
 def _run(path: Path) -> ModuleType:
     """The file as a module, under a name that no package has; it can import files beside it."""
+    from joblib.externals.cloudpickle import register_pickle_by_value
+
     name = f"user_code_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    register_pickle_by_value(module)  # other processes cannot import it
     sys.path.append(str(path.resolve().parent))
     try:
         with running(path):

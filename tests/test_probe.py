@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 import torch
 from conftest import random_crystal, write_structure
-from hybrid.probe.networks import load_network
 from pymatgen.core import Lattice, Structure
 from torch import nn
 

@@ -172,6 +172,7 @@ class UserNetwork(CrystalNetwork):
         classification: bool = False,
     ):
         super().__init__()
+        n_outputs = n_outputs or (2 if classification else 1)
         self.code, self.classification, self.n_outputs = code, classification, n_outputs
         self.register_buffer("atom_features", atom_features, persistent=False)
         pooling = get_pooling(model.pooling)

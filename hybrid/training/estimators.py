@@ -18,9 +18,9 @@ from hybrid.user_code import UserCode, running
 def estimator_fit(code: UserCode) -> Fit:
     """Fits an estimator with the contract of all models.
 
-    It has the methods fit(structures, targets) and predict(structures), for lists of pymatgen structures and targets
-    (n_crystals, n_targets). An object is copied for every fit. A class is called for every fit with those of the
-    arguments `seed` and `task` ("regression" or "classification") that it has.
+    It has the methods fit(structures, targets) and predict(structures), for lists of pymatgen structures and
+    targets (n_crystals, n_targets). An object is copied for every fit. A class is called for every fit with
+    those of the arguments `seed` and `task` ("regression" or "classification") that it has.
 
     Raises:
         InputError: it lacks a method, or is a class that cannot be called in this way.
