@@ -70,6 +70,8 @@ def named(where: str) -> str:
         InputError: see `run_user_file`.
     """
     file, _, name = where.rpartition(":")
+    if where.endswith(".py"):
+        raise InputError(f"{where}: should be FILE.py:NAME, as in my_network.py:MyNetwork")
     if not file.endswith(".py"):
         return where
     run_user_file(Path(file))
@@ -129,21 +131,19 @@ def check_digests(known: dict[str, str]) -> None:
 
 def _run(path: Path) -> ModuleType:
     """The file as a module, under a name that no package has; it can import files beside it."""
-    from joblib.externals.cloudpickle import register_pickle_by_value
-
     name = f"user_code_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    register_pickle_by_value(module)  # other processes cannot import it
     sys.path.append(str(path.resolve().parent))
     try:
         with running(path):
             spec.loader.exec_module(module)
     finally:
         sys.path.remove(str(path.resolve().parent))
+        del sys.modules[name]  # so that its functions are sent to other processes by value
     return module
 
 
@@ -165,7 +165,7 @@ def running(path: Path | None) -> Iterator[None]:
         if path is None:
             raise
         stack = traceback.extract_tb(error.__traceback__)
-        theirs = [i for i, frame in enumerate(stack) if Path(frame.filename) == path]
+        theirs = [i for i, frame in enumerate(stack) if Path(frame.filename).resolve() == path.resolve()]
         said = "".join(traceback.format_exception_only(error)).strip()
         if not theirs:  # a mistake in its syntax
             raise InputError(f"{path}: cannot be run\n{said}") from error

@@ -16,10 +16,11 @@ from conftest import random_crystal, write_structure
 from pymatgen.core import Lattice, Structure
 from torch import nn
 
-from hybrid import cli
+from hybrid import cli, user_code
 from hybrid.data.folder import read_folder
 from hybrid.errors import InputError
 from hybrid.probing import pretrained
+from hybrid.probing.candidates import on_crystals
 from hybrid.probing.embeddings import Embeddings, check_format
 from hybrid.probing.pretrained import Pretrained, crystal_vectors, embed
 from hybrid.probing.probe import probe
@@ -240,7 +241,7 @@ def test_a_stopped_call_goes_on(folder: Path, tmp_path: Path) -> None:
         "    def predict(self, structures):\n"
         "        return np.zeros(len(structures))\n"
     )
-    network = load_network(f"{tmp_path / 'own.py'}:Once")
+    network = on_crystals(f"{tmp_path / 'own.py'}:Once")
     settings = ProbeSettings(descriptors=("size", "noise"), one_by_one=True)
     keep = tmp_path / "out.partial"
     with pytest.raises(KeyboardInterrupt):
@@ -361,6 +362,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 @pytest.fixture
 def _work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(user_code, "_FILES", {})
 
 
 @pytest.mark.usefixtures("_work")
@@ -478,11 +480,13 @@ def test_networks_that_cannot_be_used(folder: Path, capsys: pytest.CaptureFixtur
         "class Fixed(nn.Module):\n"
         "    def __init__(self): super().__init__()\n"
         "class Wide(nn.Module):\n"
-        "    def __init__(self, n):\n"
+        "    def __init__(self, n_outputs):\n"
         "        super().__init__()\n"
-        "        self.out = nn.Linear(12, n + 1)\n"
+        "        self.out = nn.Linear(12, n_outputs + 1)\n"
         "    def forward(self, batch): return self.out(batch.distances)\n"
         "ready = Wide(1)\n"
+        "class Strange(nn.Module):\n"
+        "    def __init__(self, n): super().__init__()\n"
     )
 
     def told(network: str, *options: str) -> str:
@@ -493,15 +497,18 @@ def test_networks_that_cannot_be_used(folder: Path, capsys: pytest.CaptureFixtur
     assert "Half: predict gives an array of shape (0,); for 60 crystals and 2 targets" in told("own.py:Half")
     assert "Nan: the prediction for 'x00' is not a finite number" in told("own.py:Nan")
     assert "Needy: cannot be called with" in told("own.py:Needy")
-    assert "Fixed: cannot be called with the number of outputs" in told("own.py:Fixed")
+    assert "Strange: cannot be called with" in told("own.py:Strange")
     assert re.search(r"Wide: forward gives \(\d+, 3\); for \d+ crystals and 2 outputs", told("own.py:Wide"))
     assert "ready: is a torch module" in told("own.py:ready")
     assert "did you mean 'NoFit'" in told("own.py:NoFitt")
-    assert "should be FILE.py:CLASS" in told("own.py")
-    assert "gone.py: no such file" in told("gone.py:Net")
-    assert "--epochs is for torch modules" in told("own.py:Half", "--epochs", "3")
+    assert "should be FILE.py:NAME" in told("own.py")
+    assert "gone.py: no such Python file" in told("gone.py:Net")
+    assert "--epochs is for networks" in told("own.py:Half", "--epochs", "3")
     Path("broken.py").write_text("import no_such_module_anywhere\n")
-    assert "broken.py: cannot be run (ModuleNotFoundError" in told("broken.py:Net")
+    code, _, err = hybrid(capsys, "probe", folder, "--network", "broken.py:Net")
+    assert code == 2
+    assert "error: broken.py, line 1: ModuleNotFoundError: No module named 'no_such_module_anywhere'" in err
+    assert "user_code.py" not in err, "their traceback has our lines"
 
 
 @pytest.mark.usefixtures("_work")

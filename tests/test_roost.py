@@ -225,7 +225,7 @@ def written(out: Path, column: str = "prediction") -> list[float]:
 def test_a_trained_roost_comes_back_from_disk(folder: CrystalFolder, tmp_path: Path) -> None:
     metrics = run(folder, tmp_path / "run", run_settings())
     model = load(tmp_path / "run")
-    assert model.name == "roost"
+    assert model.settings.name == "roost"
     assert model.predict_folder(folder, CPU)[:, 0] == pytest.approx(written(tmp_path / "run"), rel=1e-5)
     graphs = folder.graphs(model.graph, CompositionGraphs)
     assert model.represent(graphs, CPU).shape == (16, SMALL.elem_fea_len)
@@ -296,9 +296,7 @@ def test_train_and_predict_from_the_command_line(
 
 def test_a_formula_has_no_sum_pooling(folder: CrystalFolder, capsys: pytest.CaptureFixture) -> None:
     assert main(["train", str(folder.path), "--model", "roost", "--pooling", "sum"]) == 2
-    assert capsys.readouterr().err.splitlines() == [
-        "error: --pooling sum: roost pools a formula by attention and knows no cell; leave the pooling out"
-    ]
+    assert capsys.readouterr().err.splitlines() == ["error: --pooling sum: roost has mean pooling only"]
 
 
 def test_supercells_of_a_formula_are_not_compared(
@@ -306,7 +304,7 @@ def test_supercells_of_a_formula_are_not_compared(
 ) -> None:
     run(folder, tmp_path / "run", run_settings())
     assert main(["supercells", str(tmp_path / "run"), str(folder.path)]) == 2
-    assert "error: roost: supercells are compared for CGCNN and de-CGCNN alone" in capsys.readouterr().err
+    assert "error: roost: supercells can be compared for CGCNN and de-CGCNN only" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

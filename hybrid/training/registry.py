@@ -1,4 +1,4 @@
-"""The models by name, with one contract for fitting: `fit(samples, settings, job)` gives predictions for all samples.
+"""The models by name. One contract for all: `fit(samples, settings, job)` predicts all samples.
 
 A package adds models under the entry-point group `hybrid.models`: `Model` objects, or classes of networks.
 """

@@ -119,9 +119,8 @@ def _with_graphs(samples: Samples, settings: RunSettings) -> Samples:
     if network is None:
         return samples
     if network.poolings and settings.model.pooling not in network.poolings:
-        raise InputError(
-            f"--pooling {settings.model.pooling}: {network.name} has {' and '.join(network.poolings)} pooling only"
-        )
+        known = " and ".join(network.poolings)
+        raise InputError(f"--pooling {settings.model.pooling}: {network.name} has {known} pooling only")
     graphs = samples.folder.graphs(settings.graph, network.graphs)
     if not isinstance(graphs, CompositionGraphs):  # Roost has no batch normalisation
         samples.refuse_single_rows(graphs.n_atoms, settings)
