@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from conftest import random_crystal, write_structure
 from pymatgen.core import Lattice, Structure
 from torch import nn
 
-from hybrid import cli, user_code
+from hybrid import cli
+from hybrid import user_code as files
 from hybrid.data.folder import read_folder
 from hybrid.errors import InputError
 from hybrid.probing import pretrained
@@ -248,7 +248,7 @@ def test_a_stopped_call_goes_on(folder: Path, tmp_path: Path) -> None:
         probe(network, folder, settings, keep=keep, progress=False)
     assert keep.is_dir()
     record = probe(network, folder, settings, keep=keep, progress=False)
-    assert len(sys.modules["probed_own"].Once.fits) == 3  # the first is not done again
+    assert len(files.user_code("own.py:Once").value.fits) == 3  # the first is not done again
     assert not keep.exists()
     assert {row["descriptor"] for row in record["rows"] if row["model"] == "Once"} == {"size", "noise"}
 
@@ -362,7 +362,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 @pytest.fixture
 def _work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(user_code, "_FILES", {})
+    monkeypatch.setattr(files, "_FILES", {})
 
 
 @pytest.mark.usefixtures("_work")
