@@ -24,6 +24,7 @@ from hybrid.descriptors.registry import choose
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.kinds import KindGraphs
 
 Size = tuple[int, int, int]
 SIZES: tuple[Size, ...] = ((2, 1, 1), (2, 2, 2))
@@ -96,7 +97,7 @@ def supercell_table(
         InputError: the model takes other graphs than CGCNN's, is a classifier or predicts 0 throughout, no
             crystal is asked for, or a structure or descriptor cannot be used.
     """
-    if model.kind.graphs is not CrystalGraphs:
+    if model.kind.graphs is not KindGraphs:
         raise InputError(f"{model.name}: supercells are compared for CGCNN and de-CGCNN alone")
     if n_crystals < 1:
         raise InputError(f"{n_crystals} crystals: there is nothing to compare")
@@ -173,7 +174,7 @@ def _predict(
     descriptors = None
     if table is not None and model.standardisation is not None:
         descriptors, _ = model.standardisation.filled(table, ids)
-    return model.predict(graphs, device, descriptors, batch_size=16), descriptors
+    return model.predict(KindGraphs.of(graphs), device, descriptors, batch_size=16), descriptors
 
 
 def _described(

@@ -10,7 +10,7 @@ import torch
 from pymatgen.core import Structure
 
 from hybrid.checkpoint import load
-from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.kinds import KindGraphs
 from hybrid.metrics import regression_metrics
 from reproduction.upstream import vendor
 
@@ -34,7 +34,7 @@ def binaries(hybrid_data: Path) -> list[tuple[Structure, float]]:
 
 def metrics(binaries: list[tuple[Structure, float]]) -> dict[str, float]:
     model = load(BULK)
-    graphs = CrystalGraphs.from_structures((structure for structure, _ in binaries), model.graph)
+    graphs = KindGraphs.from_structures((structure for structure, _ in binaries), model.graph)
     predictions = model.predict(graphs, torch.device("cpu"))[:, 0]
     return regression_metrics(np.array([target for _, target in binaries]), predictions)
 

@@ -35,7 +35,7 @@ class CrystalNetwork(nn.Module):
         return crystal_mean(self.atom_vectors(batch), batch.crystals)
 
     def atom_vectors(self, batch: Any) -> Tensor:
-        """The atom vectors a_i after the last layer, (n_atoms, n_features)."""
+        """The atom vectors a_i after the last layer, (n_rows, n_features), in the order of the batch."""
         raise NotImplementedError
 
     def read_out(self, atoms: Tensor, crystals: Crystals, descriptors: Tensor | None = None) -> Tensor:

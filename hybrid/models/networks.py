@@ -9,12 +9,13 @@ from torch import Tensor
 from hybrid.errors import unknown_name
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.kinds import KindGraphs
 from hybrid.graphs.line_graph import LineGraphs
 from hybrid.models import alignn, cgcnn
 from hybrid.models.network import CrystalNetwork
 from hybrid.settings import GraphSettings, ModelSettings
 
-PackedGraphs = CrystalGraphs | LineGraphs | CompositionGraphs
+PackedGraphs = KindGraphs | CrystalGraphs | LineGraphs | CompositionGraphs
 Build = Callable[[Tensor, GraphSettings, ModelSettings, int, int | None, bool], CrystalNetwork]
 
 
@@ -33,7 +34,7 @@ class NetworkKind:
     """
 
     name: str
-    graphs: type[CrystalGraphs] | type[LineGraphs] | type[CompositionGraphs]
+    graphs: type[KindGraphs] | type[LineGraphs] | type[CompositionGraphs]
     sizes: tuple[str, ...]
     at_once: int
     build: Build
@@ -58,7 +59,7 @@ def _roost(
 
 
 _SIZES = ("atom_fea_len", "n_conv", "h_fea_len", "n_h")
-CGCNN = NetworkKind("cgcnn", CrystalGraphs, _SIZES, 256, cgcnn.CGCNN, "fc_out.bias")
+CGCNN = NetworkKind("cgcnn", KindGraphs, _SIZES, 256, cgcnn.CGCNN, "fc_out.bias")
 ALIGNN = NetworkKind("alignn", LineGraphs, ("alignn",), 32, alignn.ALIGNN, "fc.bias")
 ROOST = NetworkKind("roost", CompositionGraphs, ("roost",), 1024, _roost, "output_nns.*.fc_out.bias")
 NETWORKS = {kind.name: kind for kind in (CGCNN, ALIGNN, ROOST)}

@@ -19,8 +19,8 @@ from torch.nn import functional as F
 from hybrid.checkpoint import TrainedModel
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
-from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.metrics import regression_metrics
+from hybrid.models.networks import PackedGraphs
 from hybrid.readout import Crystals
 
 N_TREES = 100
@@ -46,7 +46,7 @@ class Features:
     def of(
         cls,
         model: TrainedModel,
-        graphs: CrystalGraphs,
+        graphs: PackedGraphs,
         table: DescriptorTable,
         ids: Sequence[str],
         device: torch.device,
