@@ -77,7 +77,8 @@ class CGCNN(CrystalNetwork):
     def read_out(self, atoms: Tensor, crystals: Crystals, descriptors: Tensor | None = None) -> Tensor:
         """What `forward` returns, from the atom vectors (n_rows, atom_fea_len).
 
-        The softplus acts on the learnt part alone; descriptors enter the head as they are.
+        The softplus acts on the learnt part alone; descriptors enter the head as they are. Where the head of
+        a classifier acts on each atom, equivalent atoms share what is dropped out.
         """
         learnt = F.softplus(self.readout.pool_atoms(atoms, crystals))
         rows = F.softplus(self.conv_to_fc(self.readout.join(learnt, descriptors, crystals)))
@@ -126,7 +127,7 @@ def normalised(rows: Tensor, norm: nn.BatchNorm1d, counts: Tensor) -> Tensor:
     centred = rows - mean
     variance = share @ centred**2
     with torch.no_grad():
-        update_running_statistics(norm, mean, variance * (total / (total - 1)))
+        update_running_statistics(norm, mean, variance * total / (total - 1).clamp(min=1))
     return centred * ((variance + norm.eps).rsqrt() * norm.weight) + norm.bias
 
 
