@@ -23,6 +23,7 @@ from hybrid.descriptors.registry import choose
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.kinds import KindGraphs
 from hybrid.readout import get_pooling
 from hybrid.report.tables import write_table
 from hybrid.trained_model import TrainedModel
@@ -122,7 +123,7 @@ def supercell_table(
         InputError: the model is not a CGCNN, is a classifier or predicts 0 for all crystals, `n_crystals`
             is 0, or a structure or descriptor cannot be used.
     """
-    if model.kind.graphs is not CrystalGraphs:
+    if model.kind.graphs is not KindGraphs:
         raise InputError(f"{model.settings.name}: supercells can be compared for CGCNN and de-CGCNN only")
     if model.network.classification:
         raise InputError(
@@ -138,7 +139,7 @@ def supercell_table(
     table = folder_descriptors(folder, model.standardisation.names) if model.standardisation else None
     graphs = CrystalGraphs.from_structures(cells, model.graph)
     inputs = _standardised(model, table, folder.ids)
-    single = model.predict_graphs(graphs, device, inputs)
+    single = model.predict_graphs(KindGraphs.of(graphs), device, inputs)
     rows = []
     for size in sizes:
         bar = tqdm(cells, desc=f"{'x'.join(map(str, size))} supercells", disable=not progress)
@@ -146,7 +147,7 @@ def supercell_table(
         repeated = CrystalGraphs.from_structures(supercells, model.graph)
         described = _described(table, folder.ids, supercells, progress) if table else None
         repeated_inputs = _standardised(model, described, folder.ids)
-        several = model.predict_graphs(repeated, device, repeated_inputs)
+        several = model.predict_graphs(KindGraphs.of(repeated), device, repeated_inputs)
         expected = single
         if get_pooling(model.settings.pooling).extensive:
             mean = np.asarray(model.scale.mean)

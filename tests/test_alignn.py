@@ -262,8 +262,13 @@ def graphs() -> LineGraphs:
 
 @pytest.mark.parametrize("pooling", ["mean", "sum"])
 @pytest.mark.parametrize("n_descriptors", [0, 3])
-def test_readout_is_the_papers(pooling: str, n_descriptors: int, graphs: LineGraphs) -> None:
+@pytest.mark.parametrize("merged", [False, True])
+def test_readout_is_the_papers(
+    merged: bool, pooling: str, n_descriptors: int, graphs: LineGraphs, NaCl: Structure
+) -> None:
     """FCN(mean a_i ⊕ d) of eq. 14, and sum FCN(a_i ⊕ d)."""
+    if merged:
+        graphs = LineGraphs.from_structures([NaCl, random_crystal(1), NaCl], GraphSettings())
     model = network(pooling=pooling, n_descriptors=n_descriptors, n_outputs=2).eval()
     descriptors = torch.randn(len(graphs), n_descriptors) if n_descriptors else None
     batch = every(graphs)
@@ -275,7 +280,9 @@ def test_readout_is_the_papers(pooling: str, n_descriptors: int, graphs: LineGra
         return model.fc3(model.fc2(model.fc1(torch.cat([vector, embedded])[None])))[0]
 
     with torch.no_grad():
-        atoms = model.atom_vectors(batch).split(batch.crystals.n_atoms.tolist())
+        rows = model.atom_vectors(batch).repeat_interleave(batch.crystals.atoms_of_row.long(), dim=0)
+        assert (len(rows) > len(batch.species)) == merged
+        atoms = rows.split(batch.crystals.n_atoms.tolist())
         found = model(batch, descriptors)
         for number, vectors in enumerate(atoms):
             if pooling == "mean":

@@ -14,7 +14,7 @@ from conftest import random_crystal
 from hybrid.data.folder import ATOM_INIT, read_atom_features, read_folder
 from hybrid.descriptors.table import DescriptorTable, Standardisation
 from hybrid.errors import InputError
-from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.kinds import KindGraphs
 from hybrid.models.cgcnn import CGCNN, atom_feature_table
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings
@@ -122,13 +122,13 @@ def untrained(table: DescriptorTable | None, pooling: str = "mean") -> TrainedMo
 
 
 @pytest.fixture(scope="module")
-def graphs() -> CrystalGraphs:
-    return CrystalGraphs.from_structures([random_crystal(i) for i in range(40)], GraphSettings())
+def graphs() -> KindGraphs:
+    return KindGraphs.from_structures([random_crystal(i) for i in range(40)], GraphSettings())
 
 
 @needs_elements
 def test_what_enters_the_head_gives_the_networks_predictions(
-    table: DescriptorTable, graphs: CrystalGraphs
+    table: DescriptorTable, graphs: KindGraphs
 ) -> None:
     model = untrained(table)
     features = Features.of(model, graphs, table, IDS, CPU)
@@ -145,7 +145,7 @@ def test_what_enters_the_head_gives_the_networks_predictions(
 
 @needs_elements
 def test_the_descriptor_that_tells_is_the_most_important_and_one_without_weight_is_none(
-    table: DescriptorTable, graphs: CrystalGraphs
+    table: DescriptorTable, graphs: KindGraphs
 ) -> None:
     model = untrained(table)
     with torch.no_grad():
@@ -169,7 +169,7 @@ def test_the_descriptor_that_tells_is_the_most_important_and_one_without_weight_
 
 
 @needs_elements
-def test_networks_that_have_no_such_vector_are_refused(table: DescriptorTable, graphs: CrystalGraphs) -> None:
+def test_networks_that_have_no_such_vector_are_refused(table: DescriptorTable, graphs: KindGraphs) -> None:
     with pytest.raises(InputError, match="takes descriptors"):
         Features.of(untrained(None), graphs, table, IDS, CPU)
     with pytest.raises(InputError, match="average pooling"):

@@ -73,7 +73,7 @@ class ALIGNN(CrystalNetwork):
         self.register_buffer("atom_features", atom_features, persistent=False)
 
     def atom_vectors(self, batch: LineBatch) -> Tensor:
-        """The atom vectors after the last layer, (n_atoms, hidden); equivalent atoms one after the other."""
+        """The atom vectors after the last layer, (n_atom_kinds, hidden)."""
         bonds, angles = batch.bonds, batch.angles
         x = _perceptron(
             self.atom_embedding, self.atom_features[batch.species], bonds.node_share, bonds.node_total
@@ -85,16 +85,19 @@ class ALIGNN(CrystalNetwork):
             y, z = _convolve(layer.edge_update, m, z, angles, number < len(self.alignn_layers))
         for number, layer in enumerate(self.gcn_layers, start=1):
             x, y = _convolve(layer, x, y, bonds, number < len(self.gcn_layers))
-        x = x.to(self.atom_features.dtype)
-        return torch.repeat_interleave(x, batch.atoms_of_kind, dim=0, output_size=len(batch.crystals.of_atom))
+        return x.to(self.atom_features.dtype)
 
     def read_out(self, atoms: Tensor, crystals: Crystals, descriptors: Tensor | None = None) -> Tensor:
-        """What `forward` returns, from the atom vectors (n_atoms, hidden)."""
+        """What `forward` returns, from the atom vectors (n_rows, hidden)."""
         with outside_autocast(atoms.device):
             rows = self.pooling.pool_atoms(atoms, crystals)
             if self.n_descriptors:
                 rows = self.pooling.join(rows, self.extra_feature_embedding(descriptors), crystals)
-                rows = self.fc3(self.fc2(self.fc1(rows)))
+                counts = self.pooling.counts(crystals).to(rows.dtype)
+                total = counts.sum()
+                for layer in (self.fc1, self.fc2):
+                    rows = _perceptron(layer, rows, counts / total, total)
+                rows = self.fc3(rows)
             else:
                 rows = self.fc(rows)
             outputs = self.pooling.pool_outputs(rows, crystals)

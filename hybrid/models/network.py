@@ -15,12 +15,13 @@ from torch.nn import functional as F
 from hybrid.errors import InputError
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.kinds import KindGraphs
 from hybrid.graphs.line_graph import LineGraphs
 from hybrid.readout import Crystals, Pooling, crystal_mean, get_pooling
 from hybrid.settings import GraphSettings, ModelSettings, Recipe, TrainerSettings
 from hybrid.user_code import UserCode, running
 
-PackedGraphs = CrystalGraphs | LineGraphs | CompositionGraphs
+PackedGraphs = CrystalGraphs | KindGraphs | LineGraphs | CompositionGraphs
 Build = Callable[[Tensor, GraphSettings, ModelSettings, int, int | None, bool], Any]
 Recipes = Mapping[str, Recipe]  # by pooling: mean, or sum for every extensive one
 
@@ -72,7 +73,7 @@ class CrystalNetwork(nn.Module):
         return crystal_mean(self.atom_vectors(batch), batch.crystals)
 
     def atom_vectors(self, batch: Any) -> Tensor:
-        """The atom vectors a_i after the last layer, (n_atoms, n_features)."""
+        """The atom vectors a_i after the last layer, (n_rows, n_features), in the order of the batch."""
         raise NotImplementedError
 
     def read_out(self, atoms: Tensor, crystals: Crystals, descriptors: Tensor | None = None) -> Tensor:

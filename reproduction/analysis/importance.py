@@ -18,8 +18,8 @@ from torch.nn import functional as F
 
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
-from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.metrics import regression_metrics
+from hybrid.models.network import PackedGraphs
 from hybrid.readout import Crystals
 from hybrid.trained_model import TrainedModel
 
@@ -46,7 +46,7 @@ class Features:
     def of(
         cls,
         model: TrainedModel,
-        graphs: CrystalGraphs,
+        graphs: PackedGraphs,
         table: DescriptorTable,
         ids: Sequence[str],
         device: torch.device,

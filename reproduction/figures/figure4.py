@@ -65,7 +65,7 @@ def measure(run: Run, device: str) -> dict[str, Any]:
     assert samples.descriptors is not None
     features = Features.of(
         model,
-        samples.folder.graphs(model.graph),
+        samples.folder.graphs(model.graph, model.kind.graphs),
         samples.descriptors,
         samples.folder.ids,
         resolve_device(device),

@@ -45,7 +45,7 @@ SPEC = Spec(
 def measure(run: Run, device: str) -> dict[str, Any]:
     """How much of each descriptor a linear model finds in a network's learnt vectors."""
     model, samples = model_of(run), samples_of_run(run)
-    vectors = model.represent(samples.folder.graphs(model.graph), resolve_device(device))
+    vectors = model.represent(samples.folder.graphs(model.graph, model.kind.graphs), resolve_device(device))
     table = folder_descriptors(samples.folder)
     columns = table.rows(samples.folder.ids, gaps=True).numpy().T
     r2 = [linear_r2(vectors, column, samples.folds) for column in columns]
