@@ -8,10 +8,11 @@ are conventional cells: take `hybrid.cells.reduced_cell` of each.
 import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from pymatgen.core import Structure
+from pymatgen.core import Composition, Structure
 
 from hybrid.errors import InputError
 from reproduction.data.files import MissingDataError, data_file, open_text
@@ -156,7 +157,12 @@ class Chain:
 
 def _structure(line: str) -> Structure:
     entry: dict[str, Any] = json.loads(line)
-    return Structure(entry["lattice"], entry["species"], entry["frac"])
+    return Structure(entry["lattice"], [_element(symbol) for symbol in entry["species"]], entry["frac"])
+
+
+@cache
+def _element(symbol: str) -> Composition:
+    return Composition({symbol: 1})  # what pymatgen otherwise makes anew for each atom
 
 
 def _local_files() -> list[Path]:
