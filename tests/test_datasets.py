@@ -69,8 +69,8 @@ PUBLISHED = {  # crystals at hand with the authors' labels and test set
     "elastic-poisson": 12_254,
     "piezo-modulus": 2_925,
     "dielectric-electronic": 6_456,
-    "dielectric-total": 6_421,
-    "refractive-index": 6_510,
+    "dielectric-total": 6_414,
+    "refractive-index": 6_505,
     "log-kappa": 1_485,
 }
 COUNTS = {
@@ -334,13 +334,19 @@ def check_whole(path: Path, name: str) -> None:
     assert said["n_crystals"] == len(folder) > 0
     assert (said["target"], said["unit"]) == (REGISTRY[name].target, REGISTRY[name].unit)
     assert len(folder) == len({file.name for file in path.glob("*.cif")})
-    if name in PUBLISHED:
+    if name in PUBLISHED and name != "log-kappa":  # whose validation part is drawn by crystal
         folds = read_split(path / "splits" / "authors.csv", folder.ids, seed=0)
-        assert ((folds == "validation").sum() / (folds != "test").sum()) == pytest.approx(0.25, abs=0.03)
+        assert ((folds == "validation").sum() / (folds != "test").sum()) == pytest.approx(0.25, abs=0.02)
 
 
-@pytest.mark.parametrize("name", COUNTS)
-def test_a_sample_of_each_dataset(
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("mp-descriptors", "mp-crystal-system", "phonon-cv", "phonon-u-per-atom", "elastic-k", "log-kappa"),
+        *("dielectric-total", "magnetization-per-atom", "band-gap", "final-energy", "alexandria-cv"),
+    ],
+)
+def test_a_sample_of_each_kind_of_dataset(
     name: str, at_hand: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recipes, "tqdm", lambda entries, **_: itertools.islice(entries, 40))

@@ -58,8 +58,8 @@ class JsonLines:
 
     def having(self, ids: Collection[str]) -> set[str]:
         """Those of the ids that are in the files; see `Source`."""
-        wanted = frozenset(ids)
-        return {identity for _, identity, _ in self._lines() if identity in wanted}
+        paths = tuple(self._paths())
+        return set(ids) & _ids(paths, tuple(path.stat().st_mtime_ns for path in paths))
 
     def structures(self, ids: Collection[str] | None = None) -> Iterator[tuple[str, Structure]]:
         """Ids and structures, of all without `ids`.
@@ -69,7 +69,7 @@ class JsonLines:
         """
         wanted = None if ids is None else frozenset(ids)
         seen = set()
-        for where, identity, line in self._lines():
+        for where, identity, line in _lines(self._paths()):
             if wanted is not None and identity not in wanted:
                 continue
             if identity in seen:
@@ -77,15 +77,22 @@ class JsonLines:
             seen.add(identity)
             yield identity, parse_structure(f"{where} ({identity})", _structure, line)
 
-    def _lines(self) -> Iterator[tuple[str, str, str]]:
-        """File and line number, id, and the line."""
-        for path in self._paths():
-            with open_text(path) as file:
-                for number, line in enumerate(file, start=1):
-                    where = f"{path}: line {number}"
-                    if not line.startswith('{"id":"'):
-                        raise InputError(f"{where}: does not begin with an id")
-                    yield where, line[7 : line.index('"', 7)], line
+
+def _lines(paths: Sequence[Path]) -> Iterator[tuple[str, str, str]]:
+    """File and line number, id, and the line."""
+    for path in paths:
+        with open_text(path) as file:
+            for number, line in enumerate(file, start=1):
+                where = f"{path}: line {number}"
+                if not line.startswith('{"id":"'):
+                    raise InputError(f"{where}: does not begin with an id")
+                yield where, line[7 : line.index('"', 7)], line
+
+
+@cache
+def _ids(paths: tuple[Path, ...], _changed: tuple[int, ...]) -> frozenset[str]:
+    """All ids in the files, read once for as long as they do not change."""
+    return frozenset(identity for _, identity, _ in _lines(paths))
 
 
 class Database:

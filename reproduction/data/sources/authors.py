@@ -80,8 +80,12 @@ SELECTED = {
     "K": Selected("K_VRH", "GPa", 85.0, (13.0, 227.0), "cgcnn"),
     "G": Selected("G_VRH", "GPa", 35.0, (2.0, 122.0), "cgcnn"),
     "poisson_ratio": Selected("poisson_ratio", "", 0.3, (0.16999999999999998, 0.46)),
-    "piezo_modulus": Selected("eij_max", "C/m²", 0.3725057626074911, (0.013314, 3.166697821567865)),
-    "eps_electronic": Selected("poly_electronic", "", 4.181001667723579, (2.167653133333333, 16.992629)),
+    "piezo_modulus": Selected(
+        "eij_max", "C/m²", 0.3725057626074911, (0.013314000000000008, 3.166697821567865)
+    ),
+    "eps_electronic": Selected(
+        "poly_electronic", "", 4.181001667723579, (2.167653133333333, 16.99262899999999)
+    ),
     "eps_total": Selected("poly_total", "", 11.575437333333332, (4.664504733333333, 52.54265193334735)),
     "n": Selected("n_index", "", 2.0456221565183292, (1.4725663252029126, 4.139844584032235)),
 }
