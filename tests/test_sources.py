@@ -16,7 +16,7 @@ from hybrid.errors import InputError
 from reproduction.data import files, structures
 from reproduction.data.files import MissingDataError, pinned
 from reproduction.data.sources import authors, matcalc, mp_all, mp_tables
-from reproduction.data.sources.entries import Labels
+from reproduction.data.sources.entries import Entry, Labels
 from reproduction.data.structures import LOCAL, MP_2018, Chain
 
 R = 8.314462618  # J/(mol K)
@@ -364,13 +364,14 @@ class Toy:
         return ((i, Structure(CU["lattice"], CU["species"], CU["frac"])) for i in sorted(ids))
 
 
-def test_each_source_is_asked_for_what_those_before_it_lack() -> None:
+def test_each_source_is_asked_for_what_those_before_it_lack(caplog: pytest.LogCaptureFixture) -> None:
     first, gone, second, last = Toy("1", "ab"), Toy("2", "", "no network"), Toy("3", "bc"), Toy("4", "cd")
     told: dict[str, int | str] = {}
     found = [i for i, _ in Chain((first, gone, second, last)).structures("abcx", told)]
     assert found == ["a", "b", "c"]
     assert (gone.asked, second.asked, last.asked) == ([{"c", "x"}], [{"c", "x"}], [{"x"}])
     assert told == {"1": 2, "2": "not at hand", "3": 1, "4": 0}
+    assert caplog.messages == ["1 of 4 crystals have no structure here: no network"]
 
 
 def test_no_source_is_asked_without_need() -> None:
@@ -383,6 +384,31 @@ def test_every_missing_source_says_why() -> None:
     chain = Chain((Toy("1", "", "no folder"), Toy("2", "", "no key")))
     with pytest.raises(MissingDataError, match=r"^no folder; or no key$"):
         list(chain.structures("a"))
+
+
+def test_a_download_with_a_key_that_fails_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: object) -> None:
+        raise MissingDataError("the Materials Project does not answer")
+
+    monkeypatch.setattr(structures.materials_project, "download", busy)
+    chain = Chain((Toy("1", "a"), structures.Database()))
+    monkeypatch.delenv("MP_API_KEY", raising=False)
+    assert [i for i, _ in chain.structures("ab")] == ["a"]
+    monkeypatch.setenv("MP_API_KEY", "k")
+    with pytest.raises(InputError, match="does not answer"):
+        list(chain.structures("ab"))
+
+
+def test_the_database_gives_what_it_still_has(monkeypatch: pytest.MonkeyPatch, Cu: Structure) -> None:
+    class Downloaded:
+        manifest = {"missing_ids": ["mp-2"]}  # noqa: RUF012
+
+    monkeypatch.setattr(structures.materials_project, "download", lambda ids, _: Downloaded)
+    monkeypatch.setattr(
+        structures.materials_project, "entries", lambda ids, _: (Entry(i, Cu, {}) for i in ids)
+    )
+    found = Chain((structures.Database(),)).structures({"mp-1", "mp-2"})
+    assert list(found) == [("mp-1", Cu)]
 
 
 def test_several_labels_of_one_crystal() -> None:

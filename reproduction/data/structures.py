@@ -6,6 +6,8 @@ are conventional cells: take `hybrid.cells.reduced_cell` of each.
 """
 
 import json
+import logging
+import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache
@@ -19,6 +21,7 @@ from reproduction.data.files import MissingDataError, data_file, open_text
 from reproduction.data.sources import materials_project, mp_all
 from reproduction.data.sources.entries import Entry, Labels, parse_structure
 
+log = logging.getLogger(__name__)
 FILES = (
     "mp_snapshot.jsonl.gz",
     "mp_structures/paper47862_extra.jsonl.gz",
@@ -101,8 +104,17 @@ class Database:
     name = "Materials Project by mp-api"
 
     def having(self, ids: Collection[str]) -> set[str]:
-        """Those of the ids that are still there, downloaded; see `Source`."""
-        downloaded = materials_project.download(sorted(ids), [])
+        """Those of the ids that are still there, downloaded; see `Source`.
+
+        Raises:
+            InputError: there is a key, and the download fails: the same command goes on with it.
+        """
+        try:
+            downloaded = materials_project.download(sorted(ids), [])
+        except MissingDataError as error:
+            if os.environ.get("MP_API_KEY"):
+                raise InputError(str(error)) from error
+            raise
         return set(ids) - set(downloaded.manifest["missing_ids"])
 
     def structures(self, ids: Collection[str]) -> Iterator[tuple[str, Structure]]:
@@ -151,6 +163,10 @@ class Chain:
                 break
         if reasons and len(reasons) == len(self.sources):
             raise MissingDataError("; or ".join(reasons))
+        if reasons and wanted:
+            log.warning(
+                "%d of %d crystals have no structure here: %s", len(wanted), len(ids), "; ".join(reasons)
+            )
 
     def labelled(self, labels: Labels, quantity: str, told: dict[str, int | str]) -> Iterator[Entry]:
         """The labels whose crystals any source has, with these; the rest is as in `structures`."""
