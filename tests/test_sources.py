@@ -204,7 +204,7 @@ def test_test_ids_alone(local: Callable) -> None:
 @pytest.mark.parametrize(
     ("rows", "tested", "message"),
     [
-        ("mp-1,1\nmp-1,1\n", "", r"fetched_ids\.csv: row 3: id 'mp-1' stands there twice"),
+        ("mp-1,1\nmp-1,1\n", "", r"fetched_ids\.csv: row 3: id 'mp-1' occurs twice"),
         ("mp-1,hard\n", "", r"fetched_ids\.csv: row 2: K_VRH is 'hard', not a number"),
         ("mp-1\n", "", r"fetched_ids\.csv: row 2: has 1 columns instead of 2"),
         ("mp-1,1\n", "mp-1,0,x\n", r"paper_test_ids\.csv: row 1: a normalised value is 'x', not a number"),
@@ -311,10 +311,10 @@ def test_heat_capacities_stay_below_dulong_petit(real: None) -> None:
         ("{\n", r"mp_snapshot\.jsonl\.gz: line 2: does not begin with an id"),
         ("[1]\n", r"line 2: does not begin with an id"),
         ('{"id":"mp-2"}\n', r"line 2 \(mp-2\): does not parse as a structure \('lattice'\)"),
-        (json_line("mp-1"), r"line 2: id 'mp-1' stands there twice"),
+        (json_line("mp-1"), r"line 2: id 'mp-1' occurs twice"),
         (json_line("mp-2")[:40], r"line 2 \(mp-2\): does not parse as a structure"),
-        (json_line("mp-2", species=[], frac=[]), r"line 2 \(mp-2\): holds no atoms"),
-        (json_line("mp-2", species=["Xx"]), r"line 2 \(mp-2\): holds 'Xx', which is no element"),
+        (json_line("mp-2", species=[], frac=[]), r"line 2 \(mp-2\): has no atoms"),
+        (json_line("mp-2", species=["Xx"]), r"line 2 \(mp-2\): site 1 is 'Xx', which is not an element"),
         (json_line("mp-2", frac=[[float("nan"), 0, 0]]), r"line 2 \(mp-2\): a coordinate is not a number"),
     ],
 )
@@ -529,7 +529,7 @@ def test_bad_matcalc_entries(local: Callable, NaCl_primitive: Structure, tmp_pat
             r"entry 2 \(mp-2\): heat_capacity is 'None'",
         ),
         ([{k: v for k, v in good.items() if k != "mp_id"}], "entry 1: has no mp_id"),
-        ([good, good], "id 'mp-1' stands there twice"),
+        ([good, good], "id 'mp-1' occurs twice"),
         ([{**good, "structure": {}}], r"entry 1 \(mp-1\): does not parse as a structure"),
     ]:
         local(name, json.dumps(records).encode())

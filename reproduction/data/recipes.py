@@ -63,7 +63,7 @@ class Recipe:
 
         Raises:
             MissingDataError: the source's data cannot be had.
-            InputError: an id stands there twice, or too many values cannot be right.
+            InputError: an id occurs twice, or too many values cannot be right.
         """
         manifest: dict[str, Any] = {
             "source": self.source,
@@ -105,7 +105,7 @@ class Recipe:
         dropped: list[str] = manifest["dropped"]
         for entry in tqdm(entries, desc=f"building {name}", unit="crystal", delay=0.5):
             if entry.id in seen:
-                raise InputError(f"{name}: id '{entry.id}' stands there twice")
+                raise InputError(f"{name}: id '{entry.id}' occurs twice")
             seen.add(entry.id)
             try:
                 given = self.given(entry) if self.given else entry

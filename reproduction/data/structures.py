@@ -76,7 +76,7 @@ class JsonLines:
             if wanted is not None and identity not in wanted:
                 continue
             if identity in seen:
-                raise InputError(f"{where}: id '{identity}' stands there twice")
+                raise InputError(f"{where}: id '{identity}' occurs twice")
             seen.add(identity)
             yield identity, parse_structure(f"{where} ({identity})", _structure, line)
 

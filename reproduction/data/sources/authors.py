@@ -132,7 +132,7 @@ def _selected(known: Selected) -> Labels:
     path = data_file(f"gong2023/selected/{known.folder}/fetched_ids.csv")
     for where, (identity, value) in table_rows(path, "ID", known.folder):
         if identity in values:
-            raise InputError(f"{where}: id '{identity}' stands there twice")
+            raise InputError(f"{where}: id '{identity}' occurs twice")
         values[identity] = parse_number(where, known.folder, value)
     tested = set()
     predictions = {}
