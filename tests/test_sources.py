@@ -12,9 +12,11 @@ import pytest
 from pymatgen.core import Structure
 
 from hybrid.cells import reduced_cell
+from hybrid.data.folder import read_folder
 from hybrid.errors import InputError
 from reproduction.data import files, structures
 from reproduction.data.files import MissingDataError, pinned
+from reproduction.data.registry import REGISTRY
 from reproduction.data.sources import authors, matcalc, mp_all, mp_tables
 from reproduction.data.sources.entries import Entry, Labels
 from reproduction.data.structures import LOCAL, MP_2018, Chain
@@ -280,6 +282,8 @@ def test_structures_at_hand_cover_the_authors_labels(real: None) -> None:
     assert len(everything) == 87_540
     for quantity, n in (("a", 28_951), ("cv", 1_512), ("u", 1_512)):
         assert len(LOCAL.having(authors.labels(quantity).values)) == n
+    for quantity, n in (("magnetization", 59_441), ("band_gap", 94_277), ("final_energy", 86_650)):
+        assert len(LOCAL.having(mp_tables.labels(quantity).values)) == n
 
 
 def test_structures_are_those_stored(real: None) -> None:
@@ -482,6 +486,30 @@ def test_the_copy_of_2018_stands_in_for_the_tables(local: Callable, tmp_path: Pa
     assert labels.notes == {"labels": "matminer's mp_all_20181018"}
     with pytest.raises(MissingDataError, match="derived_final_energy"):
         mp_tables.labels("final_energy")
+
+
+def test_phonons_are_built_with_a_network_and_no_key(
+    local: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of downloads alone: the authors' labels, and structures from the copy of 2018."""
+    monkeypatch.delenv("MP_API_KEY", raising=False)
+    local("gong2023/property/cv_training.csv", b",cif_id,property\n0,mp-1,47.8\n1,mp-9,30.0\n")
+    local("gong2023/property/cv_test.csv", b",cif_id,property\n0,mp-3,24.0\n")
+    local(mp_all.FILE, gzip.decompress(table_of_2018(tmp_path / "table.json.gz")))
+    for name in structures.FILES:
+        local(name, b"")
+        (tmp_path / "data" / name).unlink()
+    REGISTRY["phonon-cv"].build(tmp_path / "phonon-cv")
+    folder = read_folder(tmp_path / "phonon-cv")
+    assert dict(zip(folder.ids, folder.targets, strict=True)) == {"mp-1": 47.8, "mp-3": 24.0}
+    assert [len(cell) for cell in folder.structures()] == [2, 1]
+    said = json.loads((folder.path / "manifest.json").read_text())
+    assert said["structures"] == {
+        "HYBRID_DATA": "not at hand",
+        mp_all.NAME: 2,
+        structures.Database.name: "not at hand",
+    }
+    assert (folder.path / "without_structure.txt").read_text() == "mp-9\n"
 
 
 def test_a_damaged_copy_of_2018(local: Callable, tmp_path: Path) -> None:
