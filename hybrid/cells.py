@@ -2,12 +2,12 @@
 
 import math
 import os
-from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 import spglib
-from pymatgen.core import Lattice, Structure
+from pymatgen.core import Composition, Lattice, Structure
 
 from hybrid.errors import InputError
 
@@ -71,12 +71,19 @@ def reduced_cell(structure: Structure, symprec: float = SYMPREC) -> Structure:
         raise InputError("partially occupied sites; ordered structures only")
     if not np.isfinite(structure.frac_coords).all() or not len(structure):
         raise InputError("an atom without a place" if len(structure) else "holds no atoms")
+    species = [_whole(species) for species in structure.species]
     primitive = _primitive(
-        Structure(structure.lattice.matrix, structure.species, wrapped(structure.frac_coords)), symprec
+        Structure(structure.lattice.matrix, species, wrapped(structure.frac_coords)), symprec
     )
     lattice = _niggli(primitive.lattice)
     fractional = lattice.get_fractional_coords(primitive.cart_coords)
-    return Structure(lattice, primitive.species, wrapped(fractional))
+    return Structure(lattice, [site.species for site in primitive], wrapped(fractional))
+
+
+@cache
+def _whole(species: Any) -> Composition:
+    """A site with one atom of a species, which pymatgen otherwise makes anew for each site."""
+    return Composition({species: 1})
 
 
 def _niggli(lattice: Lattice) -> Lattice:
@@ -115,7 +122,7 @@ def _primitive(structure: Structure, symprec: float) -> Structure:
     mean = np.zeros((n_primitive, 3))
     np.add.at(mean, of_atom, offset)
     mean /= np.bincount(of_atom)[:, None]
-    species: Sequence[Any] = [structure.species[i] for i in first]
+    species = [structure[i].species for i in first]
     return Structure(lattice, species, wrapped(fractional[first] + mean))
 
 
