@@ -2,7 +2,7 @@
 
 import math
 import os
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,14 +27,14 @@ def wrapped(fractional: np.ndarray) -> np.ndarray:
     return inside
 
 
-def _species_numbers(structure: Structure) -> list[int]:
+def _species_numbers(structure: Structure) -> tuple[int, ...]:
     """A number for each atom (n_atoms,), the same where the species is."""
     numbers: dict[Any, int] = {}
-    return [numbers.setdefault(site.species, len(numbers) + 1) for site in structure]
+    return tuple(numbers.setdefault(species, len(numbers) + 1) for species in structure.species)
 
 
 def symmetry_dataset(structure: Structure, symprec: float, angle_tolerance: float = -1) -> Any:
-    """The symmetry analysis by spglib of an ordered structure.
+    """The symmetry analysis by spglib of an ordered structure, kept for a while.
 
     Args:
         structure: the crystal.
@@ -44,14 +44,23 @@ def symmetry_dataset(structure: Structure, symprec: float, angle_tolerance: floa
     Raises:
         InputError: spglib finds no symmetry at all, as where two atoms sit on one place.
     """
-    cell: Any = (structure.lattice.matrix, structure.frac_coords, _species_numbers(structure))
-    try:
-        dataset = spglib.get_symmetry_dataset(cell, symprec=symprec, angle_tolerance=angle_tolerance)
-    except spglib.SpglibError:  # raised or not, as the process has set spglib
-        dataset = None
+    lattice, places = structure.lattice.matrix.tobytes(), structure.frac_coords.tobytes()
+    dataset = _search(lattice, places, _species_numbers(structure), symprec, angle_tolerance)
     if dataset is None:
         raise InputError(f"spglib finds no symmetry at {symprec} Å; are there atoms on the same place?")
     return dataset
+
+
+@lru_cache(maxsize=2)  # at two tolerances
+def _search(
+    lattice: bytes, places: bytes, numbers: tuple[int, ...], symprec: float, angle_tolerance: float
+) -> Any:
+    """What spglib finds, None if nothing; lattice vectors and places are float64."""
+    cell: Any = (np.frombuffer(lattice).reshape(3, 3), np.frombuffer(places).reshape(-1, 3), numbers)
+    try:
+        return spglib.get_symmetry_dataset(cell, symprec=symprec, angle_tolerance=angle_tolerance)
+    except spglib.SpglibError:  # raised or not, as the process has set spglib
+        return None
 
 
 def reduced_cell(structure: Structure, symprec: float = SYMPREC) -> Structure:
