@@ -30,25 +30,15 @@ MODEL_FILE = "model.ckpt"
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A network with everything that is needed to predict from graphs.
+    """A network with everything that is needed to predict from graphs."""
 
-    Attributes:
-        network: with its weights.
-        graph: how its graphs are built.
-        scale: between its outputs and the targets' units.
-        targets: names, if it was trained on columns of descriptors.csv.
-        classes: of a classifier trained here.
-        standardisation: of the descriptors in its readout, or None.
-        name: of the network, in hybrid.models.networks.
-    """
-
-    network: CrystalNetwork
-    graph: GraphSettings
-    scale: TargetScale
-    targets: tuple[str, ...] = ()
-    classes: tuple[int, ...] = ()
-    standardisation: Standardisation | None = None
-    name: str = "cgcnn"
+    network: CrystalNetwork  # with its weights
+    graph: GraphSettings  # of its graphs
+    scale: TargetScale  # between its outputs and the targets' units
+    targets: tuple[str, ...] = ()  # names, if it was trained on columns of descriptors.csv
+    classes: tuple[int, ...] = ()  # of a classifier trained here
+    standardisation: Standardisation | None = None  # of the descriptors in its readout
+    name: str = "cgcnn"  # of the network, in hybrid.models.networks
 
     @property
     def kind(self) -> NetworkKind:

@@ -66,7 +66,7 @@ class ModelSettings(Settings):
     @classmethod
     def _no_sum_over_a_formula(cls, pooling: str, info: ValidationInfo) -> str:
         if info.data.get("name") == "roost" and pooling != "mean":
-            message = "roost pools by attention over a formula, which has no cell; leave the pooling out"
+            message = "roost pools a formula by attention and needs no other pooling"
             raise PydanticCustomError("pooling", message)
         return pooling
 
@@ -84,12 +84,12 @@ class TrainerSettings(Settings):
     schedule: Literal["steps", "one-cycle"] = "steps"
     milestones: tuple[float, ...] = Field(
         (1 / 3,),
-        description="parts of the training after which the learning rate is divided by ten: epoch 100 of 300",
+        description="where in the training the learning rate is divided by ten: epoch 100 of 300",
     )
     gradient_clip: float | None = Field(None, gt=0, description="largest gradient norm; none: unlimited")
     precision: Literal["fp32", "bf16"] = Field(
         "fp32",
-        description="of matrix products and the operations between them; parameters, sums and readout are fp32",
+        description="of matrix products and operations between them; parameters, sums and readout are fp32",
     )
 
 

@@ -297,7 +297,7 @@ def test_train_and_predict_from_the_command_line(
 def test_a_formula_has_no_sum_pooling(folder: CrystalFolder, capsys: pytest.CaptureFixture) -> None:
     assert main(["train", str(folder.path), "--model", "roost", "--pooling", "sum"]) == 2
     assert capsys.readouterr().err.splitlines() == [
-        "error: --pooling sum: roost pools a formula by attention and knows no cell; leave the pooling out"
+        "error: --pooling sum: roost pools a formula by attention and needs no other pooling"
     ]
 
 
@@ -306,7 +306,7 @@ def test_supercells_of_a_formula_are_not_compared(
 ) -> None:
     run(folder, tmp_path / "run", run_settings())
     assert main(["supercells", str(tmp_path / "run"), str(folder.path)]) == 2
-    assert "error: roost: supercells are compared for CGCNN and de-CGCNN alone" in capsys.readouterr().err
+    assert "error: roost: supercells can be compared for CGCNN and de-CGCNN only" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -30,15 +30,10 @@ SumVectors = Callable[[Sequence[Structure]], np.ndarray]
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A pretrained model.
+    """A pretrained model."""
 
-    Attributes:
-        package: that contains it with its weights.
-        load: loads it on a device.
-    """
-
-    package: str
-    load: Callable[[torch.device], SumVectors]
+    package: str  # that contains it with its weights
+    load: Callable[[torch.device], SumVectors]  # loads it on a device
 
 
 def crystal_vectors(
@@ -46,7 +41,6 @@ def crystal_vectors(
     name: str,
     pooling: str = "mean",
     device: torch.device | None = None,
-    progress: bool = True,
 ) -> np.ndarray:
     """The vectors (n_crystals, n_features) of a folder's crystals by a pretrained model.
 
@@ -58,7 +52,6 @@ def crystal_vectors(
         name: a name from PRETRAINED.
         pooling: mean or sum of the atom vectors.
         device: where to compute; None: the CPU.
-        progress: show a progress bar.
 
     Raises:
         InputError: the model or pooling is unknown, the model is not installed, or a crystal cannot be used.
@@ -76,7 +69,7 @@ def crystal_vectors(
         if missing:
             vectors = PRETRAINED[name].load(device or torch.device("cpu"))
             table = stack.enter_context(StructureTable(folder.path))
-            bar = tqdm(total=len(missing), desc=f"{name} vectors", unit="crystal", disable=not progress)
+            bar = tqdm(total=len(missing), desc=f"{name} vectors", unit="crystal")
             for first in range(0, len(missing), AT_ONCE):
                 batch = dict(list(missing.items())[first : first + AT_ONCE])
                 crystals = {path: table.read(path) for path in batch.values()}
@@ -95,10 +88,9 @@ def embed(
     name: str,
     pooling: str = "mean",
     device: torch.device | None = None,
-    progress: bool = True,
 ) -> Embeddings:
     """The vectors as a table; see `crystal_vectors`."""
-    vectors = crystal_vectors(folder, name, pooling, device, progress)
+    vectors = crystal_vectors(folder, name, pooling, device)
     names = [f"{name}_{i}" for i in range(vectors.shape[1])]
     return Embeddings(pd.DataFrame(vectors, index=folder.ids, columns=names), folder.path)
 
