@@ -9,10 +9,11 @@ import pytest
 from conftest import random_crystal, write_structure
 from pymatgen.core import Lattice, Structure
 
-from hybrid.data.folder import ATOM_INIT, read_atom_features, read_folder, write_folder
+from hybrid.data.folder import ATOM_INIT, read_atom_features, read_folder
 from hybrid.errors import InputError
 from hybrid.settings import GraphSettings, RunSettings
 from hybrid.training.run import train
+from reproduction.data.folders import write_folder
 
 Break = Callable[[Path], None]
 

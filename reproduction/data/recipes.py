@@ -9,10 +9,10 @@ from pymatgen.core import Structure
 from tqdm import tqdm
 
 from hybrid.cells import reduced_cell
-from hybrid.data.folder import write_folder
 from hybrid.data.normalisation import renormalise
 from hybrid.errors import InputError
 from reproduction.data.checks import Check
+from reproduction.data.folders import write_folder
 from reproduction.data.sources.entries import Entry
 
 MAX_REFUSED = 0.05  # of the entries; with more, a unit or a normalisation is wrong
