@@ -10,9 +10,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--space-group", action="store_true", help="with the space-group number")
     parser.add_argument("--jobs", type=int, default=1, help="processes; default: 1")
-    parser.add_argument(
-        "--backend", default="fast", choices=["fast", "matminer"], help="matminer: the slow reference"
-    )
+    backends = ["fast", "matminer"]
+    parser.add_argument("--backend", default="fast", choices=backends, help="matminer: the slow reference")
 
 
 def run(options: argparse.Namespace) -> None:

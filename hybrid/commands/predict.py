@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from hybrid.commands.options import add_common, default_output, read
+from hybrid.commands.common import add_common, default_output, read
 from hybrid.commands.train import in_words
 from hybrid.errors import InputError
 

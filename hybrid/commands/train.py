@@ -5,15 +5,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from hybrid.commands.options import (
-    add_common,
-    add_settings,
-    add_split,
-    default_output,
-    given,
-    read,
-    wrong_option,
-)
+from hybrid.commands import common
 from hybrid.errors import InputError
 from hybrid.settings import (
     PAPER,
@@ -35,36 +27,25 @@ RUN = ("targets", "task", "n_structures", "data_seed", "model_seed")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
-    parser.add_argument(
-        "folder", type=Path, help="id_prop.csv (id,target; no header) and a structure file for each id"
-    )
-    parser.add_argument(
-        "--model",
-        default="cgcnn",
-        help="cgcnn, alignn; de-cgcnn, de-alignn: with descriptors; roost: of the formula; default: cgcnn",
-    )
-    parser.add_argument(
-        "--pooling",
-        default="mean",
-        help="mean (intensive targets), sum (extensive) or shifted-sum (neither, as lengths); default: mean",
-    )
-    add_settings(parser, ModelSettings, ("descriptors",))
-    add_settings(parser, RunSettings, RUN)
-    parser.add_argument("--out", type=Path, help="run folder; default: <folder>-<model>-<pooling> here")
-    add_split(parser, "--data-seed")
-    parser.add_argument(
-        "--trainer",
-        default="tuned",
-        choices=["tuned", "paper"],
-        help="the optimiser and its settings: ours, or those of the paper; default: tuned",
-    )
-    add_settings(parser, TrainerSettings, ("epochs",))
+    add, settings = parser.add_argument, common.add_settings
+    add("folder", type=Path, help="id_prop.csv (id,target; no header) and structure files named by id")
+    models = "cgcnn, alignn; de-cgcnn, de-alignn: with descriptors; roost: of the formula; default: cgcnn"
+    add("--model", default="cgcnn", help=models)
+    poolings = "mean (intensive targets), sum (extensive) or shifted-sum (neither, as lengths); default: mean"
+    add("--pooling", default="mean", help=poolings)
+    settings(parser, ModelSettings, ("descriptors",))
+    settings(parser, RunSettings, RUN)
+    add("--out", type=Path, help="run folder; default: <folder>-<model>-<pooling> here")
+    common.add_split(parser, "--data-seed")
+    trainers = "the optimiser and its settings: ours, or those of the paper; default: tuned"
+    add("--trainer", default="tuned", choices=["tuned", "paper"], help=trainers)
+    settings(parser, TrainerSettings, ("epochs",))
     trainer = parser.add_argument_group("settings of the trainer, instead of its own")
-    add_settings(trainer, TrainerSettings, TRAINER, defaults=False)
-    add_settings(parser.add_argument_group("sizes of CGCNN"), ModelSettings, CGCNN)
-    add_settings(parser.add_argument_group("sizes of ALIGNN"), ALIGNNSettings, ALIGNN)
-    add_settings(parser.add_argument_group("the graph"), GraphSettings, GRAPH)
-    add_common(parser)
+    settings(trainer, TrainerSettings, TRAINER, defaults=False)
+    settings(parser.add_argument_group("sizes of CGCNN"), ModelSettings, CGCNN)
+    settings(parser.add_argument_group("sizes of ALIGNN"), ALIGNNSettings, ALIGNN)
+    settings(parser.add_argument_group("the graph"), GraphSettings, GRAPH)
+    common.add_common(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -73,9 +54,9 @@ def run(options: argparse.Namespace) -> None:
     from hybrid.training.run import subset, train
 
     settings = _settings(options)
-    folder = subset(read(options, targets=not settings.targets), settings)
+    folder = subset(common.read(options, targets=not settings.targets), settings)
     folds = read_split(options.split_file, folder.ids, settings.data_seed) if options.split_file else None
-    out = options.out or default_output(options.folder, f"-{options.model}-{options.pooling}")
+    out = options.out or common.default_output(options.folder, f"-{options.model}-{options.pooling}")
     if out.exists() and not (out / "metrics.json").exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: is there already and is not a run folder; choose another --out")
     test = train(folder, settings, out, folds, options.device)["test"]
@@ -99,17 +80,17 @@ def _settings(options: argparse.Namespace) -> RunSettings:
         model = ModelSettings(
             name=options.model,
             pooling=options.pooling,
-            alignn=ALIGNNSettings(**given(options, ALIGNN)),
-            **given(options, ("descriptors", *CGCNN)),
+            alignn=ALIGNNSettings(**common.given(options, ALIGNN)),
+            **common.given(options, ("descriptors", *CGCNN)),
         )
         default = recipe(model, PAPER if options.trainer == "paper" else TUNED)
         return RunSettings(
             model=default.model(model),
-            graph=GraphSettings(**given(options, GRAPH)),
+            graph=GraphSettings(**common.given(options, GRAPH)),
             trainer=TrainerSettings(
-                **{**default.trainer.model_dump(), **given(options, ("epochs", *TRAINER))}
+                **{**default.trainer.model_dump(), **common.given(options, ("epochs", *TRAINER))}
             ),
-            **given(options, ("split", *RUN)),
+            **common.given(options, ("split", *RUN)),
         )
     except ValidationError as error:
-        raise wrong_option(error) from error
+        raise common.wrong_option(error) from error
