@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from pymatgen.core import Structure
-from torch import Tensor
 from tqdm import tqdm
 
 from hybrid.checkpoint import TrainedModel
@@ -107,24 +106,26 @@ def supercell_table(
     folder = folder.take(sorted(np.random.default_rng(seed).choice(len(folder), n, replace=False)))
     folder = replace(folder, atom_features=model.atom_features)
     cells = list(folder.structures())
-    table = folder_descriptors(folder, model.standardisation.names) if model.standardisation else None
     graphs = CrystalGraphs.from_structures(cells, model.graph)
-    inputs = _standardised(model, table, folder.ids)
+    inputs, standardisation = None, model.standardisation
+    if standardisation:
+        table = folder_descriptors(folder, standardisation.names)
+        inputs = standardisation.filled(table, folder.ids)[0]
     single = model.predict(graphs, device, inputs)
     rows = []
     for size in sizes:
         supercells = [cell * size for cell in tqdm(cells, f"{'x'.join(map(str, size))} supercells")]
         repeated = CrystalGraphs.from_structures(supercells, model.graph)
-        described = _described(table, folder.ids, supercells) if table else None
-        repeated_inputs = _standardised(model, described, folder.ids)
+        other_descriptors, repeated_inputs = np.zeros(n, dtype=bool), None
+        if standardisation and inputs is not None:
+            described = _described(table, folder.ids, supercells)
+            repeated_inputs = standardisation.filled(described, folder.ids)[0]
+            other_descriptors = ((inputs - repeated_inputs).abs() > 1e-6).any(dim=1).numpy()
         several = model.predict(repeated, device, repeated_inputs)
         expected = single
         if model.network.readout.extensive:
             mean = np.asarray(model.scale.mean)
             expected = mean + prod(size) * (single - mean)
-        other_descriptors = np.zeros(n, dtype=bool)
-        if inputs is not None and repeated_inputs is not None:
-            other_descriptors = ((inputs - repeated_inputs).abs() > 1e-6).any(dim=1).numpy()
         pairs = zip(_neighbour_elements(graphs, prod(size)), _neighbour_elements(repeated), strict=True)
         other_neighbours = np.array([not np.array_equal(*pair) for pair in pairs])
         for i, target in enumerate(model.targets or ("",)):
@@ -153,11 +154,6 @@ def write_supercells(stem: Path, rows: Sequence[SupercellRow], folder: str) -> N
     caption = f"Prediction for a supercell over that for the cell, crystals of {folder}. {EXPLAINED}"
     table = [{"target": row.target, **row.cells()} for row in rows]
     write_table(stem, caption, list(table[0]), [list(row.values()) for row in table])
-
-
-def _standardised(model: TrainedModel, table: DescriptorTable | None, ids: Sequence[str]) -> Tensor | None:
-    """The descriptors in the model's readout, (n_crystals, n_descriptors)."""
-    return None if table is None or not model.standardisation else model.standardisation.filled(table, ids)[0]
 
 
 def _described(
