@@ -63,10 +63,11 @@ test: setup  ## run the tests (under ten minutes)
 test-all: setup  ## run the slow tests too
 	$(RUN) -m pytest
 
-lint: setup  ## check style and types
+lint: setup  ## check style, types and spelling
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(RUN) -m codespell_lib
 
 search: setup  ## search for training settings, the same effort for every network
 	@$(RUN) -m reproduction search --scale $(SCALE)

@@ -89,7 +89,7 @@ class TrainerSettings(Settings):
     gradient_clip: float | None = Field(None, gt=0, description="largest gradient norm; none: unlimited")
     precision: Literal["fp32", "bf16"] = Field(
         "fp32",
-        description="of matrix products and operations between them; parameters, sums and readout are fp32",
+        description="of matrix products and what lies between; parameters, sums and readout are in fp32",
     )
 
 

@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +28,6 @@ from hybrid.probe.report import as_table, write
 from hybrid.readout import crystal_mean
 from hybrid.settings import ModelSettings, ProbeSettings, RunSettings, TrainerSettings
 from hybrid.training.run import train
-from reproduction.paths import ROOT
 
 N = 60
 
@@ -524,22 +522,3 @@ def test_embed_writes_a_table_that_probe_reads(
     assert "z, linear" in out
     assert "unknown format" in refused(capsys, "embed", path, "--output", "z.txt")
     assert "unknown pooling" in refused(capsys, "embed", path, "--pooling", "max")
-
-
-@pytest.mark.usefixtures("_work")
-def test_readme_network(crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
-    """What README tells newcomers to paste and type, on a few crystals."""
-    section = (ROOT / "README.md").read_text().split("### Probe your own network")[1].split("\n##")[0]
-    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-    Path("my_network.py").write_text(code)
-    commands = re.findall(r"^hybrid (.+?)(?:\s+#.*)?$", section, re.MULTILINE)
-    parsed = [cli.parse(shlex.split(command)) for command in commands]
-    network = next(options.network for options in parsed if getattr(options, "network", None))
-    path = crystal_folder(20)
-    asked = ("--descriptors", "vpa", "natoms", "--epochs", "2", "--device", "cpu", "--output", "probed")
-    done, out, err = hybrid(capsys, "probe", path, "--network", network, *asked)
-    assert done == 0, err
-    assert "vpa" in out
-    row = json.loads(Path("probed.json").read_text())["rows"][0]
-    assert row["status"] == "done"
-    assert row["epochs"] == 2

@@ -4,6 +4,7 @@ import copy
 import hashlib
 import importlib.util
 import inspect
+import random
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,6 +23,8 @@ from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.models.networks import CrystalNetwork
 from hybrid.probe.candidates import Candidate
 from hybrid.settings import GraphSettings, RunSettings, TrainerSettings
+from hybrid.training.loop import Training
+from hybrid.training.objective import objective_of
 from hybrid.training.results import Fitted, Job
 from hybrid.training.samples import Samples
 
@@ -82,9 +85,9 @@ def as_candidate(
         _check_call(given, name, "seed and task, or nothing", **dict.fromkeys(arguments & {"seed", "task"}))
 
     def fit(samples: Samples, settings: RunSettings, _: Job) -> Fitted:
-        from lightning import seed_everything
-
-        seed_everything(settings.model_seed, verbose=False)
+        random.seed(settings.model_seed)
+        np.random.seed(settings.model_seed)  # noqa: NPY002 - other people's code draws from it
+        torch.manual_seed(settings.model_seed)
         if isinstance(given, type):
             known = {"seed": settings.model_seed, "task": settings.task}
             estimator = given(**{key: value for key, value in known.items() if key in arguments})
@@ -146,21 +149,16 @@ def _train(
         InputError: the outputs have another shape than the targets.
         DivergedError: training diverged.
     """
-    from hybrid.training.fit import optimise  # this import and the next load Lightning, which takes seconds
-    from hybrid.training.optimisation import Optimisation
-
     graph: GraphSettings = getattr(kind, "graph", GraphSettings())
     graphs = samples.folder.graphs(graph, getattr(kind, "graphs", CrystalGraphs))
-    classes = samples.classes() if settings.task == "classification" else ()
-    scale = samples.scale(graphs.n_atoms, "mean")
+    objective = objective_of(samples, settings, graphs.n_atoms)
     torch.manual_seed(settings.model_seed)
-    network = _Checked(kind, name, len(classes) or samples.targets.shape[1], bool(classes))
-    objective = samples.objective(settings, scale)
-    optimisation = Optimisation(network, graphs, None, objective, settings.trainer, settings.model_seed)
-    log = optimise(optimisation, samples, job)
-    trained = TrainedModel(cast(CrystalNetwork, network), graph, scale, samples.names, classes)
-    predictions = trained.predict(graphs, job.device, batch_size=64)
-    return Fitted(predictions, {"best_epoch": log.best()[0], "train_seconds": round(log.seconds(), 1)})
+    network = _Checked(kind, name, objective.n_outputs, bool(objective.classes))
+    log = Training(network, graphs, None, objective, samples, settings, job).run()
+    trained = TrainedModel(
+        cast(CrystalNetwork, network), graph, objective.scale, samples.names, objective.classes
+    )
+    return Fitted(trained.predict(graphs, job.device, batch_size=64), log.notes(job.device))
 
 
 class _Checked(nn.Module):

@@ -13,7 +13,7 @@ from typing import Any
 import hybrid
 from hybrid.report.style import COLOURS
 
-PACKAGES = ("torch", "numpy", "pymatgen", "lightning")
+PACKAGES = ("torch", "numpy", "pymatgen")
 
 
 def provenance(code: Mapping[str, Any] | None = None) -> dict[str, Any]:

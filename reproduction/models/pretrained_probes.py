@@ -3,8 +3,8 @@
 from hybrid.probe.pretrained import embed, source
 from hybrid.probe.vectors import PROBES, Probe
 from hybrid.settings import RunSettings
-from hybrid.training.registry import Fit, Job, Model
-from hybrid.training.results import Fitted
+from hybrid.training.registry import Model
+from hybrid.training.results import Fit, Fitted, Job
 from hybrid.training.samples import Samples
 
 
