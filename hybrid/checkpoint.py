@@ -94,7 +94,7 @@ class TrainedModel:
         return np.asarray(torch.cat([network.represent(graphs.batch(at)) for at in batches]).cpu())
 
     def save(self, path: Path, model: ModelSettings, **provenance: Any) -> None:
-        """Writes the model atomically; `provenance` holds plain values such as the epoch."""
+        """Writes the model atomically; `provenance` is further plain values such as the epoch."""
         mean, std = torch.as_tensor(self.scale.mean), torch.as_tensor(self.scale.std)
         checkpoint = {
             "state_dict": {name: tensor.cpu() for name, tensor in self.network.state_dict().items()},

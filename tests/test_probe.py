@@ -438,7 +438,7 @@ def test_tables_that_cannot_be_used(folder: Path, vectors: Path, capsys: pytest.
     assert "fractions that add up to 1" in told(*lines, options=("--split", "0.5", "0.5", "0.5"))
     assert "not 99" in told(*lines, options=("--n-structures", "99"))
     assert "--n-structures 2" in told(*lines, options=("--n-structures", "2"))
-    assert "--epochs goes with --network" in told(*lines, options=("--epochs", "2"))
+    assert "--epochs can be used with --network only" in told(*lines, options=("--epochs", "2"))
     assert "lacks weight" in refused(
         capsys, "probe", folder, "--embeddings", vectors, "--descriptors", "weight"
     )

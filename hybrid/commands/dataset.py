@@ -42,7 +42,7 @@ def _build(options: argparse.Namespace) -> None:
 
     for option in ("out", "given_per", "per", "skip_bad", "random_split", "grouped_split"):
         if getattr(options, option):
-            raise InputError(f"--{option.replace('_', '-')} goes with --from FOLDER")
+            raise InputError(f"--{option.replace('_', '-')} can be used with --from FOLDER only")
     known = named_datasets()
     if not known:
         raise InputError("no dataset is known by name here; the project's checkout contains the paper's")
@@ -70,7 +70,7 @@ def _normalise(options: argparse.Namespace) -> None:
     from hybrid.data.own import FRACTIONS, normalise_folder
 
     if options.names or options.list:
-        raise InputError("--from FOLDER makes one dataset of that folder; it takes no names and no --list")
+        raise InputError("--from FOLDER makes one dataset of that folder; leave out names and --list")
     if not options.out:
         raise InputError("--from FOLDER needs --out FOLDER")
     manifest = normalise_folder(

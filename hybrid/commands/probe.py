@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
     if options.beside and not options.beside.exists():
         raise InputError(f"{options.beside}: no such record")
     if options.embeddings and options.epochs:
-        raise InputError("--epochs goes with --network")
+        raise InputError("--epochs can be used with --network only")
     network = load_network(options.network, options.epochs) if options.network else None
     name = options.name or (network.label if network else options.embeddings.stem)
     out = options.output or common.default_output(options.folder, f"-{name}-probe")

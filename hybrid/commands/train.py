@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
     folds = read_split(options.split_file, folder.ids, settings.data_seed) if options.split_file else None
     out = options.out or common.default_output(options.folder, f"-{options.model}-{options.pooling}")
     if out.exists() and not (out / "metrics.json").exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: is there already and is not a run folder; choose another --out")
+        raise InputError(f"{out}: exists already and is not a run folder; choose another --out")
     test = train(folder, settings, out, folds, options.device)["test"]
     for name, scores in test.items() if settings.targets else [("", test)]:
         print(f"test {name + ': ' if name else ''}{in_words(scores)}")

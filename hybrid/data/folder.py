@@ -126,7 +126,7 @@ def read_folder(path: Path, targets: bool = True, skip_bad: bool = False) -> Cry
     if skip_bad:
         folder = _without_unreadable(folder)
     if not folder:
-        raise InputError(f"{path}: holds no structures that can be used")
+        raise InputError(f"{path}: contains no structures that can be used")
     return folder
 
 

@@ -56,7 +56,7 @@ def normalise_folder(
         if name not in GROUPINGS:
             raise unknown_name("grouping", name, GROUPINGS)
     if out.exists():
-        raise InputError(f"{out}: is there already")
+        raise InputError(f"{out}: exists already")
     folder = read_folder(source, skip_bad=skip_bad)
     assert folder.targets is not None
     targets = folder.targets.tolist()
@@ -85,7 +85,7 @@ def normalise_folder(
     with atomic_folder(out) as scratch:
         ids = write_crystals(scratch, crystals())
         if not ids:
-            raise InputError(f"{folder.path}: holds no structures that can be used")
+            raise InputError(f"{folder.path}: contains no structures that can be used")
         if (source / ATOM_INIT.name).exists():
             shutil.copy(source / ATOM_INIT.name, scratch)
         splits = {"random": random_split(len(ids), fractions, seed)} if random else {}
