@@ -77,7 +77,7 @@ class TrainerSettings(Settings):
     schedule: Literal["steps", "one-cycle"] = "steps"
     milestones: tuple[float, ...] = Field(
         (1 / 3,),
-        description="parts of the training after which the learning rate is divided by ten: epoch 100 of 300",
+        description="where in the training the learning rate is divided by ten: epoch 100 of 300",
     )
     gradient_clip: float | None = Field(None, gt=0, description="largest gradient norm; none: unlimited")
     precision: Literal["fp32", "bf16"] = Field(

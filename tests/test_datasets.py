@@ -699,7 +699,7 @@ def test_nothing_left_to_use(mine: Path, capsys: pytest.CaptureFixture[str]) -> 
     write_structure(on_one_place, mine / "x.json")
     (mine / "id_prop.csv").write_text("x,1\n")
     message = refused(capsys, "--from", "mine", "--out", "out", "--skip-bad")
-    assert message == "mine: holds no structures that can be used"
+    assert message == "mine: contains no structures that can be used"
 
 
 OUT = ("--from", "mine", "--out", "out")
@@ -714,12 +714,12 @@ OUT = ("--from", "mine", "--out", "out")
         ((*OUT, "--given-per", "cell", "--per", "mole"), "unknown normalisation 'mole'; "),
         ((*OUT, "--grouped-split", "prototyp"), "unknown grouping 'prototyp'; did you mean 'prototype'"),
         ((*OUT, "--random-split", "0.6", "0.2", "0.3"), "three positive fractions that add up to 1"),
-        (("--from", "mine", "--out", "mine"), "mine: is there already"),
+        (("--from", "mine", "--out", "mine"), "mine: exists already"),
         (("--from", "nowhere", "--out", "out"), "nowhere: no such folder"),
         (("--from", "mine"), "--from FOLDER needs --out"),
-        ((*OUT, "phonon-cv"), "takes no names"),
-        (("--out", "out"), "--out goes with --from FOLDER"),
-        (("phonon-cv", "--given-per", "cell"), "--given-per goes with --from FOLDER"),
+        ((*OUT, "phonon-cv"), "leave out names"),
+        (("--out", "out"), "--out can be used with --from FOLDER only"),
+        (("phonon-cv", "--given-per", "cell"), "--given-per can be used with --from FOLDER only"),
     ],
 )
 def test_options_that_cannot_be(

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from hybrid.commands.options import add_code, run_code
+from hybrid.commands.common import add_code, run_code
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -12,9 +12,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--space-group", action="store_true", help="with the space-group number")
     parser.add_argument("--jobs", type=int, default=1, help="processes; default: 1")
-    parser.add_argument(
-        "--backend", default="fast", choices=["fast", "matminer"], help="matminer: the slow reference"
-    )
+    backends = ["fast", "matminer"]
+    parser.add_argument("--backend", default="fast", choices=backends, help="matminer: the slow reference")
     add_code(parser)
 
 

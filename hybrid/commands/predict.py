@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hybrid.atomic import atomic_file
-from hybrid.commands.options import add_code, add_common, default_output, read, run_code
+from hybrid.commands.common import add_code, add_common, default_output, read, run_code
 from hybrid.commands.train import in_words
 from hybrid.errors import InputError
 

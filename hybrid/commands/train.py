@@ -5,16 +5,7 @@ import ast
 from pathlib import Path
 from typing import Any
 
-from hybrid.commands.options import (
-    add_code,
-    add_common,
-    add_settings,
-    add_split,
-    default_output,
-    given,
-    read,
-    run_code,
-)
+from hybrid.commands import common
 from hybrid.errors import InputError
 from hybrid.settings import ALIGNNSettings, GraphSettings, ModelSettings, RunSettings, TrainerSettings
 
@@ -27,43 +18,29 @@ RUN = ("targets", "task", "n_structures", "data_seed", "model_seed")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
-    parser.add_argument(
-        "folder", type=Path, help="id_prop.csv (id,target; no header) and a structure file for each id"
-    )
-    parser.add_argument(
-        "--model",
-        default="cgcnn",
-        help="cgcnn, alignn; de-cgcnn, de-alignn: with descriptors; roost: of the formula; forest: of "
-        "descriptors; FILE.py:CLASS: your own; default: cgcnn",
-    )
-    parser.add_argument(
-        "--pooling",
-        default="mean",
-        help="mean (intensive targets), sum (extensive), shifted-sum (neither, as lengths) or FILE.py:NAME; "
-        "default: mean",
-    )
-    add_settings(parser, ModelSettings, ("descriptors",))
-    add_settings(parser, RunSettings, RUN)
-    parser.add_argument("--out", type=Path, help="run folder; default: <folder>-<model>-<pooling> here")
-    add_split(parser, "--data-seed")
-    parser.add_argument(
-        "--trainer",
-        default="tuned",
-        choices=["tuned", "paper"],
-        help="the optimiser and its settings: ours, or those of the paper; default: tuned",
-    )
-    add_settings(parser, TrainerSettings, ("epochs",))
+    add, settings = parser.add_argument, common.add_settings
+    add("folder", type=Path, help="id_prop.csv (id,target; no header) and structure files named by id")
+    models = "cgcnn, alignn, de-cgcnn, de-alignn, roost, forest, FILE.py:CLASS; default: cgcnn"
+    add("--model", default="cgcnn", help=models)
+    poolings = "mean (intensive), sum (extensive), shifted-sum (lengths), FILE.py:NAME; default: mean"
+    add("--pooling", default="mean", help=poolings)
+    settings(parser, ModelSettings, ("descriptors",))
+    settings(parser, RunSettings, RUN)
+    add("--out", type=Path, help="run folder; default: <folder>-<model>-<pooling> here")
+    common.add_split(parser, "--data-seed")
+    trainers = "the optimiser and its settings: ours, or those of the paper; default: tuned"
+    add("--trainer", default="tuned", choices=["tuned", "paper"], help=trainers)
+    settings(parser, TrainerSettings, ("epochs",))
     trainer = parser.add_argument_group("settings of the trainer, instead of its own")
-    add_settings(trainer, TrainerSettings, TRAINER, defaults=False)
+    settings(trainer, TrainerSettings, TRAINER, defaults=False)
     own = parser.add_argument_group("a network of your own")
-    own.add_argument(
-        "--set", nargs="+", default=[], metavar="NAME=VALUE", help="arguments of its class with other values"
-    )
-    add_code(own)
-    add_settings(parser.add_argument_group("sizes of CGCNN"), ModelSettings, CGCNN)
-    add_settings(parser.add_argument_group("sizes of ALIGNN"), ALIGNNSettings, ALIGNN)
-    add_settings(parser.add_argument_group("the graph"), GraphSettings, GRAPH)
-    add_common(parser)
+    sets = "arguments of its class with other values"
+    own.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help=sets)
+    common.add_code(own)
+    settings(parser.add_argument_group("sizes of CGCNN"), ModelSettings, CGCNN)
+    settings(parser.add_argument_group("sizes of ALIGNN"), ALIGNNSettings, ALIGNN)
+    settings(parser.add_argument_group("the graph"), GraphSettings, GRAPH)
+    common.add_common(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -75,17 +52,16 @@ def run(options: argparse.Namespace) -> None:
 
     if options.split and options.split_file:
         raise InputError("--split: --split-file already gives the folds")
-
-    run_code(options)
+    common.run_code(options)
     options.model, options.pooling = named(options.model), named(options.pooling)
-    choices = given(options, ("descriptors", "epochs", "split", *RUN, *TRAINER, *CGCNN, *ALIGNN, *GRAPH))
-    own = dict(_assigned(text) for text in options.set)
-    settings = chosen_settings(options.model, options.pooling, options.trainer, **choices, **own)
-    folder = subset(read(options, targets=not settings.targets), settings)
+    names = ("descriptors", "epochs", "split", *RUN, *TRAINER, *CGCNN, *ALIGNN, *GRAPH)
+    choices = {**common.given(options, names), **dict(map(_assigned, options.set))}
+    settings = chosen_settings(options.model, options.pooling, options.trainer, **choices)
+    folder = subset(common.read(options, targets=not settings.targets), settings)
     folds = read_split(options.split_file, folder.ids, settings.data_seed) if options.split_file else None
-    out = options.out or default_output(options.folder, f"-{_short(options.model)}-{_short(options.pooling)}")
+    out = options.out or common.default_output(options.folder, _ending(options))
     if out.exists() and not (out / "metrics.json").exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: is there already and is not a run folder; choose another --out")
+        raise InputError(f"{out}: exists already and is not a run folder; choose another --out")
     test = train(folder, settings, out, folds, options.device)["test"]
     for name, scores in test.items() if settings.targets else [("", test)]:
         print(f"test {name + ': ' if name else ''}{in_words(scores)}")
@@ -110,6 +86,6 @@ def _assigned(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _short(name: str) -> str:
-    """A user's class or object without its file."""
-    return name.rpartition(":")[2]
+def _ending(options: argparse.Namespace) -> str:
+    """-<model>-<pooling>, a user's own without its file."""
+    return "".join(f"-{name.rpartition(':')[2]}" for name in (options.model, options.pooling))

@@ -17,26 +17,15 @@ from hybrid.user_code import digests, given_objects, named
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model that is fitted to descriptors.
+    """A model that is fitted to descriptors."""
 
-    Attributes:
-        label: its name in figures.
-        model: its name in records.
-        variant: how it is fitted.
-        fit: fits it to samples and predicts all of them.
-        together: whether it can learn all numeric descriptors at once.
-        classifies: whether it can learn classes.
-        digest: changes with the model; None: its results are not kept for a later call.
-        epochs: number of training epochs, if it has any.
-    """
-
-    label: str
-    model: str
-    variant: str
-    fit: Fit
-    together: bool = True
-    classifies: bool = True
-    digest: str | None = None
+    label: str  # its name in figures
+    model: str  # its name in records
+    variant: str  # how it is fitted
+    fit: Fit  # fits it to samples and predicts all of them
+    together: bool = True  # it can learn all numeric descriptors at once
+    classifies: bool = True  # it can learn classes
+    digest: str | None = None  # changes with the model; None: its results are not kept for a later call
     epochs: int | None = None
 
 

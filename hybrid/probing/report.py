@@ -59,7 +59,7 @@ def left_out_row(target: str, reason: str) -> dict[str, Any]:
 
 
 def as_table(record: dict[str, Any]) -> pd.DataFrame:
-    """R2, or accuracy, on the test set, mean over the seeds: a row a descriptor, a column a model."""
+    """R2, or accuracy, on the test set by descriptor (rows) and model (columns); means over the seeds."""
     table: dict[str, dict[str, float]] = {}
     for bar in bars(record):
         metric = "accuracy" if bar.done and "accuracy" in bar.done[0]["metrics"] else "r2"

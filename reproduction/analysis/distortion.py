@@ -273,7 +273,8 @@ def run_study(
                 except InputError as error:
                     raise InputError(f"{folder.path}: '{identity}', distorted: {error}") from error
             progress.update()
-            return rows[key]
+            row: dict[str, float] = rows[key]
+            return row
 
         for i, (identity, structure) in enumerate(zip(chosen.ids, chosen.structures(), strict=True)):
             before.append(observed(structure, identity))

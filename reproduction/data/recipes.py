@@ -10,11 +10,11 @@ from tqdm import tqdm
 
 from hybrid.atomic import atomic_folder
 from hybrid.cells import reduced_cell
-from hybrid.data.folder import write_folder
 from hybrid.data.normalisation import renormalise
 from hybrid.errors import InputError
 from reproduction.data.checks import Check
 from reproduction.data.files import MissingDataError
+from reproduction.data.folders import write_folder
 from reproduction.data.sources.entries import Entry, Labels
 from reproduction.data.structures import STRUCTURES
 

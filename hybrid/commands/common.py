@@ -55,7 +55,7 @@ def add_settings(
         parser: a parser or a group of options.
         settings: with descriptions, which become the help.
         names: of the fields.
-        defaults: whether the help tells the default values.
+        defaults: whether the help gives the default values.
     """
     for name in names:
         field = settings.model_fields[name]
