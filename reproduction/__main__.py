@@ -75,7 +75,7 @@ def write_chains(options: argparse.Namespace) -> None:
     from reproduction.data.chain_sets import build_chains
 
     if options.out.exists():
-        raise InputError(f"{options.out}: is there already")
+        raise InputError(f"{options.out}: exists already")
     lengths = tuple(options.lengths)
     build_chains(options.out, options.kind, lengths, options.n_chains, options.seed, options.double_offset)
     print(f"{options.n_chains} chains; {options.out}")

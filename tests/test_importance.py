@@ -12,14 +12,14 @@ import pytest
 import torch
 from conftest import random_crystal
 
-from hybrid.checkpoint import TrainedModel
 from hybrid.data.folder import ATOM_INIT, read_atom_features, read_folder
 from hybrid.descriptors.table import DescriptorTable, Standardisation
 from hybrid.errors import InputError
-from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.kinds import KindGraphs
 from hybrid.models.cgcnn import CGCNN, atom_feature_table
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings
+from hybrid.trained_model import TrainedModel
 from hybrid.training.run import train
 from hybrid.training.samples import Samples
 from reproduction import figures
@@ -126,22 +126,22 @@ def untrained(table: DescriptorTable | None, pooling: str = "mean") -> TrainedMo
         0 if table is None else len(table.names),
     )
     standardisation = None if table is None else Standardisation.fit(table, IDS[:24])
-    return TrainedModel(network, GraphSettings(), TargetScale(5.0, 2.0), standardisation=standardisation)
+    return TrainedModel(network, settings, scale=TargetScale(5.0, 2.0), standardisation=standardisation)
 
 
 @pytest.fixture(scope="module")
-def graphs() -> CrystalGraphs:
-    return CrystalGraphs.from_structures([random_crystal(i) for i in range(40)], GraphSettings())
+def graphs() -> KindGraphs:
+    return KindGraphs.from_structures([random_crystal(i) for i in range(40)], GraphSettings())
 
 
-def samples_of(table: DescriptorTable, graphs: CrystalGraphs, targets: np.ndarray) -> Samples:
-    folder: Any = SimpleNamespace(ids=IDS, graphs=lambda _: graphs)
+def samples_of(table: DescriptorTable, graphs: KindGraphs, targets: np.ndarray) -> Samples:
+    folder: Any = SimpleNamespace(ids=IDS, graphs=lambda *_: graphs)
     return Samples(folder, targets[:, None], (), table, FOLDS)
 
 
 @needs_elements
 def test_what_enters_the_head_gives_the_networks_predictions(
-    table: DescriptorTable, graphs: CrystalGraphs
+    table: DescriptorTable, graphs: KindGraphs
 ) -> None:
     model = untrained(table)
     inputs, n_learnt, names = head_inputs(model, samples_of(table, graphs, np.ones(40)), CPU)
@@ -150,7 +150,7 @@ def test_what_enters_the_head_gives_the_networks_predictions(
     rows, _ = model.standardisation.filled(table, IDS)
     assert inputs[:, 6:] == pytest.approx(rows.numpy())
     predicted = head_predictions(model, torch.from_numpy(inputs), n_learnt)
-    assert predicted == pytest.approx(model.predict(graphs, CPU, rows)[:, 0], rel=1e-5)
+    assert predicted == pytest.approx(model.predict_graphs(graphs, CPU, rows)[:, 0], rel=1e-5)
     entering = activated(inputs, n_learnt)
     assert entering[:, :6] == pytest.approx(np.log1p(np.exp(inputs[:, :6])), rel=1e-4)
     assert (entering[:, 6:] == inputs[:, 6:]).all()
@@ -158,7 +158,7 @@ def test_what_enters_the_head_gives_the_networks_predictions(
 
 @needs_elements
 def test_the_descriptor_that_tells_is_the_most_important_and_one_without_weight_is_none(
-    table: DescriptorTable, graphs: CrystalGraphs
+    table: DescriptorTable, graphs: KindGraphs
 ) -> None:
     model = untrained(table)
     with torch.no_grad():
@@ -182,7 +182,7 @@ def test_the_descriptor_that_tells_is_the_most_important_and_one_without_weight_
 
 
 @needs_elements
-def test_networks_that_have_no_such_vector_are_refused(table: DescriptorTable, graphs: CrystalGraphs) -> None:
+def test_networks_that_have_no_such_vector_are_refused(table: DescriptorTable, graphs: KindGraphs) -> None:
     samples = samples_of(table, graphs, np.ones(40))
     with pytest.raises(InputError, match="takes descriptors"):
         importance(untrained(None), samples, 0, CPU)

@@ -24,11 +24,12 @@ from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.compute import STEPS
 from hybrid.descriptors.environments import bonds, environments, heterogeneity
 from hybrid.descriptors.registry import paper_descriptors
-from hybrid.descriptors.rows import Row, RowCache, key_of
+from hybrid.descriptors.rows import key_of
 from hybrid.descriptors.symmetry import ANGLE_TOLERANCE
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.descriptors.voronoi import VoronoiFaces, voronoi_faces
 from hybrid.errors import InputError
+from hybrid.line_cache import LineCache
 
 Kind = Literal["positions", "lattice", "supercell"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -234,7 +235,7 @@ def run_study(folder: CrystalFolder, n_crystals: int = 200, n_draws: int = 3, se
     version = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
     observed = []  # of each crystal: undistorted, then each draw of each distortion
     with (
-        closing(RowCache(folder.path / ".hybrid" / "distortion.jsonl")) as rows,
+        closing(LineCache(folder.path / ".hybrid" / "distortion.jsonl")) as rows,
         tqdm(total=n_observed, desc="distorted crystals", unit="crystal") as progress,
     ):
         for i, (identity, structure) in enumerate(zip(chosen.ids, chosen.structures(), strict=True)):
@@ -242,10 +243,10 @@ def run_study(folder: CrystalFolder, n_crystals: int = 200, n_draws: int = 3, se
                 key = key_of(one, (), f"distortion {version}")
                 if key not in rows:
                     try:
-                        rows.add(key, Row(observe(one)))
+                        rows.add(key, observe(one))
                     except InputError as error:
                         raise InputError(f"{folder.path}: '{identity}', distorted: {error}") from error
-                observed.append(rows[key].values)
+                observed.append(rows[key])
                 progress.update()
     names = tuple(observed[0])
     values = np.array([[row[name] for name in names] for row in observed]).reshape(

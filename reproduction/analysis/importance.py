@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from hybrid.checkpoint import TrainedModel
 from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
 from hybrid.readout import Crystals
+from hybrid.trained_model import TrainedModel
 from hybrid.training.samples import Samples
 
 N_TREES = 100
@@ -85,9 +85,9 @@ def head_inputs(
     """
     if model.standardisation is None or samples.descriptors is None:
         raise InputError("feature importance is of a model that takes descriptors, such as de-cgcnn")
-    if model.network.readout.name != "mean" or model.classes or len(model.targets) > 1:
+    if model.settings.pooling != "mean" or model.classes or len(model.targets) > 1:
         raise InputError("feature importance is of a model of one number with average pooling")
-    learnt = model.represent(samples.folder.graphs(model.graph), device)
+    learnt = model.represent(samples.folder.graphs(model.graph, model.kind.graphs), device)
     descriptors, _ = model.standardisation.filled(samples.descriptors, samples.folder.ids)
     rows = np.concatenate([learnt, descriptors.numpy()], axis=1)
     return rows, learnt.shape[1], model.standardisation.names

@@ -16,11 +16,11 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hybrid.checkpoint import TrainedModel
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import Standardisation
 from hybrid.report.records import Bar, bars, scale_note
 from hybrid.report.style import COLOURS, PAGE, new_figure, save, styled
+from hybrid.trained_model import TrainedModel
 from hybrid.training.samples import Samples
 from reproduction.analysis.selection import forward_selection
 from reproduction.drawing.axes import LETTER, draw_range, footnote, leave_out, name_rows, scale_errors
@@ -65,7 +65,7 @@ SPEC = Spec(
 
 def measure(model: TrainedModel, samples: Samples, seed: int, device: torch.device) -> dict[str, Any]:
     """In which order a forest on frozen embeddings gains most from the groups of descriptors."""
-    vectors = model.represent(samples.folder.graphs(model.graph), device)
+    vectors = model.represent(samples.folder.graphs(model.graph, model.kind.graphs), device)
     table = folder_descriptors(samples.folder)
     standardisation = Standardisation.fit(table, samples.ids("training"), gaps=True)
     rows = standardisation.filled(table, samples.folder.ids)[0].numpy()

@@ -12,12 +12,12 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hybrid.checkpoint import TrainedModel
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.registry import choose
 from hybrid.report.records import bars, scale_note
 from hybrid.report.style import COLOURS, LARGE, PAGE, SMALL, new_figure, save, styled
 from hybrid.report.tables import write_record_table
+from hybrid.trained_model import TrainedModel
 from hybrid.training.samples import Samples
 from reproduction.data.registry import PROPERTIES
 from reproduction.drawing.axes import LETTER, draw_range, footnote, leave_out, name_rows, scale_errors
@@ -47,7 +47,7 @@ def measure(model: TrainedModel, samples: Samples, seed: int, device: torch.devi
     """How much of each descriptor a linear model finds in a network's embeddings."""
     from reproduction.analysis.linear import linear_r2  # here, as planning and drawing fit nothing
 
-    vectors = model.represent(samples.folder.graphs(model.graph), device)
+    vectors = model.represent(samples.folder.graphs(model.graph, model.kind.graphs), device)
     table = folder_descriptors(samples.folder)
     columns = table.rows(samples.folder.ids, gaps=True).numpy().T
     r2 = [linear_r2(vectors, column, samples.folds) for column in columns]

@@ -9,10 +9,10 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from hybrid.checkpoint import TrainedModel
 from hybrid.report.records import bars, scale_note
 from hybrid.report.style import COLOURS, COLUMN, legend_above, new_figure, save, styled
-from hybrid.supercells import COLUMNS, EXPLAINED, SupercellRow, supercell_table
+from hybrid.supercells import EXPLAINED, SupercellRow, supercell_table
+from hybrid.trained_model import TrainedModel
 from hybrid.training.samples import Samples
 from reproduction.drawing.axes import MARKERS, footnote, mark_plainly
 from reproduction.drawing.tables import require, write_rows
@@ -48,8 +48,7 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
     for row in measured:
         names = {"learnt": row["dataset_label"], "network": row["network_label"], "seed": str(row["seed"])}
         for found in row["supercells"]["rows"]:
-            cells = SupercellRow(**found).cells()
-            rows.append(names | dict(zip(COLUMNS, cells, strict=True)))
+            rows.append(names | SupercellRow(**found).cells())
     caption = f"Prediction for a supercell of a test crystal over that for its cell. {EXPLAINED}"
     write_rows(stem, caption, rows)
     save(_draw(record), stem)

@@ -94,7 +94,6 @@ def _row(run: Run, spec: Spec, result: dict[str, Any], target: str) -> dict[str,
         (descriptor,) = choose([target])
         symbol, unit = descriptor.symbol, descriptor.unit
     model = get_model(settings.model.name)
-    takes = model.takes_descriptors or model.needs_descriptors
     network = model.network is not None
     split = f", split by {settings.grouping}" if settings.grouping else ""
     overlap = ""  # what a model of the formula alone may have seen of the test set in training
@@ -111,7 +110,7 @@ def _row(run: Run, spec: Spec, result: dict[str, Any], target: str) -> dict[str,
         network_label=run.label,
         model=settings.model.name,
         pooling=settings.model.pooling if network and model.sees_structure else None,
-        descriptors=(list(settings.model.descriptors) or "all") if takes else None,
+        descriptors=(list(settings.model.descriptors) or "all") if model.uses_descriptors else None,
         variant=run.variant,
         panel=run.panel,
         seed=settings.model_seed,

@@ -10,7 +10,8 @@ from pydantic import Field, ValidationError, model_validator
 from hybrid.descriptors.registry import choose
 from hybrid.errors import InputError, unknown_name
 from hybrid.readout import get_pooling
-from hybrid.settings import GraphSettings, ModelSettings, RunSettings, Settings, TrainerSettings, recipe
+from hybrid.settings import GraphSettings, ModelSettings, RunSettings, Settings, TrainerSettings
+from hybrid.training.registry import recipe
 from reproduction.data.registry import Dataset, get_dataset
 from reproduction.models.descriptor_groups import members
 from reproduction.models.force_field import ForceFieldSettings
