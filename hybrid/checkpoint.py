@@ -5,7 +5,6 @@ read by `load`; upstream CGCNN's prediction script reads ours of a CGCNN.
 """
 
 import argparse
-import importlib
 import pickle
 import struct
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from hybrid.models.cgcnn import atom_feature_table
 from hybrid.models.networks import CrystalNetwork, NetworkKind, PackedGraphs, get_network
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings
+from hybrid.weights import read_weights
 
 MODEL_FILE = "model.ckpt"
 
@@ -145,8 +145,7 @@ def load(path: Path) -> TrainedModel:
     if not file.exists():
         raise InputError(f"{file}: no such model")
     try:
-        with torch.serialization.safe_globals([argparse.Namespace, *_numpy_globals()]):
-            checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+        checkpoint = read_weights(file)
         return _trained_model(converted(checkpoint, file) if is_upstreams(checkpoint) else checkpoint)
     except _UNREADABLE as error:
         reason = " ".join(str(error).split())[:160]
@@ -197,14 +196,3 @@ def _scale(args: dict[str, Any], normaliser: dict[str, Any]) -> TargetScale:
         return TargetScale(0.0, 1.0)
     mean, std = (torch.as_tensor(normaliser[key]) for key in ("mean", "std"))
     return TargetScale(mean, std) if mean.dim() else TargetScale(float(mean), float(std))
-
-
-def _numpy_globals() -> list[Any]:
-    """What numpy numbers and arrays unpickle with; upstream keeps errors and random states as such."""
-    multiarray: Any = importlib.import_module("numpy._core.multiarray")
-    kept = [
-        (getattr(multiarray, name), f"numpy.{package}.multiarray.{name}")
-        for name in ("scalar", "_reconstruct")
-        for package in ("core", "_core")
-    ]
-    return [np.ndarray, np.dtype, np.dtypes.Float64DType, np.dtypes.UInt32DType, *kept]

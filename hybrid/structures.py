@@ -4,12 +4,15 @@ import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from pymatgen.core import DummySpecies, Structure
 
 from hybrid.cif import read_own_cif
 from hybrid.errors import InputError
+
+T = TypeVar("T")
 
 
 def _read_cif(path: Path) -> Structure:
@@ -56,15 +59,24 @@ def read_structure(path: Path) -> Structure:
     """
     if path.suffix not in READERS:
         raise InputError(f"{path}: unknown structure format '{path.suffix}'; known: {', '.join(READERS)}")
+    structure = parsed(path, READERS[path.suffix])
+    check_structure(structure, str(path))
+    return structure
+
+
+def parsed(path: Path, reader: Callable[[Path], T]) -> T:
+    """What a reader makes of a file.
+
+    Raises:
+        InputError: the reader raises anything.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            structure = READERS[path.suffix](path)
+            return reader(path)
     except Exception as error:  # parsers raise anything; the user needs the file and the reason
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path}: does not parse as a structure ({reason[:160]})") from error
-    check_structure(structure, str(path))
-    return structure
 
 
 def check_structure(structure: Structure, where: str) -> None:
@@ -106,6 +118,12 @@ def structure_files(folder: Path) -> dict[str, Path]:
             raise InputError(f"{path}: id '{path.stem}' also has the structure {files[path.stem].name}")
         files[path.stem] = path
     return files
+
+
+def without_ending(identity: str) -> str:
+    """An id without the ending of its structure file, if it carries one."""
+    path = Path(identity)
+    return str(path.with_suffix("")) if path.suffix in READERS else identity
 
 
 RESERVED = ("atom_init.json", "manifest.json", "config.json")
