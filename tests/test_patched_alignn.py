@@ -667,7 +667,12 @@ def _nothing(folder: Path) -> None:
         (_nothing, {}, {"pooling": "smu"}, "unknown pooling 'smu'; did you mean 'sum'?"),
         (_nothing, {"model": {"pooling": "smu"}}, {}, "unknown pooling 'smu'; did you mean 'sum'?"),
         (_nothing, {"foo": 1}, {}, "config.json: remove foo, which alignn 2024.2.4, pinned here, does not"),
-        (_nothing, {"use_lmdb": True, "model": {"hiden": 1}}, {}, "remove model.hiden, use_lmdb, which alignn"),
+        (
+            _nothing,
+            {"use_lmdb": True, "model": {"hiden": 1}},
+            {},
+            "remove model.hiden, use_lmdb, which",
+        ),
         (_nothing, {"epochs": "many"}, {}, "config.json: epochs: Input should be a valid integer"),
         (_nothing, {"model": {"name": "cgcnn2"}}, {}, "config.json: model: Input tag 'cgcnn2' found"),
         (_nothing, {"n_train": 12, "n_val": 1, "n_test": 1}, {}, "more than the 12 that there are"),

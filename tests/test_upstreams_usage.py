@@ -1,7 +1,7 @@
 """What ALIGNN's own repository tests at the pinned release, written anew.
 
-Each test runs on a tree with the patch for the current stack alone, and on the patched tree: folders, configurations
-and modes that upstream's users know go on working.
+Each test runs on a tree with the patch for the current stack alone, and on the patched tree: folders,
+configurations and modes that upstream's users know go on working.
 """
 
 import csv
@@ -24,7 +24,10 @@ from reproduction.upstream import patch_queue, vendor
 pytest.importorskip("dgl")
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
-N, PARTS = 30, {"id_train": 24, "id_val": 3, "id_test": 3}  # the last batch of the validation holds one crystal
+N, PARTS = (
+    30,
+    {"id_train": 24, "id_val": 3, "id_test": 3},
+)  # the last batch of the validation holds one crystal
 TINY = {
     "alignn_layers": 1,
     "gcn_layers": 1,

@@ -157,7 +157,9 @@ def test_junk_after_a_patch(toy: Path, junk: str) -> None:
     patch = toy / "patches" / "toy" / SECOND
     end = len(patch.read_text().rstrip("\n").split("\n"))
     patch.write_text(patch.read_text().rstrip("\n") + "\n" + junk)
-    with pytest.raises(InputError, match=rf"{SECOND}: line {end + 1 + junk.startswith(chr(10))} belongs to no"):
+    with pytest.raises(
+        InputError, match=rf"{SECOND}: line {end + 1 + junk.startswith(chr(10))} belongs to no"
+    ):
         vendor.build("toy")
     assert not (toy / "vendor" / "toy").exists()
 
