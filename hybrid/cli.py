@@ -1,4 +1,4 @@
-"""The command line. Every command says what is wrong in one sentence and exits with 2 if its input is."""
+"""The command line. If the input is wrong, a command prints one sentence and exits with code 2."""
 
 import argparse
 import os
@@ -18,7 +18,7 @@ COMMANDS = {
     "embed": "write a pretrained model's embeddings of crystals",
     "dataset": "build a normalised dataset of your own folder, or one that is known by name",
 }
-"""Each is a module of hybrid.commands, imported when it is asked for, so that help is quick."""
+"""Each is a module of hybrid.commands, imported only when it is called, so that help is quick."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """The options of a command, with what runs it as `run`."""
+    """The options of a command, with the function that runs it as `run`."""
     parser = argparse.ArgumentParser(prog="hybrid", description=sys.modules["hybrid"].__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -42,7 +42,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def run_command(run: Callable[[argparse.Namespace], int | None], options: argparse.Namespace) -> int:
-    """Runs a command with its options; what is wrong with the input is said in one sentence."""
+    """Runs a command and returns its exit code; an error in the input is printed in one sentence."""
     try:
         code = run(options) or 0
         sys.stdout.flush()
@@ -50,9 +50,9 @@ def run_command(run: Callable[[argparse.Namespace], int | None], options: argpar
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # whoever reads has read enough, as `head` does
+    except BrokenPipeError:  # the reader of the output has stopped, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
+        print("stopped; the same command continues from here", file=sys.stderr)
         return 130

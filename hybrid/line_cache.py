@@ -1,27 +1,30 @@
-"""Results that are done, kept by key in a JSON-lines file that outlives a killed run."""
+"""Finished results in a JSON-lines file, which survives a killed run."""
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from hybrid.errors import InputError
 
 
-class LineCache:
-    """Entries by key, in memory and, with a path, one a line in a file; what is half-written is left out.
+class LineCache(dict[str, Any]):
+    """Entries by key, in memory and, with a path, also in a file with one entry a line.
 
     Args:
-        path: the file, made with its first entry.
+        path: the file, made with its first entry; None: entries are kept in memory only.
+        required: whether a file that can be neither read nor written is an error; otherwise entries are kept
+            in memory only.
 
     Raises:
-        InputError: the file cannot be read or written to.
+        InputError: the file can be neither read nor written.
     """
 
-    def __init__(self, path: Path | None = None):
-        self._entries: dict[str, Any] = {}
+    def __init__(self, path: Path | None = None, required: bool = True):
+        super().__init__()
         self._file = None
         if path is None:
             return
+        content = b""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # unbuffered, and each entry in one write: a kill can only cut the last line short
@@ -31,26 +34,20 @@ class LineCache:
             if content and not content.endswith(b"\n"):
                 self._file.write(b"\n")
         except OSError as error:
-            if not path.is_file():
-                raise InputError(f"{path}: cannot be kept there ({error.strerror})") from error
-            content = path.read_bytes()  # it may be read, and nothing is added
+            if path.is_file():
+                content = path.read_bytes()  # of a file that cannot be written
+            elif required:
+                raise InputError(f"{path}: cannot be written ({error.strerror})") from error
         for line in content.splitlines():
             try:
                 entry = json.loads(line)
-                self._entries[entry.pop("key")] = entry
+                self[entry.pop("key")] = entry
             except (ValueError, KeyError, TypeError, AttributeError):
                 continue  # half a line; its entry is made again
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._entries
-
-    def __getitem__(self, key: str) -> dict[str, Any]:
-        entry: dict[str, Any] = self._entries[key]
-        return entry
-
     def add(self, key: str, entry: dict[str, Any]) -> None:
         """Keeps an entry, a mapping that JSON can hold."""
-        self._entries[key] = entry
+        self[key] = entry
         if self._file:
             line = json.dumps({"key": key, **entry}, separators=(",", ":"))
             self._file.write(line.encode() + b"\n")
@@ -59,3 +56,9 @@ class LineCache:
         """Closes the file."""
         if self._file:
             self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

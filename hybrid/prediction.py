@@ -17,36 +17,32 @@ from hybrid.descriptors.of_folder import folder_descriptors
 def predict_folder(model: TrainedModel, folder: CrystalFolder, device: torch.device) -> np.ndarray:
     """Predictions (n_crystals, n_targets) in the targets' units, or classes; see `TrainedModel.predict`.
 
-    Descriptors that the model takes are read from the folder's descriptors.csv, or computed. The training
-    median stands in for one that cannot be computed.
+    Descriptors for the model are read from the folder's descriptors.csv, or computed. A missing value is
+    replaced by the median of the training set.
 
     Raises:
-        InputError: a structure cannot be read, or holds an element that the model has no features for, or
-            the model takes a descriptor that is not in the folder and cannot be computed.
+        InputError: a structure cannot be read, the model has no features for an element, or it needs a
+            descriptor that is not in the folder and cannot be computed.
     """
     descriptors = None
     if model.standardisation is not None:
         table = folder_descriptors(folder, model.standardisation.names)
         descriptors, n_filled = model.standardisation.filled(table, folder.ids)
         if n_filled:
-            print(f"{n_filled} crystals lack a descriptor; the training median stands in", file=sys.stderr)
-    features = model.network.atom_features.tolist()
-    known = {number: values for number, values in enumerate(features) if any(values)}
-    graphs = replace(folder, atom_features=known).graphs(model.graph, model.kind.graphs)
+            print(f"{n_filled} crystals lack a descriptor; the training median is used", file=sys.stderr)
+    graphs = replace(folder, atom_features=model.atom_features).graphs(model.graph, model.kind.graphs)
     return model.predict(graphs, device, descriptors, progress=True)
 
 
 def write_folder_predictions(
     path: Path, folder: CrystalFolder, predictions: np.ndarray, names: tuple[str, ...] = ()
 ) -> None:
-    """Writes id,target,prediction, without the target where there is none; a column each of several."""
-    columns: dict[str, list[str]] = {"id": list(folder.ids)}
+    """Writes a CSV file with id, target (if known) and prediction, or one prediction for each of `names`."""
+    labels, columns = [f"prediction {name}" for name in names] or ["prediction"], predictions.T.tolist()
     if folder.targets is not None and not names:
-        columns["target"] = [f"{number:.7g}" for number in folder.targets]
-    labels = [f"prediction {name}" for name in names] or ["prediction"]
-    for label, numbers in zip(labels, predictions.T, strict=True):
-        columns[label] = [f"{number:.7g}" for number in numbers]
+        labels, columns = ["target", *labels], [folder.targets.tolist(), *columns]
     with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+        writer.writerow(["id", *labels])
+        for identity, *numbers in zip(folder.ids, *columns, strict=True):
+            writer.writerow([identity, *(f"{number:.7g}" for number in numbers)])

@@ -1,13 +1,14 @@
-"""What a training run can be told, with the paper's choices as defaults; unknown keys are refused."""
+"""The settings of a training run or a probe, with the paper's choices as defaults."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 
 class Settings(BaseModel):
-    """A block of settings: unchangeable once made, no unknown keys."""
+    """A block of settings: immutable, and unknown keys are an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,9 +49,9 @@ class ModelSettings(Settings):
     name: str = Field("cgcnn", description="a name of hybrid.training.registry")
     pooling: str = Field("mean", description="a name from hybrid.readout.POOLINGS")
     descriptors: tuple[str, ...] = Field(
-        (), description="columns of descriptors.csv that the model takes, if it takes any; none: all"
+        (), description="columns of descriptors.csv in the model, if it has any; none: all"
     )
-    vectors: str = Field("", description="the pretrained model whose vectors a probe takes")
+    vectors: str = Field("", description="the pretrained model of a probe's vectors")
     descriptor_limit: float | None = Field(
         None, gt=0, description="clips standardised descriptors, in standard deviations; none: as they are"
     )
@@ -65,7 +66,7 @@ class ModelSettings(Settings):
     @classmethod
     def _no_sum_over_a_formula(cls, pooling: str, info: ValidationInfo) -> str:
         if info.data.get("name") == "roost" and pooling != "mean":
-            message = "roost pools a formula by attention and knows no cell; leave the pooling out"
+            message = "roost pools by attention over a formula, which has no cell; leave the pooling out"
             raise PydanticCustomError("pooling", message)
         return pooling
 
@@ -82,51 +83,54 @@ class TrainerSettings(Settings):
     weight_decay: float = Field(0.0, ge=0)
     schedule: Literal["steps", "one-cycle"] = "steps"
     milestones: tuple[float, ...] = Field(
-        (1 / 3,), description="where in the training the learning rate falls to a tenth: epoch 100 of 300"
+        (1 / 3,),
+        description="parts of the training after which the learning rate is divided by ten: epoch 100 of 300",
     )
     gradient_clip: float | None = Field(None, gt=0, description="largest gradient norm; none: unlimited")
     precision: Literal["fp32", "bf16"] = Field(
         "fp32",
-        description="of matrix products and what lies between them; parameters, sums and readout are fp32",
+        description="of matrix products and what lies between; parameters, sums and readout are in fp32",
     )
 
 
 class Recipe(Settings):
-    """How a network is trained, and what that changes of its sizes."""
+    """How a network is trained, with a change of its sizes if necessary."""
 
     trainer: TrainerSettings = TrainerSettings()
-    n_h: int | None = Field(None, ge=1, description="hidden layers of the head, unless they are given")
+    n_h: int | None = Field(None, ge=1, description="hidden layers of the head, unless the user gives them")
 
     def model(self, model: ModelSettings) -> ModelSettings:
-        """The model with what is changed of it."""
+        """The model with the number of hidden layers of this recipe."""
         if self.n_h is None or "n_h" in model.model_fields_set:
             return model
         return model.model_copy(update={"n_h": self.n_h})
 
 
-_ANNEALED = TrainerSettings(
-    batch_size=32, loss="l1", optimiser="adamw", schedule="one-cycle", gradient_clip=5.0
-)
-_OF_CGCNN = {"learning_rate": 0.0072, "weight_decay": 1.8e-5}
-_OF_CGCNN_SUM = {"learning_rate": 0.005, "weight_decay": 0.01}
-_OF_DE_CGCNN = {"learning_rate": 0.0088, "weight_decay": 1.3e-5}
-_OF_ALIGNN = {"learning_rate": 0.001, "weight_decay": 1e-5, "batch_size": 64, "loss": "mse"}
-_OF_ROOST = {"learning_rate": 0.0003, "weight_decay": 1e-6, "batch_size": 128, "gradient_clip": None}
+def _annealed(**changes: Any) -> TrainerSettings:
+    common = TrainerSettings(
+        batch_size=32, loss="l1", optimiser="adamw", schedule="one-cycle", gradient_clip=5.0
+    )
+    return common.model_copy(update=changes)
 
-# What `hybrid train` does, by model and pooling; of CGCNN what `make search` chose. A rate that ends at zero
-# matters most for sum pooling: a sum over n atoms multiplies by n what batch normalisation's running
-# statistics lag behind the weights, so that at a constant rate the validation error of large cells stays far
-# above the training error.
+
+# What `hybrid train` uses, by model and pooling; for CGCNN `make search` found it. It is important for sum
+# pooling that the learning rate ends at zero: batch normalisation's running statistics lag behind the
+# weights, and a sum over n atoms multiplies this error by n, so that with a constant rate the validation
+# error of large cells remains far above the training error.
 TUNED = {
-    ("cgcnn", "mean"): Recipe(trainer=_ANNEALED.model_copy(update=_OF_CGCNN), n_h=3),
-    ("cgcnn", "sum"): Recipe(trainer=_ANNEALED.model_copy(update=_OF_CGCNN_SUM)),
-    ("de-cgcnn", "mean"): Recipe(trainer=_ANNEALED.model_copy(update=_OF_DE_CGCNN), n_h=2),
-    ("de-cgcnn", "sum"): Recipe(trainer=_ANNEALED.model_copy(update=_OF_DE_CGCNN), n_h=2),
-    ("alignn", "mean"): Recipe(trainer=_ANNEALED.model_copy(update=_OF_ALIGNN)),
-    ("roost", "mean"): Recipe(trainer=_ANNEALED.model_copy(update=_OF_ROOST)),
+    ("cgcnn", "mean"): Recipe(trainer=_annealed(learning_rate=0.0072, weight_decay=1.8e-5), n_h=3),
+    ("cgcnn", "sum"): Recipe(trainer=_annealed(learning_rate=0.005, weight_decay=0.01)),
+    ("de-cgcnn", "mean"): Recipe(trainer=_annealed(learning_rate=0.0088, weight_decay=1.3e-5), n_h=2),
+    ("de-cgcnn", "sum"): Recipe(trainer=_annealed(learning_rate=0.0088, weight_decay=1.3e-5), n_h=2),
+    ("alignn", "mean"): Recipe(
+        trainer=_annealed(learning_rate=0.001, weight_decay=1e-5, batch_size=64, loss="mse")
+    ),
+    ("roost", "mean"): Recipe(
+        trainer=_annealed(learning_rate=0.0003, weight_decay=1e-6, batch_size=128, gradient_clip=None)
+    ),
 }
 
-# What the original codes do, and the paper with them.
+# What the original codes use, and the paper too.
 PAPER = {
     ("alignn", "mean"): Recipe(
         trainer=TrainerSettings(batch_size=64, optimiser="adamw", learning_rate=0.01, schedule="one-cycle")
@@ -136,14 +140,14 @@ PAPER = {
 
 
 def recipe(model: ModelSettings, recipes: dict[tuple[str, str], Recipe] = TUNED) -> Recipe:
-    """The recipe for a model, or for the nearest that has any: without descriptors, with mean pooling.
+    """The recipe for a model; if it has none, that of the model without descriptors or with mean pooling.
 
-    Every extensive pooling takes the recipe of the sum.
+    Every extensive pooling uses the recipe of the sum.
 
     Raises:
         InputError: no such pooling.
     """
-    from hybrid.readout import get_pooling  # brings torch, which the command line's help does without
+    from hybrid.readout import get_pooling  # loads torch, which would slow down the command line's help
 
     pooling = "sum" if get_pooling(model.pooling).extensive else "mean"
     plain = model.name.removeprefix("de-").removesuffix("+descriptors")
@@ -157,24 +161,38 @@ Split = tuple[float, float, float]
 
 
 class RunSettings(Settings):
-    """All that decides the result of one training run on given data."""
+    """Everything that determines the result of one training run on given data."""
 
     graph: GraphSettings = GraphSettings()
     model: ModelSettings = ModelSettings()
     trainer: TrainerSettings = TrainerSettings()
     task: Literal["regression", "classification"] = "regression"
     targets: tuple[str, ...] = Field(
-        (), description="columns of descriptors.csv that are learnt together; none: id_prop.csv's target"
+        (), description="columns of descriptors.csv to learn together; none: id_prop.csv's target"
     )
     split: Split | str = Field(
         (0.8, 0.1, 0.1), description="training, validation, test; or the name of a file in splits/"
     )
     grouping: Literal["formula", "prototype"] | None = Field(
-        None, description="what crystals of a fold may not share with those of another; splits by fractions"
+        None, description="a group of crystals that stays in one fold of a split by fractions"
     )
     training_share: float = Field(
-        1.0, gt=0, le=1, description="of the split's training crystals; validation and test stay as they are"
+        1.0, gt=0, le=1, description="of the training crystals; validation and test stay as they are"
     )
     n_structures: int | None = Field(None, ge=3, description="train on a random subset of this size")
-    data_seed: int = Field(0, description="draws the subset, the split and the share of training")
-    model_seed: int = Field(0, description="draws the initial weights and the batches")
+    data_seed: int = Field(0, description="of the subset, the split and the share of training")
+    model_seed: int = Field(0, description="of the initial weights and the batches")
+
+
+class ProbeSettings(Settings):
+    """Everything that determines the result of a probe on given data."""
+
+    descriptors: tuple[str, ...] = Field(
+        (), description="computed or from descriptors.csv; default: Figure 2's 27 and the crystal system"
+    )
+    split: Split | Path = Field(
+        (0.8, 0.1, 0.1), description="training, validation, test; or a file with the columns id,fold"
+    )
+    n_structures: int | None = Field(None, ge=3, description="a random subset of this size")
+    seeds: tuple[int, ...] = Field((0,), min_length=1, description="of subset, split and weights")
+    one_by_one: bool = Field(False, description="a network for each descriptor, as in the paper")

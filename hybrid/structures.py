@@ -1,5 +1,6 @@
 """Reads crystal structures: CIF, POSCAR, pymatgen JSON, extended XYZ."""
 
+import hashlib
 import json
 import warnings
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import numpy as np
 from pymatgen.core import DummySpecies, Structure
 
 from hybrid.cif import read_own_cif
-from hybrid.errors import InputError
+from hybrid.errors import InputError, one_line
 
 T = TypeVar("T")
 
@@ -49,13 +50,14 @@ READERS: dict[str, Callable[[Path], Structure]] = {
     ".extxyz": _read_extxyz,
     ".xyz": _read_extxyz,
 }
+RESERVED = ("atom_init.json", "manifest.json", "config.json")
 
 
 def read_structure(path: Path) -> Structure:
-    """Reads one ordered crystal structure; the format follows from the file's ending.
+    """Reads one ordered crystal structure in the format of the file's ending.
 
     Raises:
-        InputError: the file does not parse, or holds no such structure; see `check_structure`.
+        InputError: the file cannot be read, or fails `check_structure`.
     """
     if path.suffix not in READERS:
         raise InputError(f"{path}: unknown structure format '{path.suffix}'; known: {', '.join(READERS)}")
@@ -74,30 +76,28 @@ def parsed(path: Path, reader: Callable[[Path], T]) -> T:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return reader(path)
-    except Exception as error:  # parsers raise anything; the user needs the file and the reason
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: does not parse as a structure ({reason[:160]})") from error
+    except Exception as error:  # parsers raise errors of any kind
+        raise InputError(f"{path}: does not parse as a structure ({one_line(error)})") from error
 
 
 def check_structure(structure: Structure, where: str) -> None:
-    """Checks that a structure is an ordered crystal with a place for each atom.
+    """Checks that a structure is an ordered crystal with finite coordinates and a cell volume.
 
     Args:
-        structure: what a parser made.
-        where: file, and row or id if it has those, for the error.
+        structure: the crystal.
+        where: its file, and row or id if there is one, for the error.
 
     Raises:
-        InputError: it holds no atoms, a partially occupied site, something that is no element, an atom
-            without a place, or its cell has no volume.
+        InputError: it is not, has no atoms, or has a site without a chemical element.
     """
     if len(structure) == 0:
-        raise InputError(f"{where}: holds no atoms")
+        raise InputError(f"{where}: has no atoms")
     for number, site in enumerate(structure, start=1):
         if not site.is_ordered:
             parts = " / ".join(f"{amount:g} {species}" for species, amount in site.species.items())
             raise InputError(f"{where}: site {number} is {parts}; ordered structures only")
         if isinstance(site.specie, DummySpecies):
-            raise InputError(f"{where}: holds '{site.specie.symbol}', which is no element (site {number})")
+            raise InputError(f"{where}: site {number} is '{site.specie.symbol}', which is not an element")
     if not np.isfinite(structure.cart_coords).all():
         raise InputError(f"{where}: a coordinate is not a number")
     if not structure.volume > 0:
@@ -105,10 +105,10 @@ def check_structure(structure: Structure, where: str) -> None:
 
 
 def structure_files(folder: Path) -> dict[str, Path]:
-    """The structure files of a folder by id, the file name without its ending.
+    """The structure files of a folder by id, which is the file name without its ending.
 
     Raises:
-        InputError: two files in different formats carry the same id.
+        InputError: two files in different formats have the same id.
     """
     files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
@@ -126,4 +126,14 @@ def without_ending(identity: str) -> str:
     return str(path.with_suffix("")) if path.suffix in READERS else identity
 
 
-RESERVED = ("atom_init.json", "manifest.json", "config.json")
+def content_key(path: Path, prefix: str = "") -> str:
+    """A hash of the format and content of a file, and of `prefix`.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    return hashlib.sha256(f"{prefix}{path.suffix}\0".encode() + content).hexdigest()[:32]

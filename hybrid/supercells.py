@@ -1,14 +1,14 @@
-"""What a trained model says of the same crystal in a larger cell.
+"""Compares a trained model's predictions for crystals and for their supercells.
 
-A crystal and its supercell have the same atoms' surroundings and the same descriptors, which are of the
-reduced cell. A mean over the atoms is therefore the same, and a sum n times as large for n cells, with
-descriptors or without: what a network predicts per cell is of the cell that it was given. The constant of a
-shifted sum stays as it is.
+A crystal and its supercell have the same atomic environments and the same descriptors, since descriptors
+belong to the reduced cell. With average pooling the prediction therefore stays the same; with sum pooling it
+is multiplied by the number of cells, except for the constant of a shifted sum.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,30 +24,48 @@ from hybrid.descriptors.registry import choose
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.report.tables import write_table
 
 Size = tuple[int, int, int]
 SIZES: tuple[Size, ...] = ((2, 1, 1), (2, 2, 2))
-N_CRYSTALS = 50
-TOLERANCE = 0.01  # of the ratio: what deviates by more is counted
+TOLERANCE = 0.01  # of the ratio
+COLUMNS = (
+    "supercell",
+    "crystals",
+    "expected ratio",
+    "median",
+    "lowest",
+    "highest",
+    "off by over 1 %",
+    "other neighbours",
+    "other descriptors",
+)
+EXPLAINED = (
+    "Expected: 1 with average and the number of cells with sum pooling, with descriptors too, as these are "
+    "of the reduced cell and stay the same, and so does the constant of a shifted sum. Off by over 1 %, "
+    "other neighbours, other descriptors: shares of the crystals. Neighbours differ where the last shell has "
+    "more atoms than the graph has room for, so that the order in which they are found decides which of "
+    "them count."
+)
 
 
 @dataclass(frozen=True)
 class SupercellRow:
-    """Predictions of supercells over those of the cells.
+    """Ratios of the predictions for supercells to those for the cells.
 
     Attributes:
         target: its name, if the model has several.
         size: repetitions along the lattice vectors.
-        n_crystals: how many were compared.
-        expected: the ratio that the pooling gives, the median.
+        n_crystals: number of crystals compared.
+        expected: median of the ratio that follows from the pooling.
         median: of the ratio.
         lowest: the smallest ratio.
-        highest: the largest one.
-        deviating: share of the crystals whose ratio is more than 1 % off the expected one.
-        other_neighbours: share of them in which an atom has neighbours of other elements in the supercell:
-            the last shell holds more atoms than there is room for, and the order in which they are found
-            decides.
-        other_descriptors: share of them whose descriptors are others by more than 1e-6 standard deviations.
+        highest: the largest ratio.
+        deviating: share of the crystals whose ratio differs from the expected one by more than 1 %.
+        other_neighbours: share of the crystals in which an atom has neighbours of other elements in the
+            supercell, because the graph has no room for all atoms of the last shell.
+        other_descriptors: share of the crystals with a descriptor that differs by more than 1e-6 standard
+            deviations.
     """
 
     target: str
@@ -61,125 +79,116 @@ class SupercellRow:
     other_neighbours: float
     other_descriptors: float
 
-    @property
-    def n_cells(self) -> int:
-        """Cells in the supercell."""
-        return prod(self.size)
+    def cells(self) -> list[str]:
+        """The row's texts for the table, in the order of COLUMNS."""
+        ratios = (self.median, self.lowest, self.highest)
+        shares = (self.deviating, self.other_neighbours, self.other_descriptors)
+        return [
+            "x".join(map(str, self.size)),
+            str(self.n_crystals),
+            f"{self.expected:g}",
+            *(f"{ratio:.4f}" for ratio in ratios),
+            *(f"{100 * share:.0f} %" for share in shares),
+        ]
 
 
 def supercell_table(
     model: TrainedModel,
     folder: CrystalFolder,
     sizes: Sequence[Size] = SIZES,
-    n_crystals: int = N_CRYSTALS,
+    n_crystals: int = 50,
     seed: int = 0,
     device: torch.device | None = None,
     progress: bool = True,
 ) -> list[SupercellRow]:
-    """Compares a model's predictions of crystals and of their supercells.
+    """Compares a model's predictions for crystals and for their supercells.
 
-    Crystals of which the model predicts nothing (less than 1e-6 of the largest prediction) are left out.
+    Crystals with a prediction near zero (less than 1e-6 of the largest one) are left out.
 
     Args:
-        model: what predicts.
+        model: a trained CGCNN or de-CGCNN.
         folder: crystals.
         sizes: of the supercells.
-        n_crystals: a random choice of so many; all if there are fewer.
-        seed: draws them.
-        device: where to compute; the CPU if none.
+        n_crystals: size of a random subset of the crystals; all if there are fewer.
+        seed: of the random subset.
+        device: where to compute; None: the CPU.
         progress: show progress bars.
 
     Returns:
         A row for each size and target.
 
     Raises:
-        InputError: the model takes other graphs than CGCNN's, is a classifier or predicts 0 throughout, no
-            crystal is asked for, or a structure or descriptor cannot be used.
+        InputError: the model is not a CGCNN, is a classifier or predicts 0 for all crystals, `n_crystals`
+            is 0, or a structure or descriptor cannot be used.
     """
     if model.kind.graphs is not CrystalGraphs:
-        raise InputError(f"{model.name}: supercells are compared for CGCNN and de-CGCNN alone")
+        raise InputError(f"{model.name}: supercells can be compared for CGCNN and de-CGCNN only")
+    if model.network.classification:
+        raise InputError(f"{model.name}: is a classifier; supercells can be compared for numbers only")
     if n_crystals < 1:
         raise InputError(f"{n_crystals} crystals: there is nothing to compare")
-    if model.network.classification:
-        raise InputError("a classifier predicts no number that a supercell could multiply")
-    at = device or torch.device("cpu")
+    device = device or torch.device("cpu")
     n = min(n_crystals, len(folder))
-    chosen = folder.take(sorted(np.random.default_rng(seed).choice(len(folder), n, replace=False)))
-    features = model.network.atom_features.tolist()
-    chosen = replace(chosen, atom_features={z: row for z, row in enumerate(features) if any(row)})
-    cells = list(chosen.structures())
-    table = None
-    if model.standardisation is not None:
-        table = folder_descriptors(chosen, model.standardisation.names)
+    folder = folder.take(sorted(np.random.default_rng(seed).choice(len(folder), n, replace=False)))
+    folder = replace(folder, atom_features=model.atom_features)
+    cells = list(folder.structures())
+    table = folder_descriptors(folder, model.standardisation.names) if model.standardisation else None
     graphs = CrystalGraphs.from_structures(cells, model.graph)
-    single, own = _predict(model, graphs, table, chosen.ids, at)
+    inputs = _standardised(model, table, folder.ids)
+    single = model.predict(graphs, device, inputs)
     rows = []
     for size in sizes:
-        name = "x".join(map(str, size))
-        larger = [cell * size for cell in tqdm(cells, desc=f"{name} supercells", disable=not progress)]
-        repeated = CrystalGraphs.from_structures(larger, model.graph)
-        described = None if table is None else _described(table, chosen.ids, larger, progress)
-        several, theirs = _predict(model, repeated, described, chosen.ids, at)
-        moved = np.zeros(n, dtype=bool)
-        if own is not None and theirs is not None:
-            moved = ((own - theirs).abs() > 1e-6).any(dim=1).numpy()
-        pairs = zip(_neighbour_elements(graphs, prod(size)), _neighbour_elements(repeated), strict=True)
-        other = np.array([not np.array_equal(*pair) for pair in pairs])
+        bar = tqdm(cells, desc=f"{'x'.join(map(str, size))} supercells", disable=not progress)
+        supercells = [cell * size for cell in bar]
+        repeated = CrystalGraphs.from_structures(supercells, model.graph)
+        described = _described(table, folder.ids, supercells, progress) if table else None
+        repeated_inputs = _standardised(model, described, folder.ids)
+        several = model.predict(repeated, device, repeated_inputs)
         expected = single
         if model.network.readout.extensive:
             mean = np.asarray(model.scale.mean)
             expected = mean + prod(size) * (single - mean)
-        for column, target in enumerate(model.targets or ("",)):
-            compared = (single[:, column], expected[:, column], several[:, column])
-            rows.append(_row(target, size, *compared, other, moved))
+        other_descriptors = np.zeros(n, dtype=bool)
+        if inputs is not None and repeated_inputs is not None:
+            other_descriptors = ((inputs - repeated_inputs).abs() > 1e-6).any(dim=1).numpy()
+        pairs = zip(_neighbour_elements(graphs, prod(size)), _neighbour_elements(repeated), strict=True)
+        other_neighbours = np.array([not np.array_equal(*pair) for pair in pairs])
+        for i, target in enumerate(model.targets or ("",)):
+            usable = np.abs(single[:, i]) > 1e-6 * np.abs(single[:, i]).max()
+            if not usable.any():
+                raise InputError("the model predicts 0 for every crystal, so there are no ratios")
+            ratios, wanted = (numbers[usable, i] / single[usable, i] for numbers in (several, expected))
+            row = SupercellRow(
+                target=target,
+                size=size,
+                n_crystals=int(usable.sum()),
+                expected=float(np.median(wanted)),
+                median=float(np.median(ratios)),
+                lowest=float(ratios.min()),
+                highest=float(ratios.max()),
+                deviating=float((np.abs(ratios / wanted - 1) > TOLERANCE).mean()),
+                other_neighbours=float(other_neighbours[usable].mean()),
+                other_descriptors=float(other_descriptors[usable].mean()),
+            )
+            rows.append(row)
     return rows
 
 
-def _row(
-    target: str,
-    size: Size,
-    single: np.ndarray,
-    expected: np.ndarray,
-    several: np.ndarray,
-    other: np.ndarray,
-    moved: np.ndarray,
-) -> SupercellRow:
-    usable = np.abs(single) > 1e-6 * np.abs(single).max()
-    if not usable.any():
-        raise InputError("the model predicts 0 for every crystal, so there are no ratios")
-    ratios, wanted = several[usable] / single[usable], expected[usable] / single[usable]
-    return SupercellRow(
-        target,
-        size,
-        int(usable.sum()),
-        float(np.median(wanted)),
-        float(np.median(ratios)),
-        float(ratios.min()),
-        float(ratios.max()),
-        float((np.abs(ratios / wanted - 1) > TOLERANCE).mean()),
-        float(other[usable].mean()),
-        float(moved[usable].mean()),
-    )
+def write_supercells(stem: Path, rows: Sequence[SupercellRow], folder: str) -> None:
+    """Writes <stem>.md and <stem>.csv for crystals of the folder with this name."""
+    caption = f"Prediction for a supercell over that for the cell, crystals of {folder}. {EXPLAINED}"
+    write_table(stem, caption, ("target", *COLUMNS), [[row.target, *row.cells()] for row in rows])
 
 
-def _predict(
-    model: TrainedModel,
-    graphs: CrystalGraphs,
-    table: DescriptorTable | None,
-    ids: Sequence[str],
-    device: torch.device,
-) -> tuple[np.ndarray, Tensor | None]:
-    """Predictions (n_crystals, n_targets), and the standardised descriptors that went into them."""
-    descriptors = None
-    if table is not None and model.standardisation is not None:
-        descriptors, _ = model.standardisation.filled(table, ids)
-    return model.predict(graphs, device, descriptors, batch_size=16), descriptors
+def _standardised(model: TrainedModel, table: DescriptorTable | None, ids: Sequence[str]) -> Tensor | None:
+    """The descriptors in the model's readout, (n_crystals, n_descriptors)."""
+    return None if table is None or not model.standardisation else model.standardisation.filled(table, ids)[0]
 
 
 def _described(
     table: DescriptorTable, ids: Sequence[str], structures: Sequence[Structure], progress: bool
 ) -> DescriptorTable:
-    """The supercells' own descriptors; columns that only their author can compute are the cells'."""
+    """The descriptors of the supercells; columns that the package cannot compute are those of the cells."""
     values = table.rows(ids, gaps=True).clone()
     known = [name for name in table.names if name in {d.name for d in choose()}]
     computed = describe_many(zip(ids, structures, strict=True), known, progress=progress)
@@ -189,11 +198,9 @@ def _described(
 
 
 def _neighbour_elements(graphs: CrystalGraphs, repeat: int = 1) -> list[np.ndarray]:
-    """Elements of each atom's neighbours in order of Z, (n_atoms, max_neighbours), of every crystal.
+    """Elements of each atom's neighbours in order of Z, (repeat * n_atoms, max_neighbours), of every crystal.
 
-    Args:
-        graphs: of the crystals.
-        repeat: give every atom's so often, as pymatgen repeats the atoms of a supercell.
+    Atoms are repeated in the order of pymatgen's supercells.
     """
     batches = [graphs.batch(torch.tensor([i])) for i in range(len(graphs))]
     elements = [batch.species[batch.neighbours].sort(dim=1).values for batch in batches]

@@ -219,7 +219,7 @@ def test_more_than_one_refused_in_twenty_stops_the_build(tmp_path: Path) -> None
 def test_an_id_that_comes_twice_stops_the_build(tmp_path: Path) -> None:
     whole = toy([1.0, 2.0])
     recipe = Recipe("a test", "CC0", lambda: itertools.chain(whole.entries(), whole.entries()), "q")
-    with pytest.raises(InputError, match="data: id 'x0' stands there twice"):
+    with pytest.raises(InputError, match="data: id 'x0' occurs twice"):
         recipe.build(tmp_path / "data", "q", "")
     assert list(tmp_path.iterdir()) == []
 

@@ -107,7 +107,7 @@ ROWS = {
     "infinite": (_replace("x02", "x02,-inf"), r"id_prop\.csv: row 3: target of 'x02' is -inf"),
     "text": (_replace("x02", "x02,high"), r"id_prop\.csv: row 3: target 'high' of 'x02' is not a number"),
     "empty": (_replace("x02", "x02,"), r"id_prop\.csv: row 3: target '' of 'x02' is not a number"),
-    "twice": (_append("x01,2.0"), r"id_prop\.csv: row 6: id 'x01' stands there twice"),
+    "twice": (_append("x01,2.0"), r"id_prop\.csv: row 6: id 'x01' occurs twice"),
     "three columns": (_replace("x02", "x02,1,2"), r"id_prop\.csv: row 3: has 3 columns instead of id,target"),
     "one column": (_replace("x02", "x02"), r"id_prop\.csv: row 3: has 1 columns instead of id,target"),
 }

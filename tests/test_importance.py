@@ -17,13 +17,13 @@ from hybrid.descriptors.table import DescriptorTable, Standardisation
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.models.cgcnn import CGCNN, atom_feature_table
-from hybrid.probe.linear import linear_r2
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings
 from hybrid.training.run import train
 from reproduction import figures
 from reproduction.__main__ import main as paper
 from reproduction.analysis.importance import Features, head_predictions, importance, permutation_importance
+from reproduction.analysis.linear import linear_r2
 from reproduction.drawing.importance import spectra
 from reproduction.figures import figure4, figureS6, supercells
 from reproduction.workflow import measurements

@@ -446,7 +446,7 @@ def test_the_fields_asked_for_are_the_databases(connected):
     ("ids", "quantities", "said"),
     [
         (["mp-1", "149"], [], "id 2: '149' is no Materials Project id, such as mp-149"),
-        (["mp-1", "mp-2", "mp-1"], [], "id 3: 'mp-1' stands there twice"),
+        (["mp-1", "mp-2", "mp-1"], [], "id 3: 'mp-1' occurs twice"),
         (None, ["band_gab"], "unknown quantity of the Materials Project 'band_gab'; did you mean 'band_gap'"),
     ],
 )

@@ -168,16 +168,16 @@ def test_heat_capacities_stay_below_dulong_petit(real: None) -> None:
         ("{", r"mp_snapshot\.jsonl\.gz: line 2: is not an entry with id and source"),
         ("[1]", r"line 2: is not an entry"),
         ('{"id": "mp-2"}', r"line 2: is not an entry with id and source \('source'\)"),
-        ('{"id": "mp-1", "source": "s"}', r"line 2: id 'mp-1' stands there twice"),
+        ('{"id": "mp-1", "source": "s"}', r"line 2: id 'mp-1' occurs twice"),
         ('{"id": "mp-2", "source": "s"}', r"line 2 \(mp-2\): does not parse as a structure"),
         (
             '{"id": "mp-2", "source": "s", "lattice": [[3,0,0],[0,3,0],[0,0,3]], "species": [], "frac": []}',
-            r"line 2 \(mp-2\): holds no atoms",
+            r"line 2 \(mp-2\): has no atoms",
         ),
         (
             '{"id": "mp-2", "source": "s", "lattice": [[3,0,0],[0,3,0],[0,0,3]], "species": ["Xx"], '
             '"frac": [[0,0,0]]}',
-            r"line 2 \(mp-2\): holds 'Xx', which is no element",
+            r"line 2 \(mp-2\): site 1 is 'Xx', which is not an element",
         ),
         (
             '{"id": "mp-2", "source": "s", "lattice": [[3,0,0],[0,3,0],[0,0,3]], "species": ["Cu"], '
@@ -244,7 +244,7 @@ def test_bad_matcalc_entries(local: Callable, NaCl_primitive: Structure, tmp_pat
             r"entry 2 \(mp-2\): heat_capacity is 'None'",
         ),
         ([{k: v for k, v in good.items() if k != "mp_id"}], "entry 1: has no mp_id"),
-        ([good, good], "id 'mp-1' stands there twice"),
+        ([good, good], "id 'mp-1' occurs twice"),
         ([{**good, "structure": {}}], r"entry 1 \(mp-1\): does not parse as a structure"),
     ]:
         local(name, json.dumps(records).encode())
@@ -278,7 +278,7 @@ def test_release_table(local: Callable) -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (ROW, "id 'mp-1' stands there twice"),
+        (ROW, "id 'mp-1' occurs twice"),
         (
             ROW.replace(",2,", ",3,").replace("mp-1", "mp-2"),
             r"row 3 \(mp-2\): has 2 atoms, not 3 as the table says",

@@ -189,14 +189,14 @@ def _without_a_place(crystal: Structure) -> Structure:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda crystal: Structure(crystal.lattice, [], []), "holds no atoms"),
+        (lambda crystal: Structure(crystal.lattice, [], []), "has no atoms"),
         (
             lambda crystal: Structure(crystal.lattice, ["Cs", {"Cl": 0.5, "Br": 0.5}], crystal.frac_coords),
             "site 2 is 0.5 Cl / 0.5 Br; ordered structures only",
         ),
         (
             lambda crystal: Structure(crystal.lattice, ["Cs", DummySpecies("Xx", 0)], crystal.frac_coords),
-            "holds 'Xx', which is no element (site 2)",
+            "site 2 is 'Xx', which is not an element",
         ),
         (_without_a_place, "a coordinate is not a number"),
         (
@@ -221,5 +221,5 @@ def test_a_structure_that_is_none_is_refused_in_the_same_words_everywhere(
 def test_a_file_with_what_is_no_element(CsCl: Structure, tmp_path: Path) -> None:
     dummy = Structure(CsCl.lattice, ["Cs", DummySpecies("Xx", 0)], CsCl.frac_coords)
     write_structure(dummy, tmp_path / "x.json")
-    with pytest.raises(InputError, match=r"x\.json: holds 'Xx', which is no element \(site 2\)"):
+    with pytest.raises(InputError, match=r"x\.json: site 2 is 'Xx', which is not an element"):
         read_structure(tmp_path / "x.json")

@@ -3,10 +3,12 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,9 @@ from hybrid.data.splits import FOLDS, random_split
 from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
 from hybrid.settings import ModelSettings, RunSettings, TrainerSettings, recipe
-from hybrid.training.fit import RESUME_EVERY
-from hybrid.training.optimisation import EpochBatches
+from hybrid.training import log as training_log
+from hybrid.training import loop
+from hybrid.training.loop import RESUME_EVERY, cut, shuffled
 from hybrid.training.run import resolve_device, subset, train
 
 SMALL = ModelSettings(atom_fea_len=8, n_conv=1, h_fea_len=8)
@@ -146,57 +149,141 @@ STOPPED = """
 import os, signal, sys
 from pathlib import Path
 from hybrid.data.folder import read_folder
-from hybrid.training.epoch_log import EpochLog
 from hybrid.settings import RunSettings
+from hybrid.training.log import Log
 from hybrid.training.run import train
-write = EpochLog._write
-def write_and_die(log):
-    write(log)
+add = Log.add
+def add_and_stop(log, *numbers):
+    add(log, *numbers)
     if len(log.rows) == int(sys.argv[4]):
-        os.kill(os.getpid(), signal.SIGKILL)
-EpochLog._write = write_and_die
+        os.kill(os.getpid(), signal.Signals[sys.argv[5]])
+Log.add = add_and_stop
 train(read_folder(Path(sys.argv[1])), RunSettings.model_validate_json(sys.argv[2]), Path(sys.argv[3]),
       device="cpu", progress=False)
 """
 
 
-def stop(folder: Path, settings: RunSettings, out: Path, epoch: int) -> None:
-    """A run in a process of its own that is killed when `epoch` has been logged."""
-    command = [sys.executable, "-c", STOPPED, str(folder), settings.model_dump_json(), str(out), str(epoch)]
+def stop(folder: Path, settings: RunSettings, out: Path, epoch: int, how: str = "SIGKILL") -> str:
+    """A run in a process of its own that is sent a signal when `epoch` has been logged; its last words."""
+    told = (folder, settings.model_dump_json(), out, epoch, how)
+    command = [sys.executable, "-c", STOPPED, *map(str, told)]
     done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert done.returncode == -(signal.SIGKILL if how == "SIGKILL" else signal.SIGINT), done.stderr
+    return done.stderr
 
 
-def test_a_killed_run_goes_on_to_the_same_numbers(folder: CrystalFolder, tmp_path: Path) -> None:
+def same_numbers(one: Path, other: Path) -> bool:
+    """Whether two runs have the same log, but for the time, and the same predictions and weights."""
+    logs, weights = [], []
+    for path in (one, other):
+        with (path / "log.csv").open() as file:
+            logs.append([{**row, "seconds": ""} for row in csv.DictReader(file)])
+        weights.append(torch.load(path / "model.ckpt", weights_only=True)["state_dict"])
+    predicted = [(path / "predictions.csv").read_text() for path in (one, other)]
+    return (
+        logs[0] == logs[1]
+        and predicted[0] == predicted[1]
+        and all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    )
+
+
+# What a run has to go on with: the state of SGD and of its steps; that of AdamW and of its cycle; dropout.
+KINDS = {"steps": ("mean", "sgd"), "cycle": ("sum", "adamw"), "dropout": ("mean", "adam")}
+
+
+def of_kind(kind: str, folder: CrystalFolder, epochs: int) -> tuple[CrystalFolder, RunSettings]:
+    pooling, optimiser = KINDS[kind]
+    wanted = run_settings(epochs, pooling, task="classification" if kind == "dropout" else "regression")
+    schedule = "steps" if kind == "steps" else "one-cycle"
+    trainer = wanted.trainer.model_copy(update={"optimiser": optimiser, "schedule": schedule, "loss": "mse"})
+    if kind == "dropout":
+        folder = replace(folder, targets=np.arange(14) % 2.0)
+    return folder, wanted.model_copy(update={"trainer": trainer})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_killed_run_goes_on_to_the_same_numbers(
+    kind: str, folder: CrystalFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     torch.set_num_threads(1)
     epochs = 2 * RESUME_EVERY + 5
-    wanted = run_settings(epochs, pooling="sum")  # Adam and one cycle: state in the optimiser and schedule
+    folder, wanted = of_kind(kind, folder, epochs)
+    assert folder.targets is not None
+    rows = zip(folder.ids, folder.targets.tolist(), strict=True)
+    (folder.path / "id_prop.csv").write_text("".join(f"{identity},{target!r}\n" for identity, target in rows))
     run(folder, tmp_path / "whole", wanted)
     stop(folder.path, wanted, tmp_path / "killed", RESUME_EVERY + 4)
     assert not (tmp_path / "killed").exists()
     with (tmp_path / "killed.partial" / "log.csv").open() as file:
         assert len(list(csv.DictReader(file))) == RESUME_EVERY + 4
-    steps = []
-    original = EpochBatches.__iter__
-
-    def counted(batches: EpochBatches):
-        if batches.seed is not None:
-            steps.append(batches.epoch)
-        yield from original(batches)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(EpochBatches, "__iter__", counted)
-        run(folder, tmp_path / "killed", wanted)
-    assert steps == list(range(RESUME_EVERY, epochs))  # it went on; it did not begin again
-    whole, resumed = (tmp_path / name for name in ("whole", "killed"))
-    assert (whole / "predictions.csv").read_text() == (resumed / "predictions.csv").read_text()
-    logs = []
-    for path in (whole, resumed):
-        with (path / "log.csv").open() as file:
-            logs.append([{**row, "seconds": ""} for row in csv.DictReader(file)])
-    assert logs[0] == logs[1]
-    assert len(logs[0]) == epochs
+    drawn = []
+    monkeypatch.setattr(loop, "shuffled", lambda *given: (drawn.append(given[2]), shuffled(*given))[1])
+    run(folder, tmp_path / "killed", wanted)
+    assert drawn == list(range(RESUME_EVERY, epochs))  # it went on; it did not begin again
+    assert same_numbers(tmp_path / "whole", tmp_path / "killed")
     assert not (tmp_path / "killed.partial").exists()
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT"])
+def test_a_run_that_is_asked_to_stop_goes_on_to_the_same_numbers(
+    how: str, folder: CrystalFolder, tmp_path: Path
+) -> None:
+    torch.set_num_threads(1)
+    wanted = run_settings(RESUME_EVERY + 3)
+    words = stop(folder.path, wanted, tmp_path / "run", RESUME_EVERY + 1, how)
+    assert words.splitlines()[-1] == "KeyboardInterrupt"  # of which a command makes a sentence
+    for name in ("run", "fresh"):
+        run(folder, tmp_path / name, wanted)
+    assert same_numbers(tmp_path / "run", tmp_path / "fresh")
+
+
+def test_after_training_sigterm_is_what_it_was(folder: CrystalFolder, tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    run(folder, tmp_path / "run", run_settings(1))
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_training_needs_no_main_thread(folder: CrystalFolder, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(run, folder, tmp_path / "run", run_settings(1)).result()["status"] == "done"
+
+
+def truncated(checkpoint: Path) -> None:
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-1000])
+
+
+def empty(checkpoint: Path) -> None:
+    checkpoint.write_bytes(b"")
+
+
+def foreign(checkpoint: Path) -> None:
+    torch.save({"state_dict": {"weight": torch.ones(3)}}, checkpoint)
+
+
+def of_another_network(checkpoint: Path) -> None:
+    """It fits as far as the first tensors go, which are not to be kept."""
+    state = torch.load(checkpoint, weights_only=True)
+    for parameter in state["network"].values():
+        parameter += 1
+    state["optimiser"]["param_groups"][0]["params"].pop()
+    torch.save(state, checkpoint)
+
+
+def test_a_checkpoint_that_cannot_be_used_is_discarded(
+    folder: CrystalFolder, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    torch.set_num_threads(1)
+    wanted = run_settings(RESUME_EVERY + 3, pooling="sum")
+    stop(folder.path, wanted, tmp_path / "run", RESUME_EVERY + 1)
+    run(folder, tmp_path / "fresh", wanted)
+    for spoil in (truncated, empty, foreign, of_another_network):
+        out = tmp_path / spoil.__name__
+        partial = Path(shutil.copytree(tmp_path / "run.partial", f"{out}.partial"))
+        checkpoint = partial / "checkpoints" / "last.ckpt"
+        spoil(checkpoint)
+        run(folder, out, wanted)
+        assert capsys.readouterr().err == f"{checkpoint}: cannot be used; training begins again\n"
+        assert same_numbers(out, tmp_path / "fresh"), spoil.__name__
 
 
 def test_a_stopped_run_with_other_settings_begins_again(folder: CrystalFolder, tmp_path: Path) -> None:
@@ -315,6 +402,19 @@ def test_something_is_learnt(folder: CrystalFolder, tmp_path: Path) -> None:
     assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:3])
 
 
+# --- what is shown ---
+
+
+def test_where_there_is_no_terminal_a_line_is_written_now_and_then(
+    folder: CrystalFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    for name, every in (("often", 0.0), ("seldom", 3600.0)):
+        monkeypatch.setattr(training_log, "LINE_EVERY", every)
+        train(folder, run_settings(3), tmp_path / name, device="cpu", progress=True)
+    lines = [line for line in capsys.readouterr().err.splitlines() if "epoch" in line]
+    assert [line.split(", ")[0] for line in lines] == [f"often: epoch {epoch} of 3" for epoch in (1, 2, 3)]
+
+
 # --- what goes wrong ---
 
 
@@ -343,29 +443,23 @@ def test_cuda_where_there_is_none() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    n=st.integers(1, 40), size=st.integers(1, 20), seed=st.none() | st.integers(0, 9), epoch=st.integers(0, 9)
-)
-def test_batches_cover_every_position_once(n: int, size: int, seed: int | None, epoch: int) -> None:
-    batches = EpochBatches(n, size, seed)
-    batches.set_epoch(epoch)
-    drawn = list(batches)
-    assert len(drawn) == len(batches)
-    assert sorted(position for batch in drawn for position in batch) == list(range(n))
-    assert all(len(batch) == size for batch in drawn[:-1])
-    assert len(drawn[-1]) <= size + 1
+@given(n=st.integers(1, 40), size=st.integers(1, 20), seed=st.integers(0, 9), epoch=st.integers(0, 9))
+def test_batches_cover_every_crystal_once(n: int, size: int, seed: int, epoch: int) -> None:
+    indices = torch.arange(n) + 100
+    order = shuffled(indices, seed, epoch)
+    batches = cut(order, size)
+    assert torch.cat(list(batches)).tolist() == order.tolist()
+    assert sorted(order.tolist()) == indices.tolist()
+    assert all(len(batch) == size for batch in batches[:-1])
+    assert len(batches[-1]) <= size + 1
     if n > 1 and size > 1:
-        assert len(drawn[-1]) > 1
-    assert drawn == list(batches)
-    if seed is None:
-        assert [position for batch in drawn for position in batch] == list(range(n))
+        assert len(batches[-1]) > 1
+    assert order.tolist() == shuffled(indices, seed, epoch).tolist()
 
 
 def test_every_epoch_and_every_seed_has_its_own_order() -> None:
-    def order(seed: int, epoch: int) -> list[list[int]]:
-        batches = EpochBatches(50, 7, seed)
-        batches.set_epoch(epoch)
-        return list(batches)
+    def order(seed: int, epoch: int) -> list[int]:
+        return shuffled(torch.arange(50), seed, epoch).tolist()
 
     assert order(0, 1) == order(0, 1)
     assert order(0, 1) != order(0, 2)

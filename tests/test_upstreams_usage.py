@@ -24,10 +24,7 @@ from reproduction.upstream import patch_queue, vendor
 pytest.importorskip("dgl")
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
-N, PARTS = (
-    30,
-    {"id_train": 24, "id_val": 3, "id_test": 3},
-)  # the last batch of the validation holds one crystal
+N, PARTS = 30, {"id_train": 24, "id_val": 3, "id_test": 3}  # the last batch to validate on holds one
 TINY = {
     "alignn_layers": 1,
     "gcn_layers": 1,

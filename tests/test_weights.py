@@ -18,13 +18,12 @@ from hybrid.weights import load_weights
 
 @pytest.mark.parametrize("zipped", [True, False])
 def test_what_upstreams_trainers_keep(zipped: bool, tmp_path: Path) -> None:
+    numbers = np.random.RandomState(0)
     content: dict[str, Any] = {
         "model": {"weight": torch.arange(3.0)},
         "best_mae_error": np.float64(0.5),
         "args": argparse.Namespace(n_h=1),
-        "trainer": {
-            "rng_states": [random.getstate(), torch.get_rng_state(), np.random.RandomState(0).get_state()]
-        },
+        "trainer": {"rng_states": [random.getstate(), torch.get_rng_state(), numbers.get_state()]},
         "lr_scheduler": {"anneal_func": OneCycleLR._annealing_cos},  # as older versions of torch keep it
     }
     torch.save(content, tmp_path / "checkpoint.pt", _use_new_zipfile_serialization=zipped)

@@ -10,47 +10,50 @@ from hybrid.errors import InputError, unknown_name
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The command's options."""
-    parser.add_argument("names", nargs="*", help="default: all that can be had here")
-    parser.add_argument("--list", action="store_true", help="say what there is instead")
+    """Adds the command's options."""
+    parser.add_argument("names", nargs="*", help="default: all that can be built here")
+    parser.add_argument("--list", action="store_true", help="list the known datasets instead")
     own = parser.add_argument_group("your own structures")
     own.add_argument(
-        "--from", dest="source", type=Path, metavar="FOLDER", help="id_prop.csv and a structure file an id"
+        "--from", dest="source", type=Path, metavar="FOLDER", help="id_prop.csv and structure files"
     )
     own.add_argument("--out", type=Path, metavar="FOLDER", help="the folder to write: reduced cells as CIF")
+    own.add_argument("--given-per", metavar="UNIT", help="cell, atom or formula: of the targets there")
     own.add_argument(
-        "--given-per", metavar="UNIT", help="cell, atom or formula: what the targets there belong to"
-    )
-    own.add_argument(
-        "--per", metavar="UNIT", help="cell, atom or formula: what they are to belong to; default: intensive"
+        "--per", metavar="UNIT", help="cell, atom or formula: of the new targets; default: intensive"
     )
     own.add_argument("--skip-bad", action="store_true", help="leave out and list what cannot be used")
     own.add_argument(
-        "--random-split", type=float, nargs=3, metavar=("TRAIN", "VAL", "TEST"), help="write such a split"
+        "--random-split", type=float, nargs=3, metavar=("TRAIN", "VAL", "TEST"), help="write a random split"
     )
     own.add_argument(
         "--grouped-split",
         nargs="+",
+        default=(),
         metavar="GROUP",
-        help="formula or prototype: write a split that tears no group apart; fractions of --random-split, "
-        "otherwise 0.8 0.1 0.1",
+        help="formula or prototype: write a split with all crystals of a group in one fold; fractions of "
+        "--random-split, otherwise 0.8 0.1 0.1",
     )
-    own.add_argument("--data-seed", type=int, default=0, help="draws the splits; default: 0")
+    own.add_argument("--data-seed", type=int, default=0, help="of the splits; default: 0")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Builds datasets that are known by name, or a normalised one of a user's own folder."""
+    """Builds datasets by name, or normalises a user's own folder."""
+    if options.source:
+        _normalise(options)
+    else:
+        _build(options)
+
+
+def _build(options: argparse.Namespace) -> None:
     from hybrid.data.named import named_datasets
 
-    if options.source:
-        _own_dataset(options)
-        return
     for option in ("out", "given_per", "per", "skip_bad", "random_split", "grouped_split"):
         if getattr(options, option):
             raise InputError(f"--{option.replace('_', '-')} goes with --from FOLDER")
     known = named_datasets()
     if not known:
-        raise InputError("no dataset is known by name here; the project's checkout brings the paper's")
+        raise InputError("no dataset is known by name here; the project's checkout contains the paper's")
     names = options.names or list(known)
     for name in names:
         if name not in known:
@@ -59,38 +62,35 @@ def run(options: argparse.Namespace) -> None:
         for name in names:
             print(f"{name:24} {known[name].description}")
         return
-    problems = {}
+    failed = []
     for name in names:
         try:
             folder = known[name].folder()
             print(f"{name}: {len(folder)} structures; {os.path.relpath(folder.path)}")
         except InputError as error:
-            problems[name] = error
+            failed.append(name)
             print(f"{name}: not built: {error}", file=sys.stderr)
-    if options.names and problems:
-        raise InputError(f"not built: {', '.join(problems)}")
+    if options.names and failed:
+        raise InputError(f"not built: {', '.join(failed)}")
 
 
-def _own_dataset(options: argparse.Namespace) -> None:
-    from hybrid.data.own import Splitting, normalise_folder
+def _normalise(options: argparse.Namespace) -> None:
+    from hybrid.data.own import FRACTIONS, normalise_folder
 
     if options.names or options.list:
         raise InputError("--from FOLDER makes one dataset of that folder; it takes no names and no --list")
     if not options.out:
         raise InputError("--from FOLDER needs --out FOLDER")
-    splitting = Splitting(
-        random=bool(options.random_split),
-        groupings=options.grouped_split or (),
-        fractions=options.random_split or Splitting.fractions,
-        seed=options.data_seed,
-    )
     manifest = normalise_folder(
         options.source,
         options.out,
         given_per=options.given_per,
         per=options.per,
         skip_bad=options.skip_bad,
-        splitting=splitting,
+        random=bool(options.random_split),
+        groupings=options.grouped_split,
+        fractions=options.random_split or FRACTIONS,
+        seed=options.data_seed,
     )
     report_dropped(manifest["dropped"])
     for name, counts in manifest["splits"].items():

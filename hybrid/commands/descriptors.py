@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The command's options."""
+    """Adds the command's options."""
     parser.add_argument("folder", type=Path)
     parser.add_argument("--space-group", action="store_true", help="with the space-group number")
     parser.add_argument("--jobs", type=int, default=1, help="processes; default: 1")

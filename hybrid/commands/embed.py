@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from hybrid.commands.options import add_common, default_output, report_dropped
+from hybrid.commands.options import add_common, default_output, read
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The command's options."""
+    """Adds the command's options."""
     parser.add_argument("folder", type=Path, help="structure files, with or without id_prop.csv")
     parser.add_argument("--model", default="chgnet", help="chgnet, the only one so far")
     parser.add_argument("--pooling", default="mean", help="mean or sum of the atoms' vectors; default: mean")
@@ -19,15 +19,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Writes a pretrained model's vectors of crystals."""
-    from hybrid.data.folder import read_folder
-    from hybrid.probe.embeddings import refuse_format
+    from hybrid.probe.embeddings import check_format
     from hybrid.probe.pretrained import embed
     from hybrid.training.run import resolve_device
 
     out = options.output or default_output(options.folder, f"-{options.model}.csv")
-    refuse_format(out)
-    folder = read_folder(options.folder, targets=False, skip_bad=options.skip_bad)
-    report_dropped(folder.dropped)
-    table = embed(folder, options.model, options.pooling, resolve_device(options.device))
+    check_format(out)
+    table = embed(read(options), options.model, options.pooling, resolve_device(options.device))
     table.write(out)
-    print(f"{len(table.ids)} vectors of {len(table.names)} numbers; {out}")
+    print(f"{len(table.vectors)} vectors of {len(table.vectors.columns)} numbers; {out}")

@@ -3,13 +3,26 @@
 import argparse
 from pathlib import Path
 
-from hybrid.commands.options import add_common, default_output, report_dropped, wrong_option
+from pydantic import ValidationError
+
+from hybrid.commands.options import (
+    add_common,
+    add_settings,
+    add_split,
+    default_output,
+    given,
+    report_dropped,
+    wrong_option,
+)
 from hybrid.errors import InputError
+from hybrid.settings import ProbeSettings
+
+SETTINGS = ("descriptors", "one_by_one", "n_structures", "seeds")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The command's options."""
-    parser.add_argument("folder", type=Path, help="structure files; descriptors are computed where needed")
+    """Adds the command's options."""
+    parser.add_argument("folder", type=Path, help="structure files; descriptors are computed if needed")
     probed = parser.add_mutually_exclusive_group(required=True)
     probed.add_argument(
         "--embeddings", type=Path, metavar="FILE", help=".csv, .npz or .parquet: id and a column a feature"
@@ -19,22 +32,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.py:CLASS",
         help="a class with fit and predict, or a torch module class on packed graphs",
     )
-    parser.add_argument("--name", default="", help="what figures call it; default: the file or the class")
-    parser.add_argument(
-        "--descriptors",
-        nargs="+",
-        metavar="NAME",
-        help="columns of descriptors.csv, or to be computed; default: Figure 2's 27 and the crystal system",
-    )
-    parser.add_argument("--one-by-one", action="store_true", help="a network a descriptor, as in the paper")
-    parser.add_argument("--split-file", type=Path, help="CSV id,fold; default: a random split by each seed")
-    parser.add_argument(
-        "--split", type=float, nargs=3, metavar=("TRAIN", "VAL", "TEST"), help="default: 0.8 0.1 0.1"
-    )
-    parser.add_argument("--n-structures", type=int, help="a random subset of this size")
-    parser.add_argument(
-        "--seeds", type=int, nargs="+", default=[0], help="of subset, split, weights; default: 0"
-    )
+    parser.add_argument("--name", default="", help="its name in figures; default: the file or the class")
+    add_settings(parser, ProbeSettings, SETTINGS)
+    add_split(parser, "each seed")
     parser.add_argument("--epochs", type=int, help="of a torch module; default: its own, or 100")
     parser.add_argument(
         "--beside",
@@ -49,21 +49,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Asks which descriptors a model knows."""
-    from pydantic import ValidationError
-
+    """Tests which descriptors a model knows, and writes record, table and figure."""
     from hybrid.probe.networks import load_network
-    from hybrid.probe.probe import ProbeSettings, probe
+    from hybrid.probe.probe import probe
     from hybrid.probe.report import as_table, write
 
-    given = {"descriptors": options.descriptors, "split": options.split_file or options.split}
+    options.split = options.split_file or options.split
     try:
-        settings = ProbeSettings(
-            n_structures=options.n_structures,
-            seeds=options.seeds,
-            one_by_one=options.one_by_one,
-            **{name: value for name, value in given.items() if value is not None},
-        )
+        settings = ProbeSettings(**given(options, ("split", *SETTINGS)))
     except ValidationError as error:
         raise wrong_option(error) from error
     if options.beside and not options.beside.exists():
@@ -71,7 +64,7 @@ def run(options: argparse.Namespace) -> None:
     if options.embeddings and options.epochs:
         raise InputError("--epochs goes with --network")
     network = load_network(options.network, options.epochs) if options.network else None
-    name = options.name or (network.name if network else options.embeddings.stem)
+    name = options.name or (network.label if network else options.embeddings.stem)
     out = options.output or default_output(options.folder, f"-{name}-probe")
     record = probe(
         network or options.embeddings,
@@ -84,7 +77,6 @@ def run(options: argparse.Namespace) -> None:
     )
     report_dropped(record["dropped"])
     write(record, out, options.beside)
-    print(
-        f"test set: R², or accuracy of the crystal system\n{as_table(record).to_string(float_format='%.3f')}"
-    )
+    table = as_table(record).to_string(float_format="%.3f")
+    print(f"test set: R², or accuracy of the crystal system\n{table}")
     print(out.with_name(f"{out.name}.png"))

@@ -8,9 +8,10 @@ from pydantic import ValidationError
 from hybrid.commands.options import (
     add_common,
     add_settings,
+    add_split,
     default_output,
     given,
-    report_dropped,
+    read,
     wrong_option,
 )
 from hybrid.errors import InputError
@@ -33,9 +34,9 @@ RUN = ("targets", "task", "n_structures", "data_seed", "model_seed")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The command's options."""
+    """Adds the command's options."""
     parser.add_argument(
-        "folder", type=Path, help="id_prop.csv (id,target; no header) and a structure file an id"
+        "folder", type=Path, help="id_prop.csv (id,target; no header) and a structure file for each id"
     )
     parser.add_argument(
         "--model",
@@ -50,15 +51,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, ModelSettings, ("descriptors",))
     add_settings(parser, RunSettings, RUN)
     parser.add_argument("--out", type=Path, help="run folder; default: <folder>-<model>-<pooling> here")
-    parser.add_argument("--split-file", type=Path, help="CSV id,fold; default: a random split by --data-seed")
-    parser.add_argument(
-        "--split", type=float, nargs=3, metavar=("TRAIN", "VAL", "TEST"), help="default: 0.8 0.1 0.1"
-    )
+    add_split(parser, "--data-seed")
     parser.add_argument(
         "--trainer",
         default="tuned",
         choices=["tuned", "paper"],
-        help="the optimiser and its settings: ours, or those that the paper took over; default: tuned",
+        help="the optimiser and its settings: ours, or those of the paper; default: tuned",
     )
     add_settings(parser, TrainerSettings, ("epochs",))
     trainer = parser.add_argument_group("settings of the trainer, instead of its own")
@@ -70,15 +68,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Trains, and says how good the model is on the test part."""
-    from hybrid.data.folder import read_folder
+    """Trains, and prints the errors on the test set."""
     from hybrid.data.splits import read_split
     from hybrid.training.run import subset, train
 
     settings = _settings(options)
-    folder = read_folder(options.folder, targets=not settings.targets, skip_bad=options.skip_bad)
-    report_dropped(folder.dropped)
-    folder = subset(folder, settings)
+    folder = subset(read(options, targets=not settings.targets), settings)
     folds = read_split(options.split_file, folder.ids, settings.data_seed) if options.split_file else None
     out = options.out or default_output(options.folder, f"-{options.model}-{options.pooling}")
     if out.exists() and not (out / "metrics.json").exists() and (not out.is_dir() or any(out.iterdir())):

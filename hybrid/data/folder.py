@@ -1,7 +1,7 @@
-"""A dataset folder: `id_prop.csv` (id,target; no header) and one structure file an id.
+"""A dataset folder: `id_prop.csv` (id,target; no header) and a structure file for each id.
 
-Upstream CGCNN, upstream ALIGNN and this package read the same folder. An `atom_init.json` in it replaces
-the element features that come with upstream CGCNN.
+It is the folder of upstream CGCNN and ALIGNN. An `atom_init.json` in it replaces the element features of
+upstream CGCNN.
 """
 
 import contextlib
@@ -35,14 +35,14 @@ ATOM_INIT = Path(__file__).with_name("atom_init.json")
 
 @dataclass(frozen=True)
 class CrystalFolder:
-    """The checked contents of a dataset folder; structures are read when they are needed."""
+    """The contents of a dataset folder; structures are read when they are needed."""
 
     path: Path
     ids: list[str]
     targets: np.ndarray | None  # (n_crystals,), in the target's unit
     files: list[Path]
     atom_features: dict[int, list[float]]  # by atomic number
-    dropped: list[str] = field(default_factory=list)  # one reason an id that cannot be used
+    dropped: list[str] = field(default_factory=list)  # a reason for each crystal that was left out
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -61,17 +61,17 @@ class CrystalFolder:
         """Reads the structures one by one.
 
         Raises:
-            InputError: one cannot be read, or holds an element without features.
+            InputError: one cannot be read, or has an element without features.
         """
         with StructureTable(self.path) as table:
             for path in self.files:
                 yield self.checked(table.read(path), path)
 
     def checked(self, structure: Structure, path: Path) -> Structure:
-        """The structure, if there are features for all its elements.
+        """The structure, after a check that there are features for all its elements.
 
         Raises:
-            InputError: there are none for one.
+            InputError: an element has no features.
         """
         for number, site in enumerate(structure, start=1):
             if site.specie.Z not in self.atom_features:
@@ -86,22 +86,20 @@ class CrystalFolder:
     def graphs(self, settings: GraphSettings, kind: type[G]) -> G: ...
 
     def graphs(self, settings: GraphSettings, kind: type[Any] = CrystalGraphs) -> Any:
-        """The crystals' graphs, kept in `.hybrid/` inside the folder so that nothing is parsed twice."""
+        """The crystals' graphs, which are kept in `.hybrid/` inside the folder."""
         cache = self.path / ".hybrid" / f"graphs-{self._key(settings, kind)}.npz"
         if cache.exists():
             graphs = kind.load(cache)
             if set(graphs.species.tolist()) <= self.atom_features.keys():
-                return graphs  # otherwise reading the structures says which element has no features
-        progress = tqdm(
-            self.structures(), total=len(self), desc=f"graphs of {self.path.name}", unit="crystal"
-        )
-        graphs = kind.from_structures(progress, settings)
-        with contextlib.suppress(OSError):  # a folder that cannot be written to is read again next time
+                return graphs  # otherwise `structures` names the element without features
+        bar = tqdm(self.structures(), f"graphs of {self.path.name}", len(self), unit="crystal")
+        graphs = kind.from_structures(bar, settings)
+        with contextlib.suppress(OSError):  # the folder cannot be written to
             graphs.save(cache)
         return graphs
 
     def _key(self, settings: GraphSettings, kind: type) -> str:
-        """Changes when a structure file, the choice of crystals, the kind or a setting of the graph does."""
+        """A hash of the structure files' ids, sizes and times, the kind of graph and its settings."""
         prefix = "" if kind is CrystalGraphs else f"{kind.__name__} "
         key = hashlib.sha256(f"{prefix}{settings.max_neighbours} {settings.radius}".encode())
         for identity, path in zip(self.ids, self.files, strict=True):
@@ -115,8 +113,8 @@ def read_folder(path: Path, targets: bool = True, skip_bad: bool = False) -> Cry
 
     Args:
         path: the folder.
-        targets: read id_prop.csv; otherwise every structure file in the folder is a crystal.
-        skip_bad: leave out what cannot be used and say so in `dropped`, instead of stopping.
+        targets: read id_prop.csv; otherwise take every structure file in the folder.
+        skip_bad: leave out what cannot be used and list it in `dropped`, instead of stopping.
 
     Raises:
         InputError: the folder, id_prop.csv or a row of it cannot be used.
@@ -128,31 +126,29 @@ def read_folder(path: Path, targets: bool = True, skip_bad: bool = False) -> Cry
     features = read_atom_features(own if own.exists() else ATOM_INIT)
     if targets:
         rows, dropped = _read_targets(path, files, skip_bad)
-        folder = CrystalFolder(
-            path, list(rows), np.array(list(rows.values())), [files[i] for i in rows], features
-        )
+        values = np.array(list(rows.values()))
+        folder = CrystalFolder(path, list(rows), values, [files[i] for i in rows], features, dropped)
     else:
-        folder, dropped = CrystalFolder(path, list(files), None, list(files.values()), features), []
+        folder = CrystalFolder(path, list(files), None, list(files.values()), features)
     if skip_bad:
-        usable, unreadable = _readable(folder)
-        folder, dropped = folder.take(usable), dropped + unreadable
+        folder = _without_unreadable(folder)
     if not folder:
         raise InputError(f"{path}: holds no structures that can be used")
-    return replace(folder, dropped=dropped)
+    return folder
 
 
 def _read_targets(path: Path, files: dict[str, Path], skip_bad: bool) -> tuple[dict[str, float], list[str]]:
-    """Targets by id, and why the others were dropped."""
+    """Targets by id, and why other crystals are left out."""
+    rows = read_table(path)
     targets: dict[str, float] = {}
-    named = set()
     problems = []
-    for number, row in read_table(path):
-        named.add(row[0])
+    for number, row in rows:
         problem = _problem(row, targets, files)
         if problem:
             problems.append(f"{path / 'id_prop.csv'}: row {number}: {problem}")
         else:
             targets[row[0]] = float(row[1])
+    named = {row[0] for _, row in rows}
     problems += [f"{files[i]}: has no row in id_prop.csv" for i in sorted(set(files) - named)]
     if problems and not skip_bad:
         raise InputError(problems[0])
@@ -190,14 +186,14 @@ def _problem(row: list[str], seen: dict[str, float], files: dict[str, Path]) -> 
     if not math.isfinite(number):
         return f"target of '{identity}' is {target}"
     if identity in seen:
-        return f"id '{identity}' stands there twice"
+        return f"id '{identity}' occurs twice"
     if identity not in files:
         return f"id '{identity}' has no structure file"
     return None
 
 
-def _readable(folder: CrystalFolder) -> tuple[list[int], list[str]]:
-    """The indices of the crystals whose structure can be used, and why the others cannot."""
+def _without_unreadable(folder: CrystalFolder) -> CrystalFolder:
+    """The crystals whose structures can be used, with the reason for each of the others in `dropped`."""
     usable, problems = [], []
     with StructureTable(folder.path) as table:
         for i, path in enumerate(tqdm(folder.files, desc=f"checking {folder.path.name}", unit="crystal")):
@@ -206,7 +202,7 @@ def _readable(folder: CrystalFolder) -> tuple[list[int], list[str]]:
                 usable.append(i)
             except InputError as error:
                 problems.append(str(error))
-    return usable, problems
+    return replace(folder.take(usable), dropped=folder.dropped + problems)
 
 
 def read_atom_features(path: Path) -> dict[int, list[float]]:
@@ -231,25 +227,35 @@ def write_folder(
     manifest: dict[str, Any],
     splits: Mapping[str, Mapping[str, str]] | None = None,
 ) -> None:
-    """Writes a dataset folder, whole or not at all: CIF files, id_prop.csv, atom_init.json, manifest.json.
+    """Writes a dataset folder atomically: CIF files, id_prop.csv, atom_init.json, splits, manifest.json.
 
     Args:
         path: the folder.
         crystals: ids, structures and targets.
-        manifest: written last, so that what makes the crystals may fill it meanwhile.
+        manifest: written last, so that entries can be added while the crystals are generated.
         splits: folds by id, by the split's name; only ids that were written appear in its file.
     """
-    from pymatgen.io.cif import CifWriter  # brings symmetry analysis, which reading a folder does without
-
     with atomic_folder(path) as folder:
-        rows = {}
-        for identity, structure, target in crystals:
-            CifWriter(structure).write_file(folder / f"{identity}.cif")
-            rows[identity] = f"{identity},{float(target)!r}\n"
-        (folder / "id_prop.csv").write_text("".join(rows.values()))
+        ids = write_crystals(folder, crystals)
         for name, folds in (splits or {}).items():
-            kept = [identity for identity in rows if identity in folds]
+            kept = [identity for identity in ids if identity in folds]
             write_split(folder / "splits" / f"{name}.csv", kept, [folds[identity] for identity in kept])
-        shutil.copy(ATOM_INIT, folder / "atom_init.json")
-        content = {**manifest, "n_crystals": len(rows)}
-        (folder / "manifest.json").write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        write_manifest(folder, {**manifest, "n_crystals": len(ids)})
+
+
+def write_crystals(folder: Path, crystals: Iterable[tuple[str, Structure, float]]) -> list[str]:
+    """Writes CIF files, id_prop.csv and atom_init.json into a folder, and returns the ids."""
+    from pymatgen.io.cif import CifWriter  # loads symmetry analysis, which reading a folder does not need
+
+    rows = {}
+    for identity, structure, target in crystals:
+        CifWriter(structure).write_file(folder / f"{identity}.cif")
+        rows[identity] = f"{identity},{float(target)!r}\n"
+    (folder / "id_prop.csv").write_text("".join(rows.values()))
+    shutil.copy(ATOM_INIT, folder / "atom_init.json")
+    return list(rows)
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Writes manifest.json into a folder."""
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")

@@ -1,4 +1,4 @@
-"""What crystals have in common, so that a split can keep those together that would give a test away."""
+"""Groups of similar crystals, which a split can keep in one fold."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,15 +9,15 @@ from hybrid.cells import SYMPREC, reduced_cell, symmetry_dataset
 
 
 def formula(structure: Structure) -> str:
-    """The reduced formula: polymorphs share it."""
+    """The reduced formula, which polymorphs have in common."""
     return structure.composition.reduced_formula
 
 
 def prototype(structure: Structure) -> str:
-    """Anonymous formula, space group and atoms in the primitive cell, which a structure type shares.
+    """Anonymous formula, space group and number of atoms in the primitive cell.
 
-    No wyckoff positions are compared, so that a few structure types fall together; none is torn apart but by
-    the symmetry's tolerance.
+    Crystals of one structure type agree in these. Since Wyckoff positions are not compared, a few different
+    structure types agree too.
     """
     cell = reduced_cell(structure)
     number = symmetry_dataset(cell, SYMPREC).number
@@ -27,10 +27,8 @@ def prototype(structure: Structure) -> str:
 def formula_overlap(formulas: Sequence[str], folds: np.ndarray) -> float:
     """The share of the test crystals whose formula is that of a training crystal.
 
-    A model of the composition alone has seen these crystals, or their polymorphs, in training.
-
     Args:
-        formulas: (n_crystals,) equal for crystals of one reduced formula.
+        formulas: (n_crystals,) reduced formulas.
         folds: (n_crystals,) training, validation or test.
     """
     found = np.asarray(formulas)

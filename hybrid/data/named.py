@@ -1,4 +1,4 @@
-"""Datasets that are known by name."""
+"""Datasets that can be built by name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ class NamedDataset:
     """A dataset that can be built.
 
     Attributes:
-        description: one line for people.
-        folder: gives its folder, built if it is not there.
+        description: one line.
+        folder: returns its folder, after building it if necessary.
     """
 
     description: str
@@ -21,7 +21,7 @@ class NamedDataset:
 
 
 def named_datasets() -> dict[str, NamedDataset]:
-    """The datasets that installed packages add: mappings in the entry-point group `hybrid.datasets`."""
+    """The datasets of installed packages: mappings in the entry-point group `hybrid.datasets`."""
     found: dict[str, NamedDataset] = {}
     for point in entry_points(group="hybrid.datasets"):
         found |= point.load()

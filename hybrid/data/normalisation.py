@@ -1,8 +1,4 @@
-"""What a target is a target of: a cell, an atom, a formula unit.
-
-A value given for one cell of a crystal is brought to another cell, or to an atom or formula unit, by counting
-atoms (Table 2).
-"""
+"""Converts extensive targets between cells, atoms and formula units (Table 2)."""
 
 from typing import Literal, get_args
 
@@ -15,13 +11,12 @@ NORMALISATIONS: tuple[str, ...] = get_args(Normalisation)
 
 
 def n_units(structure: Structure, per: str) -> float:
-    """How many cells (one), atoms or formula units a structure holds.
+    """The number of cells (one), atoms or formula units in a structure.
 
-    The formula unit is that of pymatgen's reduced formula: whole numbers without a common divisor, and the
-    molecule of the elements that form one (O2).
+    The formula unit is pymatgen's reduced formula, and the molecule of elements that form one (O2).
 
     Raises:
-        InputError: `per` is none of NORMALISATIONS.
+        InputError: `per` is not in NORMALISATIONS.
     """
     if per == "cell":
         return 1
@@ -33,11 +28,11 @@ def n_units(structure: Structure, per: str) -> float:
 
 
 def renormalise(value: float, given: Structure, given_per: str, wanted: Structure, wanted_per: str) -> float:
-    """The value of `wanted`, per `wanted_per`, from that of `given`, per `given_per`.
+    """Converts the value for one cell of a crystal into the value for another.
 
     Args:
-        value: an extensive quantity, of the crystal that both structures are cells of.
-        given: the cell that the value belongs to.
+        value: an extensive quantity.
+        given: the cell of the value.
         given_per: cell, atom or formula.
         wanted: another cell of the same crystal.
         wanted_per: cell, atom or formula.

@@ -1,4 +1,4 @@
-"""Which crystals train, validate and test."""
+"""Training, validation and test sets."""
 
 import csv
 from collections.abc import Sequence
@@ -39,11 +39,11 @@ def random_split(n: int, fractions: Sequence[float], seed: int) -> np.ndarray:
 def grouped_split(groups: Sequence[str], fractions: Sequence[float], seed: int) -> np.ndarray:
     """A fold for each crystal (n,), with all crystals of a group in one fold.
 
-    Groups are drawn in a random order and fill test, then validation, up to their share of crystals; a group
-    that is larger than what is left goes to training.
+    Groups in a random order fill the test fold, then the validation fold; a group that is larger than the
+    remaining space goes to training.
 
     Args:
-        groups: (n,) which group each crystal is of.
+        groups: (n,) the group of each crystal.
         fractions: of training, validation and test; their sum is 1.
         seed: the data seed.
 
@@ -68,17 +68,17 @@ def grouped_split(groups: Sequence[str], fractions: Sequence[float], seed: int) 
 
 
 def thinned(folds: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Positions, in order, of the crystals that stay when only a share of the training part is taken.
+    """Indices, in order, of the crystals that remain if only a share of the training set is used.
 
-    The shares of one seed are nested: what is in a smaller one is in every larger one.
+    With one seed, a larger share contains every smaller one.
 
     Args:
-        folds: (n_crystals,) of names from FOLDS.
-        share: of the training crystals, above 0 and at most 1; one stays at least.
+        folds: (n_crystals,) names from FOLDS.
+        share: of the training crystals, above 0 and at most 1; at least one remains.
         seed: the data seed.
     """
     training = np.flatnonzero(folds == "training")
-    order = np.random.default_rng([seed, 1]).permutation(training)  # a stream apart from the split's own
+    order = np.random.default_rng([seed, 1]).permutation(training)  # independent of the split's numbers
     left_out = order[max(1, round(share * len(training))) :]
     return np.setdiff1d(np.arange(len(folds)), left_out)
 
@@ -99,10 +99,10 @@ def write_split(path: Path, ids: Sequence[str], folds: Sequence[str]) -> None:
 def read_split(path: Path, ids: Sequence[str], seed: int) -> np.ndarray:
     """The folds (n,) of `ids` from a split file.
 
-    Where the file knows only training and test, a quarter of training, drawn by `seed`, becomes validation.
+    If the file has no validation fold, a random quarter of the training fold, by `seed`, becomes validation.
 
     Raises:
-        InputError: the file misses an id, names an unknown fold, or leaves a fold empty.
+        InputError: the file does not exist, lacks an id, has an unknown fold, or leaves a fold empty.
     """
     if not path.exists():
         raise InputError(f"{path}: no such split file")
@@ -118,8 +118,8 @@ def read_split(path: Path, ids: Sequence[str], seed: int) -> np.ndarray:
     folds = np.array([fold_of[identity] for identity in ids], dtype=object)
     if "validation" not in folds:
         training = np.flatnonzero(folds == "training")
-        carved = np.random.default_rng(seed).choice(training, size=round(0.25 * len(training)), replace=False)
-        folds[carved] = "validation"
+        n = round(0.25 * len(training))
+        folds[np.random.default_rng(seed).choice(training, n, replace=False)] = "validation"
     for fold in FOLDS:
         if fold not in folds:
             raise InputError(f"{path}: no crystal of the data is in the {fold} fold")

@@ -1,9 +1,8 @@
-"""Tables of crystal vectors, of any model: an id a row and a column a feature."""
+"""Tables of crystal vectors (embeddings) of any model: a row for each crystal, a column for each feature."""
 
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from hybrid.atomic import atomic_file
-from hybrid.errors import InputError
+from hybrid.errors import InputError, one_line
 
 ID = "id"
 
@@ -21,68 +20,63 @@ class Embeddings:
     """The vectors of many crystals.
 
     Attributes:
-        ids: (n_crystals,) unique.
-        names: (n_features,) column names.
-        values: (n_crystals, n_features) float64; what is no number is NaN, an error for crystals that are
-            asked for.
-        path: where they were read, for messages.
+        vectors: (n_crystals, n_features) float64, with unique ids as index; entries that are not numbers are
+            NaN.
+        path: of the file, for messages.
     """
 
-    ids: tuple[str, ...]
-    names: tuple[str, ...]
-    values: np.ndarray
+    vectors: pd.DataFrame
     path: Path
 
     @classmethod
     def read(cls, path: Path) -> "Embeddings":
         """Reads a table: .csv and .parquet with a column `id`, .npz with an array `id`.
 
-        The other columns are the features, or of an .npz the other arrays, (n_crystals,) or
+        The other columns are the features. In an .npz they are the other arrays, (n_crystals,) or
         (n_crystals, n_features) each.
 
         Raises:
-            InputError: no such file, no ids, ids that stand there twice, or no feature.
+            InputError: the file cannot be read, has no ids or no features, or an id occurs twice.
         """
-        refuse_format(path)
+        check_format(path)
         try:
-            frame = _READERS[path.suffix](path)
+            frame = READERS[path.suffix](path)
         except (ImportError, OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            reason = " ".join(str(error).split())[:160]
-            raise InputError(f"{path}: cannot be read as a table of embeddings ({reason})") from error
+            raise InputError(
+                f"{path}: cannot be read as a table of embeddings ({one_line(error)})"
+            ) from error
         if ID not in frame:
             columns = ", ".join(map(str, frame.columns[:5])) or "none"
             raise InputError(f"{path}: has no column '{ID}'; its columns are {columns} ...")
-        ids = frame.pop(ID).astype(str).str.strip()
-        if ids.duplicated().any():
-            raise InputError(f"{path}: id '{ids[ids.duplicated()].iloc[0]}' stands there twice")
-        if not frame.shape[1]:
+        frame.index = pd.Index(frame.pop(ID).astype(str).str.strip(), name=ID)
+        repeated = frame.index[frame.index.duplicated()]
+        if len(repeated):
+            raise InputError(f"{path}: id '{repeated[0]}' occurs twice")
+        if not len(frame.columns):
             raise InputError(f"{path}: has no feature column beside '{ID}'")
-        numbers = frame.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
-        return cls(tuple(ids), tuple(map(str, frame.columns)), numbers, path)
+        return cls(frame.apply(pd.to_numeric, errors="coerce").astype(np.float64), path)
 
     def rows(self, ids: Sequence[str]) -> np.ndarray:
         """The vectors (n_ids, n_features) of the crystals `ids`.
 
         Raises:
-            InputError: a crystal has no row, or one that holds something else than finite numbers.
+            InputError: a crystal has no row, or a row with an entry that is not a finite number.
         """
         missing = self.missing(ids)
         if missing:
             others = f" and for {len(missing) - 1} others" if len(missing) > 1 else ""
             raise InputError(f"{self.path}: has no row for id '{missing[0]}'{others}")
-        values: np.ndarray = self.values[[self._position[identity] for identity in ids]]
+        values = self.vectors.loc[list(ids)].to_numpy()
         wrong = np.argwhere(~np.isfinite(values))
         if len(wrong):
-            row, column = wrong[0]
-            raise InputError(
-                f"{self.path}: row {self._position[ids[row]] + 1} below the header ('{ids[row]}'), column "
-                f"'{self.names[column]}': is not a finite number"
-            )
-        return values
+            identity, column = ids[wrong[0][0]], self.vectors.columns[wrong[0][1]]
+            row = f"row {self.vectors.index.get_loc(identity) + 1} below the header ('{identity}')"
+            raise InputError(f"{self.path}: {row}, column '{column}': is not a finite number")
+        return np.asarray(values)
 
     def missing(self, ids: Iterable[str]) -> list[str]:
-        """Those of `ids` that have no row."""
-        return [identity for identity in ids if identity not in self._position]
+        """The crystals of `ids` that have no row."""
+        return [identity for identity in ids if identity not in self.vectors.index]
 
     def write(self, path: Path) -> None:
         """Writes the table atomically in the format of the path's ending.
@@ -90,21 +84,14 @@ class Embeddings:
         Raises:
             InputError: the format is unknown.
         """
-        refuse_format(path)
+        check_format(path)
         with atomic_file(path) as temporary:
             if path.suffix == ".npz":
-                np.savez(temporary, id=np.array(self.ids), vectors=self.values)
-                return
-            frame = pd.DataFrame(self.values, columns=list(self.names))
-            frame.insert(0, ID, list(self.ids))
-            if path.suffix == ".csv":
-                frame.to_csv(temporary, index=False, lineterminator="\n")
+                np.savez(temporary, id=self.vectors.index.to_numpy(str), vectors=self.vectors.to_numpy())
+            elif path.suffix == ".csv":
+                self.vectors.to_csv(temporary, index_label=ID, lineterminator="\n")
             else:
-                frame.to_parquet(temporary, index=False)
-
-    @cached_property
-    def _position(self) -> dict[str, int]:
-        return {identity: position for position, identity in enumerate(self.ids)}
+                self.vectors.rename_axis(ID).reset_index().to_parquet(temporary, index=False)
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
@@ -112,29 +99,26 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 
 def _read_npz(path: Path) -> pd.DataFrame:
+    columns: dict[str, np.ndarray] = {}
     with np.load(path) as arrays:
-        if ID not in arrays:
-            return pd.DataFrame(columns=list(arrays))
-        columns = {ID: arrays[ID].astype(str)}
-        for name in arrays.files:
-            if name != ID:
-                array = arrays[name].reshape(len(arrays[name]), -1)
-                single = arrays[name].ndim == 1
-                columns |= {name if single else f"{name}_{i}": array[:, i] for i in range(array.shape[1])}
+        for name, array in arrays.items():
+            if name == ID or array.ndim == 1:
+                columns[name] = array
+            else:
+                columns |= {f"{name}_{i}": column for i, column in enumerate(array.reshape(len(array), -1).T)}
     return pd.DataFrame(columns)
 
 
-_READERS = {".csv": _read_csv, ".npz": _read_npz, ".parquet": pd.read_parquet}
+READERS = {".csv": _read_csv, ".npz": _read_npz, ".parquet": pd.read_parquet}
 
 
-def refuse_format(path: Path) -> None:
-    """Refuses a file whose ending is none of those that are read and written.
+def check_format(path: Path) -> None:
+    """Checks that files with this ending can be read and written.
 
     Raises:
-        InputError: it is another one, or a package that it needs is not there.
+        InputError: they cannot, or the package for them is not installed.
     """
-    if path.suffix not in _READERS:
-        known = ", ".join(_READERS)
-        raise InputError(f"{path}: unknown format '{path.suffix}' of embeddings; known: {known}")
+    if path.suffix not in READERS:
+        raise InputError(f"{path}: unknown format '{path.suffix}' of embeddings; known: {', '.join(READERS)}")
     if path.suffix == ".parquet" and not find_spec("pyarrow"):
         raise InputError(f"{path}: the format needs the package pyarrow; pip install pyarrow")

@@ -1,14 +1,14 @@
-"""Crystal vectors of pretrained models, kept as they are made."""
+"""Crystal vectors of pretrained models."""
 
 import contextlib
-import hashlib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from pymatgen.core import Structure
 from tqdm import tqdm
@@ -17,9 +17,10 @@ from hybrid.atomic import locked
 from hybrid.data.folder import CrystalFolder
 from hybrid.data.structure_table import StructureTable
 from hybrid.descriptors.many import kept_rows
-from hybrid.errors import InputError, unknown_name
+from hybrid.errors import InputError, one_line, unknown_name
 from hybrid.line_cache import LineCache
 from hybrid.probe.embeddings import Embeddings
+from hybrid.structures import content_key
 
 POOLINGS = ("mean", "sum")
 AT_ONCE = 16  # crystals a forward pass
@@ -29,11 +30,11 @@ SumVectors = Callable[[Sequence[Structure]], np.ndarray]
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A pretrained model that gives vectors.
+    """A pretrained model.
 
     Attributes:
-        package: that brings it with its weights.
-        load: makes it ready on a device.
+        package: that contains it with its weights.
+        load: loads it on a device.
     """
 
     package: str
@@ -49,69 +50,44 @@ def crystal_vectors(
 ) -> np.ndarray:
     """The vectors (n_crystals, n_features) of a folder's crystals by a pretrained model.
 
-    What is made is kept in `.hybrid/<name>.jsonl` by the content of the structure file, so that a stopped
-    call goes on and crystals that are in several of the project's datasets are done once.
+    They are kept in `.hybrid/<name>.jsonl` by the content of the structure file, so that a stopped call
+    continues and a crystal that is in several datasets is computed once.
 
     Args:
         folder: the crystals.
-        name: from PRETRAINED.
+        name: a name from PRETRAINED.
         pooling: mean or sum of the atom vectors.
-        device: where to compute; none: the CPU.
+        device: where to compute; None: the CPU.
         progress: show a progress bar.
 
     Raises:
-        InputError: model or pooling are unknown, its package is not there, or a crystal cannot be used.
+        InputError: the model or pooling is unknown, the model is not installed, or a crystal cannot be used.
     """
-    made_by = source(name)
+    prefix = f"{source(name)} "
     if pooling not in POOLINGS:
         raise unknown_name("pooling of a pretrained model", pooling, POOLINGS)
-    keys = [_key(path, made_by) for path in folder.files]
-    with _kept(kept_rows(folder.path).with_name(f"{name}.jsonl")) as rows:
-        missing = [i for i, key in enumerate(keys) if key not in rows]
-        bar = tqdm(
-            initial=len(keys) - len(missing),
-            total=len(keys),
-            desc=f"{name} vectors",
-            unit="crystal",
-            disable=not (progress and missing),
-        )
+    keys = [content_key(path, prefix) for path in folder.files]
+    cache = kept_rows(folder.path).with_name(f"{name}.jsonl")
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # the folder cannot be written to
+            stack.enter_context(locked(cache.with_suffix(".lock")))
+        rows = stack.enter_context(LineCache(cache, required=False))
+        missing = {key: path for key, path in zip(keys, folder.files, strict=True) if key not in rows}
         if missing:
             vectors = PRETRAINED[name].load(device or torch.device("cpu"))
-            _make(rows, folder.take(missing), [keys[i] for i in missing], vectors, bar)
+            table = stack.enter_context(StructureTable(folder.path))
+            bar = tqdm(total=len(missing), desc=f"{name} vectors", unit="crystal", disable=not progress)
+            for first in range(0, len(missing), AT_ONCE):
+                batch = dict(list(missing.items())[first : first + AT_ONCE])
+                crystals = {path: table.read(path) for path in batch.values()}
+                for key, path, row in zip(batch, crystals, _sums(vectors, crystals), strict=True):
+                    numbers = [float(f"{value:.7g}") for value in row]
+                    rows.add(key, {"n_atoms": len(crystals[path]), "sum": numbers})
+                bar.update(len(batch))
+            bar.close()
         found = [rows[key] for key in keys]
     sums = np.array([row["sum"] for row in found], dtype=np.float64)
     return sums if pooling == "sum" else sums / np.array([[row["n_atoms"]] for row in found])
-
-
-def source(name: str) -> str:
-    """The package and version that a pretrained model comes from.
-
-    Raises:
-        InputError: the model is unknown, or its package is not there.
-    """
-    if name not in PRETRAINED:
-        raise unknown_name("pretrained model", name, PRETRAINED)
-    package = PRETRAINED[name].package
-    try:
-        return f"{package} {version(package)}"
-    except PackageNotFoundError:
-        raise InputError(
-            f"{name} vectors need the package {package}; "
-            "pip install 'hybrid-crystal-gnn[force-field]' brings it"
-        ) from None
-
-
-@contextlib.contextmanager
-def _kept(path: Path) -> Iterator[LineCache]:
-    """The vectors in a file, held by one process; nothing is kept where nothing can be written."""
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):
-            stack.enter_context(locked(path.with_suffix(".lock")))
-        try:
-            rows = LineCache(path)
-        except InputError:
-            rows = LineCache()
-        yield stack.enter_context(contextlib.closing(rows))
 
 
 def embed(
@@ -121,53 +97,47 @@ def embed(
     device: torch.device | None = None,
     progress: bool = True,
 ) -> Embeddings:
-    """The same as a table; see `crystal_vectors`."""
+    """The vectors as a table; see `crystal_vectors`."""
     vectors = crystal_vectors(folder, name, pooling, device, progress)
-    names = tuple(f"{name}_{i}" for i in range(vectors.shape[1]))
-    return Embeddings(tuple(folder.ids), names, vectors, folder.path)
+    names = [f"{name}_{i}" for i in range(vectors.shape[1])]
+    return Embeddings(pd.DataFrame(vectors, index=folder.ids, columns=names), folder.path)
 
 
-def _make(rows: LineCache, crystals: CrystalFolder, keys: list[str], vectors: SumVectors, bar: tqdm) -> None:
-    """Computes and keeps the vectors of `crystals`, a batch at a time."""
-    with bar, StructureTable(crystals.path) as table:
-        for first in range(0, len(keys), AT_ONCE):
-            files = crystals.files[first : first + AT_ONCE]
-            structures = [table.read(path) for path in files]
-            for key, structure, row in zip(
-                keys[first:], structures, _attempt(vectors, structures, files), strict=False
-            ):
-                numbers = [float(f"{value:.7g}") for value in row]
-                rows.add(key, {"n_atoms": len(structure), "sum": numbers})
-            bar.update(len(files))
+def source(name: str) -> str:
+    """The package and version of a pretrained model.
 
-
-def _attempt(vectors: SumVectors, structures: list[Structure], files: list[Path]) -> np.ndarray:
+    Raises:
+        InputError: the model is unknown or its package is not installed.
+    """
+    if name not in PRETRAINED:
+        raise unknown_name("pretrained model", name, PRETRAINED)
+    package = PRETRAINED[name].package
     try:
-        return vectors(structures)
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        install = "pip install 'hybrid-crystal-gnn[force-field]'"
+        raise InputError(f"{name} vectors need the package {package}; {install}") from None
+
+
+def _sums(vectors: SumVectors, crystals: dict[Path, Structure]) -> np.ndarray:
+    """The vectors of some crystals, computed together or, if that fails, one by one to find the bad one."""
+    try:
+        return vectors(list(crystals.values()))
     except (ValueError, RuntimeError, KeyError, IndexError) as error:
-        if len(files) == 1:
-            reason = " ".join(str(error).split())[:160]
-            raise InputError(f"{files[0]}: the pretrained model cannot take it ({reason})") from error
-        pairs = zip(structures, files, strict=True)  # one by one says which it is
-        return np.concatenate([_attempt(vectors, [crystal], [path]) for crystal, path in pairs])
-
-
-def _key(path: Path, made_by: str) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    return hashlib.sha256(f"{made_by} {path.suffix}\0".encode() + content).hexdigest()[:32]
+        if len(crystals) == 1:
+            (path,) = crystals
+            raise InputError(f"{path}: the pretrained model cannot use it ({one_line(error)})") from error
+        return np.concatenate([_sums(vectors, {path: crystal}) for path, crystal in crystals.items()])
 
 
 def _chgnet(device: torch.device) -> SumVectors:
-    """CHGNet's `crystal_fea`: the sum of its atom vectors after the last convolution, 64 long.
+    """CHGNet's `crystal_fea`: the sum of its atom vectors after the last convolution, of length 64.
 
-    An atom with no neighbour within CHGNet's 6 Å, where CHGNet gives no energy, has a vector all the same.
+    Atoms without neighbours within CHGNet's 6 Å, for which it gives no energy, have a vector too.
     """
     from chgnet.model import CHGNet
 
-    with contextlib.redirect_stdout(io.StringIO()):  # it says how many parameters it has
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints its number of parameters
         model = CHGNet.load(use_device=device.type, verbose=False).eval()
     model.graph_converter.set_isolated_atom_response("ignore")
 

@@ -1,53 +1,45 @@
-"""Which structural descriptors a model knows: the paper's Figure 2 for a network or vectors of one's own.
+"""Which structural descriptors a model knows: the paper's Figure 2 for the user's network or vectors.
 
-from hybrid.probe.probe import ProbeSettings, probe
+from hybrid.probe.probe import probe
 from hybrid.probe.report import as_table, write
+from hybrid.settings import ProbeSettings
 
 record = probe(MyNetwork, Path("my_folder"), ProbeSettings(seeds=(0, 1, 2)))
 print(as_table(record))
 write(record, Path("my-probe"))  # my-probe.json, .csv, .md, .png, .pdf
 """
 
+import hashlib
+import json
 import shutil
+import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import Field
 from tqdm import tqdm
 
 from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.data.splits import random_split, read_split
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.registry import choose, numeric_descriptors
-from hybrid.errors import InputError
-from hybrid.probe.candidates import Candidate, candidates, trivial
+from hybrid.errors import DivergedError, InputError
+from hybrid.line_cache import LineCache
+from hybrid.probe.candidates import Candidate, on_vectors, trivial
 from hybrid.probe.embeddings import Embeddings
+from hybrid.probe.networks import as_candidate
 from hybrid.probe.report import left_out_row, result_rows
-from hybrid.probe.results import results
-from hybrid.report.provenance import provenance
-from hybrid.settings import RunSettings, Settings, Split
+from hybrid.report.records import provenance
+from hybrid.settings import ProbeSettings, RunSettings
+from hybrid.structures import content_key
+from hybrid.training.results import Job, fold_metrics
 from hybrid.training.run import resolve_device, subset
+from hybrid.training.run_folder import fingerprint
 from hybrid.training.samples import Samples
 
 CLASSES = tuple(d.name for d in choose() if d.group == "symmetry")
-
-
-class ProbeSettings(Settings):
-    """All that decides the result of a probe on given data."""
-
-    descriptors: tuple[str, ...] = Field(
-        (), description="columns of descriptors.csv; none: Figure 2's 27 and the crystal system"
-    )
-    split: Split | Path = Field(
-        (0.8, 0.1, 0.1), description="training, validation, test; or a file with the columns id,fold"
-    )
-    n_structures: int | None = Field(None, ge=3, description="a random subset of this size; none: all")
-    seeds: tuple[int, ...] = Field(
-        (0,), min_length=1, description="each draws a subset, a split and the model's weights"
-    )
-    one_by_one: bool = Field(False, description="a network a descriptor, as in the paper; or one for all")
 
 
 def probe(
@@ -62,75 +54,69 @@ def probe(
     progress: bool = True,
     skip_bad: bool = False,
 ) -> dict[str, Any]:
-    """Fits a model to the descriptors of crystals, or probes its vectors for them.
-
-    `given` is one of
-
-    - a class or object with `fit(structures, targets)` and `predict(structures)`: lists of pymatgen
-      structures, targets (n_crystals, n_targets) in their units. It is fitted to the training crystals; a
-      class that takes the arguments `seed` and `task` is told them, and learns classes too;
-    - a class of torch modules, called with the number of outputs, whose `forward(batch)` turns a batch of
-      packed graphs into outputs (n_crystals, n_outputs); see `hybrid.probe.networks.ModuleNetwork`;
-    - a network that `hybrid.probe.networks.load_network` has read from a file;
-    - `Embeddings`, or the path of a table of them, which a linear model and a random forest probe.
+    """Fits a model, or simple models on its vectors, to the descriptors of crystals.
 
     Args:
-        given: the model or its vectors.
-        folder: structure files, one a crystal; descriptors that are not in its descriptors.csv are computed.
+        given: a network (see `hybrid.probe.networks.as_candidate`; `load_network` reads one from a file), or
+            its vectors as `Embeddings` or as the path of a table of them.
+        folder: structure files, one for each crystal; descriptors that are not in its descriptors.csv are
+            computed.
         settings: what is learnt from what.
-        name: what figures call the model; its class or file if empty.
+        name: of the model in figures; its class or file if empty.
         epochs: of a torch module, instead of its own.
-        keep: a folder for what is done, from which a stopped call goes on; removed at the end.
+        keep: a folder for finished results, from which a stopped call continues; removed at the end.
         device: auto, cpu or cuda.
         progress: show progress bars.
         skip_bad: leave out crystals that cannot be used or lack a descriptor or a vector.
 
     Returns:
-        A record as `reproduction.workflow.record` writes them: a row a descriptor, candidate and seed. The
-        training set's mean, or most frequent class, has rows too.
+        A record in the format of `reproduction.workflow.record`, with a row for each descriptor, candidate
+        and seed. The mean of the training set, or its most frequent class, is a candidate too.
 
     Raises:
-        InputError: model, vectors, folder or descriptors cannot be used.
+        InputError: the model, vectors, folder or descriptors cannot be used.
     """
-    where, settings, at = folder.resolve().name, settings or ProbeSettings(), resolve_device(device)
+    settings, job_device = settings or ProbeSettings(), resolve_device(device)
     given = Embeddings.read(given) if isinstance(given, Path) else given
-    models = candidates(given, name, epochs=epochs)
+    if isinstance(given, Embeddings):
+        models = on_vectors(given, name or given.path.stem)
+    else:
+        models = [as_candidate(given, name, epochs=epochs)]
     names = tuple(dict.fromkeys(settings.descriptors or (*numeric_descriptors(), "crys_sys")))
     crystals, targets, dropped = _crystals(folder, names, given, skip_bad)
-    parts = {
-        "regression": [n for n in names if n not in CLASSES],
-        "classification": [n for n in names if n in CLASSES],
-    }
-    rows: list[dict[str, Any]] = []
-    if parts["classification"] and not any(model.classifies for model in models):
-        reason = "its class does not take `task`, so it learns no classes"
-        rows += [left_out_row(n, f"{models[0].label}: {reason}") for n in parts.pop("classification")]
-    drawn = {seed: _drawn(crystals, targets, names, settings, seed) for seed in settings.seeds}
-    constant = _constant(list(drawn.values()))
-    for task, part in parts.items():
-        reason = "is the same for all training or test crystals"
-        rows += [left_out_row(n, reason) for n in part if n in constant]
-        parts[task] = [n for n in part if n not in constant]
+    samples = {seed: _samples(crystals, targets, names, settings, seed) for seed in settings.seeds}
+    reasons = dict.fromkeys(
+        _constant(list(samples.values())), "is the same for all training or test crystals"
+    )
+    if not any(model.classifies for model in models):
+        reason = f"{models[0].label}: its class has no argument `task`, so it learns no classes"
+        reasons |= {name: reason for name in names if name in CLASSES}
+    rows = [left_out_row(name, reason) for name, reason in reasons.items()]
     work = [
         (model, seed, group, task)
-        for task, part in parts.items()
+        for task in ("regression", "classification")
         for model in (*models, trivial(task))
-        for group in _groups(part, model, task, settings.one_by_one)
+        for group in _groups([name for name in names if name not in reasons], model, task, settings)
         for seed in settings.seeds
     ]
     if not work:
         raise InputError(f"{folder}: there is nothing to probe: {rows[0]['note']}")
-    with results(keep, crystals, at, progress) as kept:
+    content = hashlib.sha256("".join(map(content_key, crystals.files)).encode()).hexdigest()
+    with tempfile.TemporaryDirectory() as temporary, LineCache(keep and keep / "results.jsonl") as done:
+        job = Job(keep or Path(temporary), job_device, progress)
         for model, seed, group, task in tqdm(work, desc="probing", unit="fit", disable=not progress):
             run = RunSettings(task=task, targets=group, data_seed=seed, model_seed=seed)
-            samples = _of_targets(drawn[seed], group)
-            rows += result_rows(model, samples, run, kept.of(model, samples, run), at.type)
+            columns = [names.index(name) for name in group]
+            part = replace(samples[seed], targets=samples[seed].targets[:, columns], names=group)
+            result = _result(model, part, run, job, done, content)
+            rows += result_rows(model, part, run, result, job_device.type)
     if keep:
         shutil.rmtree(keep)
+    name = name or models[0].model
     return {
-        "experiment": name or models[0].model,
+        "experiment": name,
         "scale": None,
-        "caption": f"How well {name or models[0].model} knows the descriptors of {where}",
+        "caption": f"How well {name} knows the descriptors of {folder.resolve().name}",
         **provenance(),
         "metric": "r2",
         "dropped": dropped,
@@ -143,54 +129,78 @@ def _crystals(
 ) -> tuple[CrystalFolder, np.ndarray, list[str]]:
     """The crystals, their descriptors (n_crystals, n_names), and why others are left out."""
     folder = read_folder(path, targets=False, skip_bad=skip_bad)
+    dropped = list(folder.dropped)
     if isinstance(given, Embeddings):
-        without = set(given.missing(folder.ids))
+        without = given.missing(folder.ids)
         if skip_bad and len(without) < len(folder):
-            told = [f"{given.path}: has no row for id '{identity}'" for identity in sorted(without)]
-            kept = [i for i, identity in enumerate(folder.ids) if identity not in without]
-            folder = replace(folder.take(kept), dropped=[*folder.dropped, *told])
-        given.rows(folder.ids)  # says at once what is wrong with them
+            dropped += [f"{given.path}: has no row for id '{identity}'" for identity in without]
+            folder = folder.take(np.flatnonzero(~np.isin(folder.ids, without)))
+        given.rows(folder.ids)  # raises an error if they cannot be used
     table = folder_descriptors(folder, names)
     targets: np.ndarray = table.rows(folder.ids, gaps=True).numpy()
-    gaps = np.argwhere(np.isnan(targets))
-    told = []
-    for row, column in gaps:
-        reason = table.errors.get(folder.ids[row], "")
-        told.append(f"{table.path}: id '{folder.ids[row]}' has no {names[column]} ({reason})")
-    if told and not skip_bad:
-        raise InputError(f"{told[0]}; name other --descriptors, or --skip-bad")
-    kept = sorted(set(range(len(folder))) - set(gaps[:, 0].tolist()))
-    return folder.take(kept), targets[kept], [*folder.dropped, *told]
+    gaps = []
+    for row, column in np.argwhere(np.isnan(targets)):
+        identity = folder.ids[row]
+        reason = table.errors.get(identity, "")
+        gaps.append(f"{table.path}: id '{identity}' has no {names[column]} ({reason})")
+    if gaps and not skip_bad:
+        raise InputError(f"{gaps[0]}; name other --descriptors, or --skip-bad")
+    known = np.flatnonzero(~np.isnan(targets).any(axis=1))
+    return folder.take(known), targets[known], [*dropped, *gaps]
 
 
-def _drawn(
+def _samples(
     crystals: CrystalFolder, targets: np.ndarray, names: tuple[str, ...], settings: ProbeSettings, seed: int
 ) -> Samples:
     """A seed's subset of the crystals and their folds, with all descriptors as targets."""
-    row = {identity: i for i, identity in enumerate(crystals.ids)}
     chosen = subset(crystals, RunSettings(n_structures=settings.n_structures, data_seed=seed))
     if isinstance(settings.split, Path):
         folds = read_split(settings.split, chosen.ids, seed)
     else:
         folds = random_split(len(chosen), settings.split, seed)
-    return Samples(chosen, targets[[row[identity] for identity in chosen.ids]], names, None, folds)
+    position = {identity: i for i, identity in enumerate(crystals.ids)}
+    rows = [position[identity] for identity in chosen.ids]
+    return Samples(chosen, targets[rows], names, None, folds)
 
 
-def _of_targets(samples: Samples, group: tuple[str, ...]) -> Samples:
-    """The same samples with some of the targets."""
-    columns = [samples.names.index(name) for name in group]
-    return replace(samples, targets=samples.targets[:, columns], names=group)
-
-
-def _constant(drawn: list[Samples]) -> list[str]:
+def _constant(samples: list[Samples]) -> list[str]:
     """Descriptors that do not vary over the training or the test crystals of some seed."""
-    parts = [samples.targets[samples.at(fold)] for samples in drawn for fold in ("training", "test")]
+    parts = [s.targets[s.at(fold)] for s in samples for fold in ("training", "test")]
     constant = np.any([np.ptp(part, axis=0) == 0 for part in parts], axis=0)
-    return [name for name, flat in zip(drawn[0].names, constant, strict=True) if flat]
+    return [name for name, flat in zip(samples[0].names, constant, strict=True) if flat]
 
 
-def _groups(part: list[str], model: Candidate, task: str, one_by_one: bool) -> list[tuple[str, ...]]:
-    """What is learnt together: numbers, unless they are to be learnt one by one."""
-    if task == "classification" or one_by_one or not model.together:
-        return [(name,) for name in part]
-    return [tuple(part)] if part else []
+def _groups(names: list[str], model: Candidate, task: str, settings: ProbeSettings) -> list[tuple[str, ...]]:
+    """The descriptors of a task that a model learns together: all numbers at once if possible."""
+    names = [name for name in names if (name in CLASSES) == (task == "classification")]
+    if names and task == "regression" and model.together and not settings.one_by_one:
+        return [tuple(names)]
+    return [(name,) for name in names]
+
+
+def _result(
+    model: Candidate, samples: Samples, run: RunSettings, job: Job, done: LineCache, content: str
+) -> dict[str, Any]:
+    """Fits a candidate, unless `done` has the result for these settings and structure files (`content`).
+
+    Returns:
+        `status`, and `metrics` by fold and target, seconds and notes if it is "done".
+    """
+    what = [model.label, model.digest, model.epochs, run.model_dump_json(), content, fingerprint(samples)]
+    key = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
+    if key in done:
+        return dict(done[key])
+    learnt = samples.names[0] if len(samples.names) == 1 else f"{len(samples.names)} descriptors"
+    scratch = job.folder / f"{learnt}, seed {run.model_seed}, {key[:8]}"
+    started = time.perf_counter()
+    try:
+        fitted = model.fit(samples, run, replace(job, folder=scratch))
+    except DivergedError as error:
+        result: dict[str, Any] = {"status": "diverged", "note": str(error)}
+    else:
+        seconds = round(time.perf_counter() - started, 1)
+        metrics = fold_metrics(samples, fitted.predictions, run.task)
+        result = {"status": "done", "train_seconds": seconds, **fitted.notes, "metrics": metrics}
+    if model.digest:
+        done.add(key, result)
+    return result

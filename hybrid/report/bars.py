@@ -8,35 +8,29 @@ from matplotlib.figure import Figure
 
 from hybrid.report.records import Bar, bars, not_run, scale_note
 from hybrid.report.style import COLOURS, COLUMN, LARGE, PAGE, SMALL, legend_above, new_figure, styled
+from hybrid.report.tables import METRICS
 
-FLOOR = -0.35  # bars below are cut there; their value is written beside them
+FLOOR = -0.35  # longer bars are cut here, with their value beside them
 GROUP = 0.8  # width of a group of bars
-CROWDED = 8  # groups; with more, labels stand upright
-METRICS = {"r2": "R²", "accuracy": "accuracy", "mae_over_mad": "MAE/MAD"}
+CROWDED = 8  # groups; labels are upright if there are more
 
 
 @styled
 def draw(record: dict[str, Any]) -> Figure:
-    """A group of bars a dataset and target, a bar a network: mean over seeds, with every seed as a point.
+    """A group of bars for each dataset and target, with a bar for each network and a point for each seed.
 
-    A data set that was not run has an empty place with the reason; what one lacks is noted above it.
+    A bar is the mean over the seeds. A dataset that was not run has an empty place with the reason; a part of
+    a dataset that was not run is named above the panel.
     """
     drawn, missing = bars(record), not_run(record)
     panels = list(dict.fromkeys(row["panel"] for row in record["rows"]))
     networks = list(dict.fromkeys(bar.first["network_label"] for bar in drawn))
-    n_bars = max(
-        len({bar.group for bar in drawn if bar.first["panel"] == panel}) * len(networks) for panel in panels
-    )
+    of_panel = {panel: [bar for bar in drawn if bar.first["panel"] == panel] for panel in panels}
+    n_bars = max(len({bar.group for bar in found}) for found in of_panel.values()) * len(networks)
     figure = new_figure(PAGE if n_bars > 6 else COLUMN * 1.35, 20 + 55 * len(panels))
-    metric = record.get("metric", "r2")
     for axes, panel in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
-        _draw_panel(
-            axes,
-            [bar for bar in drawn if bar.first["panel"] == panel],
-            [row for row in missing if row["panel"] == panel],
-            networks,
-            _metric_of(drawn, panel, metric),
-        )
+        left_out = [row for row in missing if row["panel"] == panel]
+        _draw_panel(axes, of_panel[panel], left_out, networks, record.get("metric", "r2"))
         if panel:
             axes.set_title(panel, loc="left", fontsize=LARGE, fontweight="bold")
     legend_above(figure, most=min(len(networks), 2 if len(networks) == 4 else 3))
@@ -44,65 +38,37 @@ def draw(record: dict[str, Any]) -> Figure:
     return figure
 
 
-def _metric_of(drawn: list[Bar], panel: str, metric: str) -> str:
-    """The record's metric, but for classes their accuracy."""
-    done = [bar for bar in drawn if bar.first["panel"] == panel and bar.done]
-    return "accuracy" if done and "accuracy" in done[0].done[0]["metrics"] else metric
-
-
 def _draw_panel(
     axes: Axes, drawn: list[Bar], missing: list[dict[str, Any]], networks: list[str], metric: str
 ) -> None:
+    done = [bar for bar in drawn if bar.done]
+    if done and "accuracy" in done[0].done[0]["metrics"]:
+        metric = "accuracy"
     groups = list(dict.fromkeys(bar.group for bar in drawn))
-    crowded = len(groups) * len(networks) > 2 * CROWDED
+    here = [name for name in networks if any(bar.first["network_label"] == name for bar in drawn)]
+    dense = len(here) > 1 and len(groups) * len(networks) > 2 * CROWDED
     for bar in drawn:
-        here = [name for name in networks if any(b.first["network_label"] == name for b in drawn)]
         width = GROUP / len(here)
-        place = here.index(bar.first["network_label"])
-        x = groups.index(bar.group) + (place - (len(here) - 1) / 2) * width
-        height = max(bar.mean(metric), FLOOR) if bar.done else 0
-        axes.bar(
-            x,
-            height,
-            0.9 * width,
-            color=bar.colour,
-            edgecolor="white",
-            linewidth=0,
-            hatch="/////" if bar.tuned else None,
-            label=bar.first["network_label"],
-        )
-        if bar.done:
-            _draw_seeds(axes, x, bar.values(metric))
-            dense = crowded and len(here) > 1
-            if not dense or bar.mean(metric) < FLOOR:
-                _write_value(axes, x, bar.mean(metric), max(bar.values(metric)), upright=dense)
-        if bar.n_diverged:
-            text = f"{bar.n_diverged} of {len(bar.rows)} diverged"
-            axes.text(
-                x, 0.03 + max(height, 0), text, rotation=90, ha="center", va="bottom", fontsize=SMALL - 1
-            )
-    in_part = [row for row in missing if any(b.first["dataset_label"] == row["dataset_label"] for b in drawn)]
-    absent = [row for row in missing if row not in in_part]
-    for place, row in enumerate(absent, start=len(groups)):
-        _leave_out(axes, place, row)
-    if in_part:
-        note = fill("; ".join(row["note"] for row in in_part), 100)
+        place = here.index(bar.first["network_label"]) - (len(here) - 1) / 2
+        _draw_bar(axes, bar, groups.index(bar.group) + place * width, width, metric, dense)
+    datasets = {bar.first["dataset_label"] for bar in drawn}
+    if in_part := [row["note"] for row in missing if row["dataset_label"] in datasets]:
+        note = fill("; ".join(in_part), 100)
         axes.set_title(note, loc="right", fontsize=SMALL - 1, color=COLOURS["footnote"])
+    absent = [row for row in missing if row["dataset_label"] not in datasets]
+    for x, row in enumerate(absent, start=len(groups)):
+        _leave_out(axes, x, row)
     labels = groups + [fill(row["dataset_label"], 18) for row in absent]
+    places = range(len(labels))
     if len(labels) > CROWDED:
-        axes.set_xticks(
-            range(len(labels)),
-            [label.split("\n")[0] for label in labels],
-            rotation=40,
-            ha="right",
-            rotation_mode="anchor",
-        )
+        first_lines = [label.split("\n")[0] for label in labels]
+        axes.set_xticks(places, first_lines, rotation=40, ha="right", rotation_mode="anchor")
     else:
-        axes.set_xticks(range(len(labels)), labels)
+        axes.set_xticks(places, labels)
     axes.set_xlim(-0.6, len(labels) - 0.4)
     axes.tick_params(axis="x", length=0)
     axes.axhline(0, color=COLOURS["text"], linewidth=0.6)
-    values = [value for bar in drawn for value in bar.values(metric)]
+    values = [value for bar in done for value in bar.values(metric)]
     lowest = min(values, default=0)
     highest = max(values, default=1) if metric == "mae_over_mad" and not absent else 1
     axes.set_ylim(max(FLOOR, 1.3 * lowest) if lowest < 0 else 0, 1.15 * highest)  # room for the values above
@@ -111,37 +77,37 @@ def _draw_panel(
     axes.set_ylabel(f"{METRICS[metric]}{of}, test set")
 
 
-def _leave_out(axes: Axes, place: int, row: dict[str, Any]) -> None:
-    """An empty place with the reason."""
-    axes.bar(place, 1, GROUP, color="none", edgecolor=COLOURS["baseline"], hatch="////", linewidth=0.5)
-    axes.text(
-        place,
-        0.5,
-        f"not run:\n{fill(row['note'], 18)}",
-        ha="center",
-        va="center",
-        fontsize=SMALL - 1,
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
-    )
+def _draw_bar(axes: Axes, bar: Bar, x: float, width: float, metric: str, dense: bool) -> None:
+    """A bar with its seeds and, if there is room or the bar is cut, its value."""
+    mean, values = bar.mean(metric), bar.values(metric)
+    height = max(mean, FLOOR) if values else 0
+    hatch = "/////" if bar.tuned else None
+    look: dict[str, Any] = {"color": bar.colour, "edgecolor": "white", "linewidth": 0, "hatch": hatch}
+    axes.bar(x, height, 0.9 * width, **look, label=bar.first["network_label"])
+    if values:
+        shown, text = [max(value, FLOOR + 0.02) for value in values], COLOURS["text"]
+        axes.plot([x, x], [min(shown), max(shown)], color=text, linewidth=0.8)
+        axes.plot([x] * len(shown), shown, "o", color="white", markeredgecolor=text, markersize=3, mew=0.6)
+    if values and (not dense or mean < FLOOR):
+        axes.annotate(
+            f"{mean:z.2f}".replace("-", "−") if mean > -10 else "< −10",
+            (x, max(*values, 0)),
+            (0, 3),
+            textcoords="offset points",
+            rotation=90 if dense else 0,
+            ha="center",
+            va="bottom",
+            fontsize=SMALL - 0.5,
+            annotation_clip=True,  # a value outside the axes takes no room
+        )
+    if bar.n_diverged:
+        note = f"{bar.n_diverged} of {len(bar.rows)} diverged"
+        y = 0.03 + max(height, 0)
+        axes.text(x, y, note, rotation=90, ha="center", va="bottom", fontsize=SMALL - 1)
 
 
-def _draw_seeds(axes: Axes, x: float, values: list[float]) -> None:
-    shown = [max(value, FLOOR + 0.02) for value in values]
-    axes.plot([x, x], [min(shown), max(shown)], color=COLOURS["text"], linewidth=0.8)
-    axes.plot(
-        [x] * len(shown), shown, "o", color="white", markeredgecolor=COLOURS["text"], markersize=3, mew=0.6
-    )
-
-
-def _write_value(axes: Axes, x: float, mean: float, highest: float, upright: bool) -> None:
-    axes.annotate(
-        f"{mean:z.2f}".replace("-", "−") if mean > -10 else "< −10",
-        (x, max(highest, 0)),
-        (0, 3),
-        textcoords="offset points",
-        rotation=90 if upright else 0,
-        ha="center",
-        va="bottom",
-        fontsize=SMALL - 0.5,
-        annotation_clip=True,  # a value beyond the axis takes no room
-    )
+def _leave_out(axes: Axes, x: float, row: dict[str, Any]) -> None:
+    """An empty place with the reason why a dataset was not run."""
+    axes.bar(x, 1, GROUP, color="none", edgecolor=COLOURS["baseline"], hatch="////", linewidth=0.5)
+    note, box = f"not run:\n{fill(row['note'], 18)}", {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+    axes.text(x, 0.5, note, ha="center", va="center", fontsize=SMALL - 1, bbox=box)

@@ -1,22 +1,62 @@
-"""What figures and tables read: a record's rows, grouped over seeds."""
+"""Records of results: where they come from, and their rows grouped over seeds."""
 
 import json
+import os
+import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import hybrid
 from hybrid.report.style import COLOURS
+
+PACKAGES = ("torch", "numpy", "pymatgen")
+
+
+def provenance(code: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """When, with which code and packages, and on which machine a record was made.
+
+    Args:
+        code: what made it; the package's version if none.
+    """
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "code": code or {"version": hybrid.__version__},
+        "environment": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "hardware": hardware(),
+    }
+
+
+def hardware() -> dict[str, Any]:
+    """The machine's architecture, processor and number of cores."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return {
+        "machine": platform.machine(),
+        "processor": names[0] if names else platform.processor(),
+        "cores": len(names) or os.cpu_count(),
+    }
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Reads a record from its JSON file."""
+    record: dict[str, Any] = json.loads(path.read_text())
+    return record
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One network on one dataset: a row for every seed, diverged ones among them."""
+    """One network on one dataset, with a row for every seed, also for those that diverged."""
 
     rows: list[dict[str, Any]]
 
     @property
     def first(self) -> dict[str, Any]:
-        """What the seeds have in common."""
+        """The first row, for what all seeds have in common."""
         return self.rows[0]
 
     @property
@@ -26,21 +66,21 @@ class Bar:
 
     @property
     def n_diverged(self) -> int:
-        """How many seeds have none."""
+        """The number of seeds that diverged."""
         return len(self.rows) - len(self.done)
 
     def values(self, metric: str) -> list[float]:
-        """The metric, one value a finished seed."""
+        """The metric of every finished seed."""
         return [row["metrics"][metric] for row in self.done]
 
     def mean(self, metric: str) -> float:
-        """The metric's mean over the finished seeds; not a number if there are none."""
+        """The metric's mean over the finished seeds; NaN if there are none."""
         values = self.values(metric)
         return sum(values) / len(values) if values else float("nan")
 
     @property
     def unit(self) -> str:
-        """Of the target; empty for a pure number."""
+        """The target's unit; empty for a pure number."""
         unit: str = self.first["unit"]
         return "" if unit == "1" else unit
 
@@ -49,41 +89,36 @@ class Bar:
         return f"{self.mean(metric):.3g} {self.unit}".strip()
 
     def each(self, metric: str) -> str:
-        """The metric of every seed in one line, those that diverged among them."""
+        """The metric of every seed in one line, or "diverged"."""
         return ", ".join([f"{value:z.3f}" for value in self.values(metric)] + ["diverged"] * self.n_diverged)
 
     @property
     def group(self) -> str:
-        """The dataset, and the descriptor that is learnt there."""
+        """The dataset's label, with the descriptor that is learnt from it, if any."""
         label, target = self.first["dataset_label"], self.first["target"]
         return f"{target}\n{label}" if self.first.get("descriptor") else label
 
     @property
+    def variant(self) -> str:
+        """The settings' name, whether the targets were learnt together or not."""
+        variant: str = self.first["variant"]
+        return variant.removesuffix(", multi-target")
+
+    @property
     def colour(self) -> str:
-        """The colour of what sets this network apart: its variant, its model, or its pooling."""
-        model, pooling, variant = self.first["model"], self.first["pooling"], self._variant
-        names = (f"{pooling} {variant}", variant, f"{model} {pooling}", model, pooling)
+        """The colour of the network's variant, model or pooling, whichever has one first."""
+        model, pooling = self.first["model"], self.first["pooling"]
+        names = (f"{pooling} {self.variant}", self.variant, f"{model} {pooling}", model, pooling)
         return next(COLOURS[name] for name in names if name in COLOURS)
 
     @property
     def tuned(self) -> bool:
-        """Whether it is trained as `hybrid train` does, not in the paper's way."""
-        return self._variant == "tuned"
-
-    @property
-    def _variant(self) -> str:
-        variant: str = self.first["variant"]
-        return variant.removesuffix(", multi-target")
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """A record as it was written."""
-    record: dict[str, Any] = json.loads(path.read_text())
-    return record
+        """Whether it was trained with the tuned settings instead of the paper's."""
+        return self.variant == "tuned"
 
 
 def bars(record: dict[str, Any]) -> list[Bar]:
-    """The record's trained rows, one bar for a network on a dataset and its split, in the record's order."""
+    """The trained rows, a bar for each network, dataset and split, in the order of the record."""
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in record["rows"]:
         if row["status"] != "not run":
@@ -94,7 +129,7 @@ def bars(record: dict[str, Any]) -> list[Bar]:
 
 
 def not_run(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rows that stand for what was not run."""
+    """The rows of networks or datasets that were not run."""
     return [row for row in record["rows"] if row["status"] == "not run"]
 
 

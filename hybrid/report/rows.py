@@ -1,4 +1,4 @@
-"""The rows of records: what was fitted to what, and how well; made here and nowhere else."""
+"""The rows of records: which model was fitted to which target, and how well."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -13,23 +13,23 @@ class Row:
 
     Attributes:
         dataset: its name.
-        dataset_label: what figures call it.
+        dataset_label: its name in figures.
         target: symbol of the quantity.
-        descriptor: the column of descriptors.csv that it is; None: id_prop.csv's target.
+        descriptor: the target's column of descriptors.csv; None: the target is that of id_prop.csv.
         unit: of the target.
         network: name of the network or model.
-        network_label: what figures call it.
+        network_label: its name in figures.
         model: its architecture, or the kind of baseline.
         pooling: None if it has none.
-        descriptors: those that it takes, "all", or None.
-        variant: names the settings.
+        descriptors: those in its input, "all", or None.
+        variant: name of the settings.
         panel: of the figure.
         seed: of the weights.
         epochs: None if it is not trained in epochs.
-        paper: what the paper has for it.
+        paper: the paper's values and words for it.
         status: done or diverged.
         note: anything else.
-        split: what else sets the split apart, as further keys.
+        split: further keys that tell one split from another.
     """
 
     dataset: str | None
@@ -52,22 +52,17 @@ class Row:
     split: dict[str, Any] = field(default_factory=dict)
 
     def with_metrics(self, metrics: Mapping[str, float], **others: Any) -> dict[str, Any]:
-        """The row as it is recorded.
-
-        Args:
-            metrics: of the test set.
-            others: further keys.
-        """
+        """The row for a record, with metrics of the test set and further keys."""
         row = asdict(self)
         row |= row.pop("split")
         return {**row, "metrics": dict(metrics), **others}
 
     def of_run(self, result: Mapping[str, Any], target: str = "") -> dict[str, Any]:
-        """The row of a run.
+        """The row for a record, with the results of a run.
 
         Args:
-            result: what metrics.json holds: metrics by fold, or by fold and target; sizes; notes.
-            target: which of several targets the row is about.
+            result: the content of metrics.json: metrics by fold, or by fold and target; sizes; notes.
+            target: the row's target, if the run has several.
         """
         if self.status != "done":
             return self.with_metrics({})
@@ -76,22 +71,14 @@ class Row:
             scores["test"],
             validation=scores["validation"],
             training_r2=scores["training"].get("r2"),
-            **{f"n_{short}": result[f"n_{fold}"] for short, fold in zip(SHORT, FOLDS, strict=True)},
+            n_train=result["n_training"],
+            n_val=result["n_validation"],
+            n_test=result["n_test"],
             **{key: result.get(key) for key in ("best_epoch", "n_filled", "train_seconds", "device")},
         )
 
 
 def not_run_row(label: str, reason: str, panel: str = "", **others: Any) -> dict[str, Any]:
-    """The row of what is not run, and why.
-
-    Args:
-        label: what figures call the dataset.
-        reason: why.
-        panel: of the figure.
-        others: further keys.
-    """
+    """The row of a dataset that was not run, with the reason and further keys."""
     row: dict[str, Any] = {"dataset": None, "dataset_label": label, "panel": panel, "metrics": {}}
     return {**row, "status": "not run", "note": reason, **others}
-
-
-SHORT = ("train", "val", "test")  # the folds in records

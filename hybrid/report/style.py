@@ -1,14 +1,12 @@
-"""How every figure looks: journal widths, small sans-serif type, colours that mean the same throughout."""
+"""The style of all figures: journal widths, small sans-serif type, one colour for each meaning."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
 from matplotlib.artist import Artist
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from hybrid.atomic import atomic_file
 
@@ -16,9 +14,8 @@ COLUMN = 85.0  # mm, one column
 PAGE = 180.0  # mm, two columns
 SMALL = 7.0  # pt, ticks, legends and annotations
 LARGE = 8.0  # pt, axis labels and titles
-CROWDED = 300  # the ratio of a logarithmic axis' ends from which ticks at 2 and 5 have no room
 
-# Okabe and Ito's palette, which colour-blind readers can tell apart; a colour belongs to one meaning
+# Okabe and Ito's palette, which colour-blind readers can tell apart
 COLOURS = {
     "mean": "#0072B2",
     "sum": "#D55E00",
@@ -62,7 +59,7 @@ COLOURS = {
 }
 
 RC: dict[Any, Any] = {
-    # matplotlib brings DejaVu along, so that a figure is the same on every machine
+    # matplotlib includes DejaVu, so a figure is the same on every machine
     "font.family": "DejaVu Sans",
     "mathtext.fontset": "dejavusans",
     "font.size": SMALL,
@@ -97,29 +94,14 @@ R = TypeVar("R")
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Decorates a function that draws: the style holds inside it and nowhere else."""
+    """Decorates a function that draws, so that the style applies inside it only."""
     decorated: Callable[P, R] = matplotlib.rc_context(RC)(draw)
     return decorated
 
 
-def mark_plainly(axis: Axis, ticks: Sequence[float] = ()) -> None:
-    """Ticks of a logarithmic axis in plain numbers: the given ones alone, or 1, 2 and 5 times powers of ten.
-
-    Call it when everything is drawn: an axis over many decades has room for the powers alone.
-    """
-    if ticks:
-        axis.set_major_locator(FixedLocator(ticks))
-        axis.set_minor_locator(NullLocator())
-    else:
-        low, high = axis.get_view_interval()
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < CROWDED else (1,)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_formatter(NullFormatter())
-
-
 @styled
 def new_figure(width: float, height: float, **options: Any) -> Figure:
-    """An empty figure of `width` x `height` mm, laid out so that nothing is cut; `options` go to Figure."""
+    """An empty figure of `width` x `height` mm; `options` go to Figure."""
     return Figure(figsize=(width / 25.4, height / 25.4), **{"layout": "constrained", **options})
 
 
@@ -128,8 +110,8 @@ def legend_above(figure: Figure, handles: Mapping[str, Artist] | None = None, mo
 
     Args:
         figure: with its panels drawn.
-        handles: by label; none: whatever has a label in some panel, each label once.
-        most: columns.
+        handles: by label; none: everything that has a label in a panel, each label once.
+        most: the largest number of columns.
     """
     if handles is None:
         handles = {
@@ -148,9 +130,7 @@ def legend_above(figure: Figure, handles: Mapping[str, Artist] | None = None, mo
 
 @styled
 def save(figure: Figure, stem: Path) -> list[Path]:
-    """Writes `<stem>.png` (300 dpi) and `<stem>.pdf`, each whole or not at all.
-
-    No date and no program version goes into the files: the same figure gives the same bytes.
+    """Writes `<stem>.png` (300 dpi) and `<stem>.pdf`, without dates and program versions in the files.
 
     Returns:
         The two paths.

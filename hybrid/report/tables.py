@@ -1,4 +1,4 @@
-"""Tables beside the figures, from records only: Markdown for people, CSV for programs."""
+"""Tables of results: Markdown for people, CSV for programs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,12 +9,11 @@ import pandas as pd
 from hybrid.atomic import write_text
 from hybrid.report.records import Bar, bars, not_run, scale_note
 
-SHOWN = {"r2": "R²", "accuracy": "accuracy", "mae_over_mad": "MAE/MAD"}
-IDENTITY = ("dataset", "target", "network", "variant")
+METRICS = {"r2": "R²", "accuracy": "accuracy", "mae_over_mad": "MAE/MAD"}
 
 
 def write_record_table(record: dict[str, Any], stem: Path, notes: Sequence[str] = ()) -> None:
-    """Writes a record's table: ours, seed by seed, and the paper's words or numbers beside it.
+    """Writes a record's table: our results, seed by seed, beside the paper's words or numbers.
 
     Args:
         record: what was run.
@@ -22,24 +21,23 @@ def write_record_table(record: dict[str, Any], stem: Path, notes: Sequence[str] 
         notes: lines of Markdown that follow the table.
     """
     metric = record["metric"]
-    name = SHOWN[metric]
     others = [other for other in ("mae_over_mad", "r2") if other != metric]
     columns = (
-        *IDENTITY,
-        f"{name} (mean)",
-        f"{name} (seeds)",
+        *("dataset", "target", "network", "variant"),
+        f"{METRICS[metric]} (mean)",
+        f"{METRICS[metric]} (seeds)",
         "MAE",
-        *(SHOWN[other] for other in others),
+        *(METRICS[other] for other in others),
         "R² on training",
         "paper",
         "source in the paper",
     )
     rows = [_row(bar, metric, others) for bar in bars(record)]
-    filler = [""] * (len(columns) - 6)
-    rows += [[row["dataset_label"], "", "", "", "not run", *filler, row["note"]] for row in not_run(record)]
+    empty = [""] * (len(columns) - 6)
+    rows += [[row["dataset_label"], "", "", "", "not run", *empty, row["note"]] for row in not_run(record)]
     hardware, torch = record["hardware"], record["environment"]["torch"]
-    where = f"{hardware['processor']}, {hardware['cores']} cores, torch {torch}"
-    write_table(stem, f"{record['caption']}; {scale_note(record)}; {where}.", columns, rows, notes)
+    machine = f"{hardware['processor']}, {hardware['cores']} cores, torch {torch}"
+    write_table(stem, f"{record['caption']}; {scale_note(record)}; {machine}.", columns, rows, notes)
 
 
 def write_table(
@@ -58,23 +56,16 @@ def write_table(
 
 
 def _row(bar: Bar, metric: str, others: list[str]) -> list[str]:
-    first, done = bar.first, bar.done
-    paper = first["paper"] or {}
-    said = [f"{paper[key]:g}" for key in SHOWN if key in paper] + [paper.get("says", "")]
-    paper_side = ["; ".join(filter(None, said)), paper.get("source", "")]
+    first, paper = bar.first, bar.first["paper"] or {}
+    said = [f"{paper[key]:g}" for key in METRICS if key in paper] + [paper.get("says", "")]
+    of_paper = ["; ".join(filter(None, said)), paper.get("source", "")]
     identity = [first["dataset_label"], first["target"], first["network_label"], first["variant"]]
-    if not done:
-        return [*identity, "diverged", *[""] * (3 + len(others)), *paper_side]
-    if "accuracy" in done[0]["metrics"]:
-        metric = "accuracy"
-    training = [row["training_r2"] for row in done if row["training_r2"] is not None]
-    numeric = metric != "accuracy"
-    return [
-        *identity,
-        f"{bar.mean(metric):z.3f}",
-        bar.each(metric),
-        bar.in_unit("mae") if numeric else "",
-        *(f"{bar.mean(other):z.3f}" if numeric else "" for other in others),
-        f"{sum(training) / len(training):z.3f}" if training else "",
-        *paper_side,
-    ]
+    if not bar.done:
+        return [*identity, "diverged", *[""] * (3 + len(others)), *of_paper]
+    training = [row["training_r2"] for row in bar.done if row["training_r2"] is not None]
+    mean_of_training = f"{sum(training) / len(training):z.3f}" if training else ""
+    if "accuracy" in bar.done[0]["metrics"]:
+        metric, errors = "accuracy", [""] * (1 + len(others))
+    else:
+        errors = [bar.in_unit("mae"), *(f"{bar.mean(other):z.3f}" for other in others)]
+    return [*identity, f"{bar.mean(metric):z.3f}", bar.each(metric), *errors, mean_of_training, *of_paper]

@@ -2,17 +2,31 @@
 
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from hybrid.readout import TargetScale
+from hybrid.errors import InputError
+from hybrid.readout import TargetScale, get_pooling
+from hybrid.settings import RunSettings
+from hybrid.training.samples import Samples
 
 LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss}
 
 
 class Objective(Protocol):
-    """Targets of all crystals, and how far a network's outputs are from them."""
+    """Targets of all crystals, and how far a network's outputs are from them.
+
+    Attributes:
+        n_outputs: numbers that the network gives a crystal.
+        scale: between the targets' units and the network's outputs.
+        classes: what it tells apart, if it is to tell classes.
+    """
+
+    n_outputs: int
+    scale: TargetScale
+    classes: tuple[int, ...]
 
     def to(self, device: torch.device) -> "Objective":
         """The same on `device`."""
@@ -39,7 +53,10 @@ class Numbers:
         loss: a name from LOSSES.
     """
 
+    classes: tuple[int, ...] = ()
+
     def __init__(self, targets: Tensor, scale: TargetScale, loss: str):
+        self.n_outputs = targets.shape[1]
         self.targets, self.scale, self.loss_name = targets, scale, loss
         self.normalised = scale.normalise(targets).float()
         self.unit = scale.std if targets.shape[1] > 1 else 1.0
@@ -63,15 +80,18 @@ class Classes:
     """One of several classes; the error is the share that is classified wrongly.
 
     Args:
-        labels: (n_crystals,) int64, counted from 0.
+        labels: (n_crystals,) int64, positions in `classes`.
+        classes: in order.
     """
 
-    def __init__(self, labels: Tensor):
-        self.labels = labels
+    scale = TargetScale(0.0, 1.0)
+
+    def __init__(self, labels: Tensor, classes: tuple[int, ...]):
+        self.labels, self.classes, self.n_outputs = labels, classes, len(classes)
 
     def to(self, device: torch.device) -> "Classes":
         """The same on `device`."""
-        return Classes(self.labels.to(device))
+        return Classes(self.labels.to(device), self.classes)
 
     def loss(self, outputs: Tensor, indices: Tensor) -> Tensor:
         """Negative log-likelihood of log-probabilities."""
@@ -80,3 +100,34 @@ class Classes:
     def error(self, outputs: Tensor, indices: Tensor) -> Tensor:
         """Share of wrong classes."""
         return (outputs.argmax(dim=1) != self.labels[indices]).double().mean()
+
+
+def objective_of(samples: Samples, settings: RunSettings, n_atoms: Tensor) -> Objective:
+    """What a network learns of the samples; the scale of numbers is that of the training set alone.
+
+    Args:
+        samples: targets and folds.
+        settings: task, pooling and loss.
+        n_atoms: (n_crystals,) of the samples.
+
+    Raises:
+        InputError: classes are to be learnt, and a target is not a whole number or there is one class only.
+    """
+    targets = torch.from_numpy(samples.targets)
+    if settings.task == "classification":
+        classes = _classes(samples)
+        labels = np.searchsorted(classes, samples.targets[:, 0])
+        return Classes(torch.from_numpy(labels), classes)
+    training = torch.from_numpy(samples.at("training"))
+    scale = TargetScale.fit(targets[training], n_atoms[training], get_pooling(settings.model.pooling))
+    return Numbers(targets, scale, settings.trainer.loss)
+
+
+def _classes(samples: Samples) -> tuple[int, ...]:
+    for identity, target in zip(samples.folder.ids, samples.targets[:, 0], strict=True):
+        if target != round(target):
+            raise InputError(f"{samples.folder.path}: target of '{identity}' is {target:g}, not a class")
+    classes = np.unique(samples.targets)
+    if len(classes) < 2:
+        raise InputError(f"{samples.folder.path}: holds one class only")
+    return tuple(int(label) for label in classes)

@@ -4,15 +4,15 @@ A package adds models of its own under the entry-point group `hybrid.models`: na
 """
 
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import entry_points
 from typing import Any
 
 from hybrid.errors import unknown_name
 from hybrid.models.networks import ALIGNN, CGCNN, ROOST, NetworkKind
-from hybrid.settings import RunSettings
 from hybrid.training import baselines
-from hybrid.training.results import Fit, Fitted, Job
-from hybrid.training.samples import Samples
+from hybrid.training.network import fit_network
+from hybrid.training.results import Fit
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,7 @@ class Model:
 
 
 def _network(kind: NetworkKind, **known: Any) -> Model:
-    def fit(samples: Samples, settings: RunSettings, job: Job) -> Fitted:
-        from hybrid.training.fit import fit_network  # brings Lightning with it
-
-        return fit_network(kind, samples, settings, job)
-
-    return Model(fit, kind, **known)
+    return Model(partial(fit_network, kind), kind, **known)
 
 
 _BOTH = ("fp32", "bf16")

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from hybrid.data.folder import CrystalFolder
@@ -13,9 +12,7 @@ from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
 from hybrid.models.networks import PackedGraphs
-from hybrid.readout import TargetScale, get_pooling
 from hybrid.settings import RunSettings
-from hybrid.training.objective import Classes, Numbers, Objective
 
 
 @dataclass(frozen=True)
@@ -79,38 +76,6 @@ class Samples:
     def ids(self, fold: str) -> list[str]:
         """Ids of a fold's crystals."""
         return [self.folder.ids[i] for i in self.at(fold)]
-
-    def scale(self, n_atoms: Tensor, pooling: str) -> TargetScale:
-        """Between the targets' units and the network's outputs, from the training set alone.
-
-        Args:
-            n_atoms: (n_crystals,) of all crystals.
-            pooling: of the network.
-        """
-        training = torch.from_numpy(self.at("training"))
-        targets = torch.from_numpy(self.targets)
-        return TargetScale.fit(targets[training], n_atoms[training], get_pooling(pooling))
-
-    def classes(self) -> tuple[int, ...]:
-        """The classes that occur, in order.
-
-        Raises:
-            InputError: a target is not a whole number, or there is one class only.
-        """
-        classes = np.unique(self.targets)
-        for identity, target in zip(self.folder.ids, self.targets[:, 0], strict=True):
-            if target != round(target):
-                raise InputError(f"{self.folder.path}: target of '{identity}' is {target:g}, not a class")
-        if len(classes) < 2:
-            raise InputError(f"{self.folder.path}: holds one class only")
-        return tuple(int(label) for label in classes)
-
-    def objective(self, settings: RunSettings, scale: TargetScale) -> Objective:
-        """What the network is trained for."""
-        if settings.task == "classification":
-            labels = np.searchsorted(self.classes(), self.targets[:, 0])
-            return Classes(torch.from_numpy(labels))
-        return Numbers(torch.from_numpy(self.targets), scale, settings.trainer.loss)
 
     def sizes(self) -> dict[str, int]:
         """How many crystals each fold has."""

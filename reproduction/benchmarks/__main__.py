@@ -19,7 +19,7 @@ from typing import Any
 from tqdm import tqdm
 
 from hybrid.atomic import write_text
-from hybrid.report.provenance import hardware
+from hybrid.report.records import hardware
 from reproduction.benchmarks.alignn_task import BATCH, N_GRAPHS, N_STEPS, SMALL
 from reproduction.benchmarks.inputs import N_SAMPLE, write_inputs
 from reproduction.paths import RESULTS, ROOT

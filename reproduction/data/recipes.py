@@ -51,7 +51,7 @@ class Recipe:
 
         Raises:
             MissingDataError: the source's data cannot be had.
-            InputError: an id stands there twice, or too many values cannot be right.
+            InputError: an id occurs twice, or too many values cannot be right.
         """
         manifest: dict[str, Any] = {
             "source": self.source,
@@ -73,7 +73,7 @@ class Recipe:
         dropped: list[str] = manifest["dropped"]
         for entry in tqdm(self.entries(), desc=f"building {path.name}", unit="crystal", delay=0.5):
             if entry.id in seen:
-                raise InputError(f"{path.name}: id '{entry.id}' stands there twice")
+                raise InputError(f"{path.name}: id '{entry.id}' occurs twice")
             seen.add(entry.id)
             try:
                 cell = reduced_cell(entry.structure)

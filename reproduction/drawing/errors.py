@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from hybrid.report.records import Bar, bars, not_run, scale_note
-from hybrid.report.style import COLOURS, PAGE, SMALL, legend_above, mark_plainly, new_figure, styled
+from hybrid.report.style import COLOURS, PAGE, SMALL, legend_above, new_figure, styled
+from reproduction.drawing.axes import mark_plainly
 
 ROW = 7.5  # mm
 NOTE, LABEL = 110, 20  # characters

@@ -15,10 +15,10 @@ from hybrid.report.style import (
     PAGE,
     SMALL,
     legend_above,
-    mark_plainly,
     new_figure,
     styled,
 )
+from reproduction.drawing.axes import mark_plainly
 from reproduction.models.force_field import UNSTABLE
 
 FORCE_FIELD = "chgnet"

@@ -15,10 +15,10 @@ from hybrid.report.style import (
     PAGE,
     SMALL,
     legend_above,
-    mark_plainly,
     new_figure,
     styled,
 )
+from reproduction.drawing.axes import mark_plainly
 
 MARKERS = {"forest": "^", "mean": "o", "sum": "s"}
 HYBRID = "de-"  # begins the name of a network with descriptors in its readout

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from hybrid.descriptors.registry import choose
 from hybrid.report.records import bars, scale_note
-from hybrid.report.style import COLOURS, LARGE, PAGE, SMALL, mark_plainly, new_figure, styled
+from hybrid.report.style import COLOURS, LARGE, PAGE, SMALL, new_figure, styled
+from reproduction.drawing.axes import mark_plainly
 
 SHOWN = ("log-kappa", "elastic-g", "elastic-k", "phonon-cv")
 """Datasets of panel a: the paper's property, and what stands in for it, the nearest first."""

@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hybrid.report.records import Bar, bars, scale_note
-from hybrid.report.style import COLOURS, LARGE, PAGE, SMALL, mark_plainly, new_figure, styled
+from hybrid.report.style import COLOURS, LARGE, PAGE, SMALL, new_figure, styled
+from reproduction.drawing.axes import mark_plainly
 from reproduction.models.descriptor_groups import GROUPS
 
 LEFT_OUT, ALONE = "left out", "alone"  # the spec's panels

@@ -5,7 +5,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from hybrid.report.records import bars, scale_note
-from hybrid.report.style import COLOURS, COLUMN, SMALL, legend_above, mark_plainly, new_figure, styled
+from hybrid.report.style import COLOURS, COLUMN, SMALL, legend_above, new_figure, styled
+from reproduction.drawing.axes import mark_plainly
 
 SHIFT = 1.05  # between networks on the logarithmic axis
 MARKERS = "osD^v<>"

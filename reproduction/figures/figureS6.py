@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from hybrid.descriptors.of_folder import folder_descriptors
-from hybrid.probe.linear import linear_r2
 from hybrid.report.records import scale_note
 from hybrid.report.style import save
 from hybrid.report.tables import write_record_table, write_table
 from hybrid.training.run import resolve_device
+from reproduction.analysis.linear import linear_r2
 from reproduction.data.registry import PROPERTIES
 from reproduction.drawing import representation
 from reproduction.drawing.recorded import over_seeds, require

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from hybrid.report.style import save
-from hybrid.report.supercells import EXPLAINED, SUPERCELL_COLUMNS, supercell_cells
 from hybrid.report.tables import write_table
-from hybrid.supercells import SupercellRow, supercell_table
+from hybrid.supercells import COLUMNS, EXPLAINED, SupercellRow, supercell_table
 from hybrid.training.run import resolve_device
 from reproduction.drawing import supercell
 from reproduction.drawing.recorded import require
@@ -43,7 +42,7 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
             row["dataset_label"],
             row["network_label"],
             str(row["seed"]),
-            *supercell_cells(SupercellRow(**found)),
+            *SupercellRow(**found).cells(),
         ]
         for row in record["rows"]
         if row.get("supercells")
@@ -52,7 +51,7 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
     write_table(
         stem,
         "Prediction for a supercell of a test crystal over that for its cell. " + EXPLAINED,
-        ("learnt", "network", "seed", *SUPERCELL_COLUMNS),
+        ("learnt", "network", "seed", *COLUMNS),
         rows,
     )
     save(supercell.draw(record), stem)

@@ -17,8 +17,11 @@ from torch.nn import functional as F
 from hybrid.checkpoint import MODEL_FILE, load
 from hybrid.models.networks import CGCNN
 from hybrid.settings import ModelSettings, RunSettings
-from hybrid.training.registry import Job, Model
-from hybrid.training.results import Fitted
+from hybrid.training.loop import Training
+from hybrid.training.network import StandardisedDescriptors
+from hybrid.training.objective import objective_of
+from hybrid.training.registry import Model
+from hybrid.training.results import Fitted, Job
 from hybrid.training.run import train
 from hybrid.training.samples import Samples
 
@@ -84,9 +87,6 @@ def fit_frozen(samples: Samples, settings: RunSettings, job: Job, base: Path | N
         base: the run folder of the network, trained on the same samples without descriptors; trained here if
             its model is not there.
     """
-    from hybrid.training.fit import StandardisedDescriptors, optimise, training_notes
-    from hybrid.training.optimisation import Optimisation  # here, as planning and drawing train nothing
-
     assert samples.graphs is not None
     own = job.folder / "base"
     if base is None or not (base / MODEL_FILE).exists():  # run folders are kept without their models
@@ -94,21 +94,19 @@ def fit_frozen(samples: Samples, settings: RunSettings, job: Job, base: Path | N
         base = own
     vectors = FrozenVectors(torch.from_numpy(load(base).represent(samples.graphs, job.device)))
     descriptors = StandardisedDescriptors(samples, settings, job.progress)
-    scale = samples.scale(samples.graphs.n_atoms, settings.model.pooling)
+    objective = objective_of(samples, settings, samples.graphs.n_atoms)
+    assert descriptors.rows is not None
     torch.manual_seed(settings.model_seed)
-    n_outputs = samples.targets.shape[1]
-    head = FrozenHead(vectors.vectors.shape[1], descriptors.rows.shape[1], settings.model, n_outputs)
-    objective = samples.objective(settings, scale)
-    optimisation = Optimisation(
-        head, vectors, descriptors.rows, objective, settings.trainer, settings.model_seed
+    head = FrozenHead(
+        vectors.vectors.shape[1], descriptors.rows.shape[1], settings.model, objective.n_outputs
     )
-    log = optimise(optimisation, samples, job)
+    log = Training(head, vectors, descriptors.rows, objective, samples, settings, job).run()
     with torch.inference_mode():
         head.to("cpu").eval()
         outputs: Tensor = head(vectors.vectors, descriptors.rows)
-        predictions = scale.restore(outputs.double()).numpy()
+        predictions = objective.scale.restore(outputs.double()).numpy()
     shutil.rmtree(own, ignore_errors=True)
-    return Fitted(predictions, {**training_notes(log, job.device), "n_filled": descriptors.n_filled})
+    return Fitted(predictions, {**log.notes(job.device), **descriptors.notes})
 
 
 MODEL = Model(fit_frozen, CGCNN, takes_descriptors=True)

@@ -15,8 +15,8 @@ from hybrid.errors import InputError
 from hybrid.graphs.composition import N_NUMBERS, CompositionGraphs
 from hybrid.settings import RunSettings
 from hybrid.training.baselines import grown
-from hybrid.training.registry import Job, Model
-from hybrid.training.results import Fitted
+from hybrid.training.registry import Model
+from hybrid.training.results import Fitted, Job
 from hybrid.training.samples import Samples
 
 STATISTICS = ("minimum", "maximum", "range", "mean", "avg_dev", "mode")

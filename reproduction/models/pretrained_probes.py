@@ -1,10 +1,10 @@
 """A linear model and a random forest on a pretrained model's crystal vectors, as models of their own."""
 
 from hybrid.probe.pretrained import crystal_vectors, source
-from hybrid.probe.readers import PROBES, Probe
+from hybrid.probe.vectors import PROBES, Probe
 from hybrid.settings import RunSettings
-from hybrid.training.registry import Fit, Job, Model
-from hybrid.training.results import Fitted
+from hybrid.training.registry import Model
+from hybrid.training.results import Fit, Fitted, Job
 from hybrid.training.samples import Samples
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from hybrid.atomic import atomic_file, write_text
 from hybrid.descriptors.registry import choose
-from hybrid.report.provenance import provenance
+from hybrid.report.records import provenance
 from hybrid.report.rows import Row, not_run_row
 from hybrid.settings import RunSettings
 from hybrid.training.registry import get_model

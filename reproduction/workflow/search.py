@@ -17,7 +17,7 @@ from tqdm import tqdm
 from hybrid.atomic import write_text
 from hybrid.data.folder import CrystalFolder
 from hybrid.errors import DivergedError, unknown_name
-from hybrid.report.provenance import provenance
+from hybrid.report.records import provenance
 from hybrid.report.tables import write_table
 from hybrid.settings import RunSettings, Settings
 from hybrid.training.registry import get_model

@@ -77,6 +77,6 @@ def without_duplicates(path: object, entries: Iterable[Entry]) -> Iterator[Entry
     seen = set()
     for entry in entries:
         if entry.id in seen:
-            raise InputError(f"{path}: id '{entry.id}' stands there twice")
+            raise InputError(f"{path}: id '{entry.id}' occurs twice")
         seen.add(entry.id)
         yield entry

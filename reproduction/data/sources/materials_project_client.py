@@ -53,7 +53,7 @@ class Query:
             if not IDENTIFIER.fullmatch(identity):
                 raise InputError(f"id {row}: '{identity}' is no Materials Project id, such as mp-149")
             if identity in seen:
-                raise InputError(f"id {row}: '{identity}' stands there twice")
+                raise InputError(f"id {row}: '{identity}' occurs twice")
             seen.add(identity)
 
     @property

@@ -58,6 +58,6 @@ def _entries() -> Iterator[tuple[str, dict[str, Any]]]:
             except (ValueError, TypeError, KeyError) as error:
                 raise InputError(f"{where}: is not an entry with id and source ({error})") from error
             if identity in seen:
-                raise InputError(f"{where}: id '{identity}' stands there twice")
+                raise InputError(f"{where}: id '{identity}' occurs twice")
             seen.add(identity)
             yield f"{where} ({identity})", entry

@@ -1,0 +1,208 @@
+"""The training loop: each epoch trains, validates and logs; a stopped run goes on from a checkpoint."""
+
+import contextlib
+import copy
+import math
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, OneCycleLR
+
+from hybrid.atomic import atomic_file
+from hybrid.errors import DivergedError
+from hybrid.settings import RunSettings, TrainerSettings
+from hybrid.training.log import Log
+from hybrid.training.objective import Objective
+from hybrid.training.results import Job
+from hybrid.training.samples import Samples
+
+OPTIMISERS: dict[str, Callable[..., Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
+RESUME_EVERY = 10  # epochs between the checkpoints from which a stopped run goes on
+
+
+class Batches(Protocol):
+    """What batches are cut from: crystal graphs, or anything else with a row a crystal."""
+
+    def batch(self, indices: Tensor) -> Any:
+        """The crystals at `indices` (n,)."""
+        ...
+
+    def to(self, device: torch.device) -> "Batches":
+        """The same on `device`."""
+        ...
+
+
+class Training:
+    """A network and how far its training has come.
+
+    All that a step needs is on the device, and losses are summed there and read once an epoch, so that no
+    step waits for the one before.
+
+    Args:
+        network: what is trained; it takes a batch and its descriptors.
+        graphs: of all crystals, or what stands for them.
+        descriptors: (n_crystals, n_descriptors), standardised, or None.
+        objective: the targets.
+        samples: the folds.
+        settings: the trainer, and the seed of the batches and of what the network drops out.
+        job: where and how.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        graphs: Batches,
+        descriptors: Tensor | None,
+        objective: Objective,
+        samples: Samples,
+        settings: RunSettings,
+        job: Job,
+    ):
+        self.settings, self.seed, self.job = settings.trainer, settings.model_seed, job
+        self.network, self.graphs = network.to(job.device), graphs.to(job.device)
+        self.objective = objective.to(job.device)
+        self.descriptors = None if descriptors is None else descriptors.to(job.device)
+        self.training, self.validation = (
+            torch.from_numpy(samples.at(fold)).to(job.device) for fold in ("training", "validation")
+        )
+        self.optimiser = _optimiser(network, self.settings)
+        steps = self.settings.epochs * len(cut(self.training, self.settings.batch_size))
+        self.schedule = _schedule(self.optimiser, self.settings, steps)
+        self.precision = torch.autocast(
+            job.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16", cache_enabled=False
+        )
+        self.log = Log(job.folder / "log.csv", self.settings.epochs, job.folder.stem)
+        self.best = network.state_dict()
+        self.checkpoint = job.folder / "checkpoints" / "last.ckpt"
+
+    def run(self) -> Log:
+        """Trains, from the last checkpoint if there is one, and leaves the network with its best weights.
+
+        Raises:
+            DivergedError: the validation error is no longer a number.
+        """
+        self._resume()
+        with self.log.shown(self.job.progress), _sigterm_is_ctrl_c():
+            for epoch in range(len(self.log.rows), self.settings.epochs):
+                loss, error = self._train(epoch), self._validate()
+                if not math.isfinite(error):
+                    raise DivergedError(
+                        f"training diverged in epoch {epoch + 1}: the validation error is not a number; try "
+                        "a lower --learning-rate or a --gradient-clip"
+                    )
+                self.log.add(loss, error, self.optimiser.param_groups[0]["lr"])
+                if self.log.best()[0] == epoch + 1:
+                    self.best = copy.deepcopy(self.network.state_dict())
+                if (epoch + 1) % RESUME_EVERY == 0:
+                    with atomic_file(self.checkpoint) as temporary:
+                        torch.save(self._state(), temporary)
+        self.network.load_state_dict(self.best)
+        return self.log
+
+    def _train(self, epoch: int) -> float:
+        """A step on each batch of crystals; the mean loss of a crystal."""
+        torch.manual_seed(self.seed * 100_003 + epoch)  # of dropout
+        self.network.train()
+        total = torch.zeros((), device=self.job.device)
+        for indices in cut(shuffled(self.training, self.seed, epoch), self.settings.batch_size):
+            self.optimiser.zero_grad()
+            with self.precision:
+                loss = self.objective.loss(self._outputs(indices), indices)
+            loss.backward()
+            if self.settings.gradient_clip:
+                nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.gradient_clip)
+            self.optimiser.step()
+            self.schedule.step()
+            total += loss.detach() * len(indices)
+        return float(total) / len(self.training)
+
+    @torch.inference_mode()
+    def _validate(self) -> float:
+        """The mean error of a crystal."""
+        self.network.eval()
+        total = torch.zeros((), dtype=torch.float64, device=self.job.device)
+        for indices in cut(self.validation, self.settings.batch_size):
+            with self.precision:
+                total += self.objective.error(self._outputs(indices), indices) * len(indices)
+        return float(total) / len(self.validation)
+
+    def _outputs(self, indices: Tensor) -> Tensor:
+        descriptors = None if self.descriptors is None else self.descriptors[indices]
+        outputs: Tensor = self.network(self.graphs.batch(indices), descriptors)
+        return outputs
+
+    def _resume(self) -> None:
+        """Goes on from the checkpoint, if there is one and it can be used."""
+        if not self.checkpoint.exists():
+            return
+        beginning = copy.deepcopy(self._state())
+        try:
+            self._set(torch.load(self.checkpoint, map_location=self.job.device, weights_only=True))
+        except Exception:  # any error is possible if the file is something else
+            self._set(beginning)
+            print(f"{self.checkpoint}: cannot be used; training begins again", file=sys.stderr)
+
+    def _state(self) -> dict[str, Any]:
+        """All that it takes to go on to the same numbers; random ones are drawn anew in each epoch."""
+        return {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "best": self.best,
+            "epochs": self.log.rows,
+        }
+
+    def _set(self, state: dict[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.best, self.log.rows = state["best"], state["epochs"]
+
+
+def shuffled(indices: Tensor, seed: int, epoch: int) -> Tensor:
+    """Indices (n,) in an order that seed and epoch alone decide, so that a resumed run draws the same."""
+    order = np.arange(len(indices))
+    np.random.default_rng((seed, epoch)).shuffle(order)
+    return indices[torch.from_numpy(order).to(indices.device)]
+
+
+def cut(indices: Tensor, size: int) -> Sequence[Tensor]:
+    """Batches of indices (n,).
+
+    A last batch of one crystal joins the one before it: batch normalisation needs more than one row.
+    """
+    full, rest = divmod(len(indices), size)
+    return indices.tensor_split([size * i for i in range(1, full + (rest > 1))])
+
+
+def _optimiser(network: nn.Module, chosen: TrainerSettings) -> Optimizer:
+    options: dict[str, Any] = {"lr": chosen.learning_rate, "weight_decay": chosen.weight_decay}
+    if chosen.optimiser == "sgd":
+        options["momentum"] = chosen.momentum
+    return OPTIMISERS[chosen.optimiser](network.parameters(), fused=True, **options)
+
+
+def _schedule(optimiser: Optimizer, chosen: TrainerSettings, steps: int) -> LRScheduler:
+    if chosen.schedule == "one-cycle":
+        return OneCycleLR(optimiser, chosen.learning_rate, total_steps=steps)
+    return MultiStepLR(optimiser, [round(milestone * steps) for milestone in chosen.milestones])
+
+
+@contextlib.contextmanager
+def _sigterm_is_ctrl_c() -> Iterator[None]:
+    """SIGTERM, which queues and workflows send, ends training as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():  # no other may set a handler
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,81 @@
+"""Fits one of the built-in networks, with descriptors in its readout if there are any, and saves it."""
+
+import sys
+
+import torch
+from torch import Tensor
+
+from hybrid.checkpoint import MODEL_FILE, TrainedModel
+from hybrid.descriptors.table import Standardisation
+from hybrid.models.cgcnn import atom_feature_table
+from hybrid.models.networks import NetworkKind
+from hybrid.settings import RunSettings
+from hybrid.training.loop import Training
+from hybrid.training.objective import objective_of
+from hybrid.training.results import Fitted, Job
+from hybrid.training.samples import Samples
+
+
+def fit_network(kind: NetworkKind, samples: Samples, settings: RunSettings, job: Job) -> Fitted:
+    """Trains a network, saves it with its best weights, and predicts all samples.
+
+    Args:
+        kind: of network.
+        samples: graphs, targets, descriptors and folds.
+        settings: everything that decides the result.
+        job: where and how.
+
+    Raises:
+        InputError: the targets are no classes where classes are to be learnt, or training diverged.
+    """
+    graphs = samples.graphs
+    assert graphs is not None
+    objective = objective_of(samples, settings, graphs.n_atoms)
+    descriptors = StandardisedDescriptors(samples, settings, job.progress)
+    torch.manual_seed(settings.model_seed)
+    network = kind.build(
+        atom_feature_table(samples.folder.atom_features),
+        settings.graph,
+        settings.model,
+        0 if descriptors.rows is None else descriptors.rows.shape[1],
+        objective.n_outputs,
+        bool(objective.classes),
+    )
+    log = Training(network, graphs, descriptors.rows, objective, samples, settings, job).run()
+    model = TrainedModel(
+        network,
+        settings.graph,
+        objective.scale,
+        samples.names,
+        objective.classes,
+        descriptors.standardisation,
+        kind.name,
+    )
+    epoch, error = log.best()
+    model.save(job.folder / MODEL_FILE, settings.model, epoch=epoch, best_mae_error=error)
+    predictions = model.predict(graphs, job.device, descriptors.rows)
+    return Fitted(predictions, {**log.notes(job.device), **descriptors.notes})
+
+
+class StandardisedDescriptors:
+    """The samples' descriptors as a network takes them, or none.
+
+    Attributes:
+        rows: (n_crystals, n_descriptors); the training median stands for what is missing.
+        standardisation: what made them.
+        notes: for metrics.json: how many crystals lack a descriptor.
+    """
+
+    def __init__(self, samples: Samples, settings: RunSettings, progress: bool):
+        self.rows: Tensor | None = None
+        self.standardisation: Standardisation | None = None
+        self.notes: dict[str, int] = {}
+        if samples.descriptors is None:
+            return
+        self.standardisation = Standardisation.fit(
+            samples.descriptors, samples.ids("training"), gaps=True, limit=settings.model.descriptor_limit
+        )
+        self.rows, n_filled = self.standardisation.filled(samples.descriptors, samples.folder.ids)
+        self.notes["n_filled"] = n_filled
+        if n_filled and progress:
+            print(f"{n_filled} crystals lack a descriptor; the training median stands in", file=sys.stderr)

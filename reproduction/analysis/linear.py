@@ -1,0 +1,28 @@
+"""How much of a descriptor a network's learnt vector holds, by linear regression (Figure S6a)."""
+
+import numpy as np
+
+from hybrid.metrics import regression_metrics
+from hybrid.probe.vectors import ridge_predictions
+
+
+def linear_r2(vectors: np.ndarray, values: np.ndarray, folds: np.ndarray) -> float:
+    """R2 on the test set of a ridge regression from learnt vectors to a descriptor (eq. S4).
+
+    Args:
+        vectors: (n_crystals, n_features) mean_i a_i.
+        values: (n_crystals,) the descriptor; crystals without a value are left out.
+        folds: (n_crystals,) training, validation or test.
+
+    Returns:
+        Not a number if the descriptor does not vary over the training or the test crystals.
+    """
+    known = ~np.isnan(values)
+    vectors, values, folds = vectors[known], values[known], folds[known]
+    for fold in ("training", "test"):
+        part = values[folds == fold]
+        if len(part) < 2 or not np.ptp(part):
+            return float("nan")
+    predictions = ridge_predictions(vectors, values[:, None], folds)[:, 0]
+    test = folds == "test"
+    return regression_metrics(values[test], predictions[test])["r2"]
