@@ -84,7 +84,7 @@ def write_chains(options: argparse.Namespace) -> None:
     from reproduction.data.chain_sets import build_chains
 
     if options.out.exists():
-        raise InputError(f"{options.out}: is there already")
+        raise InputError(f"{options.out}: exists already")
     build_chains(
         options.out,
         options.kind,

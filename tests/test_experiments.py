@@ -108,7 +108,7 @@ def test_data_that_cannot_be_had_leaves_rows_that_say_so(
     fabricate_all("table1")
     reproduce.record("table1", "cpu")
     rows = json.loads((results / "cpu" / "table1.json").read_text())["rows"]
-    assert [row["dataset_label"] for row in rows if row["note"] == "no key"] == ["M"]
+    assert [row["dataset_label"] for row in rows if row["note"] == "no key"] == ["M per formula"]
     monkeypatch.setattr(availability, "dataset_folder", lambda name: None)
     availability.build(["magnetization"])
     assert "magnetization" in {run.dataset for run in runs_of(loaded, "cpu")}

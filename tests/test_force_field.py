@@ -11,9 +11,10 @@ import pytest
 from pymatgen.core import Lattice, Structure
 from scipy.constants import R, atomic_mass, eV, h, k
 
-from hybrid.data.folder import ATOM_INIT, read_folder, write_folder
+from hybrid.data.folder import ATOM_INIT, read_folder
 from hybrid.errors import InputError
 from hybrid.settings import RunSettings
+from reproduction.data.folders import write_folder
 from reproduction.figures import umlff
 from reproduction.models.force_field import (
     CHGNetForces,

@@ -11,14 +11,14 @@ import pytest
 import torch
 from conftest import random_crystal
 
-from hybrid.checkpoint import TrainedModel
 from hybrid.data.folder import ATOM_INIT, read_atom_features, read_folder
 from hybrid.descriptors.table import DescriptorTable, Standardisation
 from hybrid.errors import InputError
-from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.kinds import KindGraphs
 from hybrid.models.cgcnn import CGCNN, atom_feature_table
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings
+from hybrid.trained_model import TrainedModel
 from hybrid.training.run import train
 from reproduction import figures
 from reproduction.__main__ import main as paper
@@ -118,17 +118,17 @@ def untrained(table: DescriptorTable | None, pooling: str = "mean") -> TrainedMo
         0 if table is None else len(table.names),
     )
     standardisation = None if table is None else Standardisation.fit(table, IDS[:24])
-    return TrainedModel(network, GraphSettings(), TargetScale(5.0, 2.0), standardisation=standardisation)
+    return TrainedModel(network, settings, scale=TargetScale(5.0, 2.0), standardisation=standardisation)
 
 
 @pytest.fixture(scope="module")
-def graphs() -> CrystalGraphs:
-    return CrystalGraphs.from_structures([random_crystal(i) for i in range(40)], GraphSettings())
+def graphs() -> KindGraphs:
+    return KindGraphs.from_structures([random_crystal(i) for i in range(40)], GraphSettings())
 
 
 @needs_elements
 def test_what_enters_the_head_gives_the_networks_predictions(
-    table: DescriptorTable, graphs: CrystalGraphs
+    table: DescriptorTable, graphs: KindGraphs
 ) -> None:
     model = untrained(table)
     features = Features.of(model, graphs, table, IDS, CPU)
@@ -137,7 +137,7 @@ def test_what_enters_the_head_gives_the_networks_predictions(
     rows, _ = model.standardisation.filled(table, IDS)
     assert features.rows[:, 6:] == pytest.approx(rows.numpy())
     predicted = head_predictions(model, torch.from_numpy(features.rows), features.n_learnt)
-    assert predicted == pytest.approx(model.predict(graphs, CPU, rows)[:, 0], rel=1e-5)
+    assert predicted == pytest.approx(model.predict_graphs(graphs, CPU, rows)[:, 0], rel=1e-5)
     entering = features.entering(features.rows)
     assert entering[:, :6] == pytest.approx(np.log1p(np.exp(features.rows[:, :6])), rel=1e-4)
     assert (entering[:, 6:] == features.rows[:, 6:]).all()
@@ -145,7 +145,7 @@ def test_what_enters_the_head_gives_the_networks_predictions(
 
 @needs_elements
 def test_the_descriptor_that_tells_is_the_most_important_and_one_without_weight_is_none(
-    table: DescriptorTable, graphs: CrystalGraphs
+    table: DescriptorTable, graphs: KindGraphs
 ) -> None:
     model = untrained(table)
     with torch.no_grad():
@@ -169,7 +169,7 @@ def test_the_descriptor_that_tells_is_the_most_important_and_one_without_weight_
 
 
 @needs_elements
-def test_networks_that_have_no_such_vector_are_refused(table: DescriptorTable, graphs: CrystalGraphs) -> None:
+def test_networks_that_have_no_such_vector_are_refused(table: DescriptorTable, graphs: KindGraphs) -> None:
     with pytest.raises(InputError, match="takes descriptors"):
         Features.of(untrained(None), graphs, table, IDS, CPU)
     with pytest.raises(InputError, match="average pooling"):

@@ -263,12 +263,13 @@ def every(graphs: LineGraphs) -> LineBatch:
 
 
 def assert_equal_batches(one: LineBatch, other: LineBatch) -> None:
-    for name in ("species", "lengths", "cosines", "atoms_of_kind"):
+    for name in ("species", "lengths", "cosines"):
         assert torch.equal(getattr(one, name), getattr(other, name)), name
     for mine, theirs in ((one.bonds, other.bonds), (one.angles, other.angles)):
         for name, tensor in vars(mine).items():
             torch.testing.assert_close(tensor, getattr(theirs, name), msg=name)
-    assert torch.equal(one.crystals.of_atom, other.crystals.of_atom)
+    for name, tensor in vars(one.crystals).items():
+        assert torch.equal(tensor, getattr(other.crystals, name)), name
 
 
 @settings(max_examples=15, deadline=None)

@@ -14,7 +14,7 @@ import numpy as np
 
 from hybrid.data.folder import ATOM_INIT, CrystalFolder, read_atom_features, read_folder, read_table
 from hybrid.errors import InputError
-from hybrid.structures import READERS
+from hybrid.structures import FORMATS
 
 
 def read_listed(path: Path, several_targets: bool = False, own_features: bool = True) -> CrystalFolder:
@@ -52,7 +52,7 @@ def read_listed(path: Path, several_targets: bool = False, own_features: bool = 
     if not crystals:
         raise InputError(f"{path / 'id_prop.csv'}: has no rows")
     # outputs of former runs are .json, too
-    endings = set(READERS) - {".json"}
+    endings = set(FORMATS) - {".json"}
     unlisted = sorted(f.name for f in path.iterdir() if f.suffix in endings and f not in crystals)
     if unlisted:
         _note(f"{path}: {_some(unlisted)} without a row in id_prop.csv left out")
@@ -82,9 +82,9 @@ def read_unlisted(path: Path) -> CrystalFolder:
 def _file_of(path: Path, identity: str) -> Path | None:
     """The structure file of an id, which may have its ending or not."""
     named = path / identity
-    if named.suffix in READERS and named.is_file():
+    if named.suffix in FORMATS and named.is_file():
         return named
-    files = [file for ending in READERS if (file := path / f"{identity}{ending}").is_file()]
+    files = [file for ending in FORMATS if (file := path / f"{identity}{ending}").is_file()]
     # a .json beside another format is an output
     files = [file for file in files if file.suffix != ".json"] or files
     if len(files) > 1:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hybrid.graphs.bonds import Bonds, angles_of, bonds_of
 from hybrid.graphs.equivalence import TOLERANCE, MergedGraph, merge_equivalent
-from hybrid.graphs.packed import Packed
+from hybrid.graphs.packed import Packed, Rows
 from hybrid.kernels.links import Links
 from hybrid.kernels.merging import Merging
 from hybrid.readout import Crystals
@@ -30,8 +30,7 @@ class LineBatch:
     cosines: Tensor  # (n_angle_kinds,)
     bonds: Links  # from atom to atom
     angles: Links  # from bond to bond: the second begins where the first ends
-    atoms_of_kind: Tensor  # (n_atom_kinds,) int64, how many atoms each stands for
-    crystals: Crystals  # of the atoms, not of their kinds
+    crystals: Crystals  # a row a kind of atom
 
 
 @dataclass(frozen=True)
@@ -88,22 +87,20 @@ class LineGraphs(Packed):
     def batch(self, indices: Tensor) -> LineBatch:
         """The graphs at `indices` (n_crystals,), on the device where the graphs are."""
         n_kinds, first_kind = self.n_kinds[indices], self.first_kind[indices]
-        moved = n_kinds.cumsum(0) - n_kinds  # (n_crystals, 3) first positions in the batch
-        atoms, bonds, angles = (_Rows.of(first_kind[:, k], n_kinds[:, k]) for k in range(3))
-        source, target = (bonds.shifted(of, moved[:, 0]) for of in (self.source, self.target))
-        first, second = (angles.shifted(of, moved[:, 1]) for of in (self.first, self.second))
-        lengths, cosines = self.lengths[bonds.rows], self.cosines[angles.rows]
-        atoms_of_kind = self.atoms_of_kind[atoms.rows].long()
-        n_of_bonds = self.bonds_of_kind[bonds.rows].to(lengths.dtype)
-        n_of_angles = self.angles_of_kind[angles.rows].to(lengths.dtype)
+        atoms, bonds, angles = (Rows.of(first_kind[:, k], n_kinds[:, k]) for k in range(3))
+        source, target = (bonds.shifted(of, atoms) for of in (self.source, self.target))
+        first, second = (angles.shifted(of, bonds) for of in (self.first, self.second))
+        lengths, cosines = self.lengths[bonds.at], self.cosines[angles.at]
+        n_of_atoms = self.atoms_of_kind[atoms.at].to(lengths.dtype)
+        n_of_bonds = self.bonds_of_kind[bonds.at].to(lengths.dtype)
+        n_of_angles = self.angles_of_kind[angles.at].to(lengths.dtype)
         return LineBatch(
-            self.species[atoms.rows].long(),
+            self.species[atoms.at].long(),
             lengths,
             cosines,
-            Links.of(source, target, n_of_bonds, atoms_of_kind.to(lengths.dtype), n_kinds[:, 0]),
+            Links.of(source, target, n_of_bonds, n_of_atoms, n_kinds[:, 0]),
             Links.of(first, second, n_of_angles, n_of_bonds, n_kinds[:, 1]),
-            atoms_of_kind,
-            Crystals.from_counts(self.n_atoms[indices]),
+            Crystals(atoms.crystal, n_of_atoms, self.n_atoms[indices]),
         )
 
 
@@ -112,21 +109,3 @@ def _merged(species: np.ndarray, bonds: Bonds, tolerance: float | None) -> Merge
     if kernel is None or tolerance is None:
         return merge_equivalent(species, bonds, angles_of(bonds, len(species)), tolerance)
     return MergedGraph(*kernel(species, bonds.source, bonds.target, bonds.vectors, tolerance))
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """The rows of some crystals in a packed tensor."""
-
-    rows: Tensor  # (n_rows,)
-    crystal: Tensor  # (n_rows,) place of the row's crystal among those asked for
-
-    @classmethod
-    def of(cls, first: Tensor, counts: Tensor) -> "_Rows":
-        crystal = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts)
-        places = torch.arange(len(crystal), device=counts.device)
-        return cls(places + (first - (counts.cumsum(0) - counts))[crystal], crystal)
-
-    def shifted(self, packed: Tensor, shift: Tensor) -> Tensor:
-        """Indices within a crystal as indices in the batch; `shift` has one number a crystal."""
-        return packed[self.rows].long() + shift[self.crystal]

@@ -22,11 +22,12 @@ from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.compute import STEPS
 from hybrid.descriptors.environments import bonds, environments, heterogeneity
 from hybrid.descriptors.registry import paper_descriptors
-from hybrid.descriptors.rows import Row, RowCache, key_of
+from hybrid.descriptors.rows import key_of
 from hybrid.descriptors.symmetry import ANGLE_TOLERANCE
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.descriptors.voronoi import VoronoiFaces, voronoi_faces
 from hybrid.errors import InputError
+from hybrid.line_cache import LineCache
 
 Kind = Literal["positions", "lattice", "supercell"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -260,7 +261,7 @@ def run_study(
     version = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
     before, after = [], np.empty(shape, dtype=object)
     with (
-        closing(RowCache(folder.path / ".hybrid" / "distortion.jsonl")) as rows,
+        closing(LineCache(folder.path / ".hybrid" / "distortion.jsonl")) as rows,
         tqdm(total=n_observed, desc="distorted crystals", unit="crystal") as progress,
     ):
 
@@ -268,11 +269,12 @@ def run_study(
             key = key_of(structure, (), f"distortion {version}")
             if key not in rows:
                 try:
-                    rows.add(key, Row(observe(structure)))
+                    rows.add(key, observe(structure))
                 except InputError as error:
                     raise InputError(f"{folder.path}: '{identity}', distorted: {error}") from error
             progress.update()
-            return rows[key].values
+            row: dict[str, float] = rows[key]
+            return row
 
         for i, (identity, structure) in enumerate(zip(chosen.ids, chosen.structures(), strict=True)):
             before.append(observed(structure, identity))

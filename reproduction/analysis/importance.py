@@ -16,12 +16,12 @@ from sklearn.ensemble import RandomForestRegressor
 from torch import Tensor
 from torch.nn import functional as F
 
-from hybrid.checkpoint import TrainedModel
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
-from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.metrics import regression_metrics
+from hybrid.models.network import PackedGraphs
 from hybrid.readout import Crystals
+from hybrid.trained_model import TrainedModel
 
 N_TREES = 100
 N_REPEATS = 10
@@ -46,7 +46,7 @@ class Features:
     def of(
         cls,
         model: TrainedModel,
-        graphs: CrystalGraphs,
+        graphs: PackedGraphs,
         table: DescriptorTable,
         ids: Sequence[str],
         device: torch.device,
@@ -65,7 +65,7 @@ class Features:
         """
         if model.standardisation is None:
             raise InputError("feature importance is of a model that takes descriptors, such as de-cgcnn")
-        if model.network.readout.name != "mean" or model.classes or len(model.targets) > 1:
+        if model.settings.pooling != "mean" or model.classes or len(model.targets) > 1:
             raise InputError("feature importance is of a model of one number with average pooling")
         learnt = model.represent(graphs, device)
         descriptors, _ = model.standardisation.filled(table, ids)

@@ -10,7 +10,7 @@ from clock import report
 from hybrid.data.folder import read_folder
 from hybrid.descriptors.compute import describe
 from hybrid.descriptors.many import describe_many
-from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.kinds import KindGraphs
 from hybrid.models.cgcnn import CGCNN, atom_feature_table
 from hybrid.settings import GraphSettings, ModelSettings
 from hybrid.structures import read_structure
@@ -20,7 +20,7 @@ torch.manual_seed(0)
 structures = [] if task == "table" else list(folder.structures())
 
 if task == "epoch":
-    graphs = CrystalGraphs.from_structures(structures, GraphSettings())
+    graphs = KindGraphs.from_structures(structures, GraphSettings())
     targets = torch.tensor(np.asarray(folder.targets), dtype=torch.float32)
     model = CGCNN(atom_feature_table(folder.atom_features), GraphSettings(), ModelSettings())
     optimiser = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
@@ -51,8 +51,8 @@ elif task == "table":
     )
 else:
 
-    def build(count: int | None = None) -> CrystalGraphs:
+    def build(count: int | None = None) -> KindGraphs:
         """Builds the graphs of the first `count` structures."""
-        return CrystalGraphs.from_structures(structures[:count], GraphSettings())
+        return KindGraphs.from_structures(structures[:count], GraphSettings())
 
     report(build, warm_up=lambda: build(20))

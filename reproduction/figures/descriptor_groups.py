@@ -13,10 +13,10 @@ from typing import Any
 
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import Standardisation
+from hybrid.device import resolve_device
 from hybrid.report.records import Bar, scale_note
 from hybrid.report.style import save
 from hybrid.report.tables import write_table
-from hybrid.training.run import resolve_device
 from reproduction.analysis.selection import forward_selection
 from reproduction.drawing import selection as selection_figure
 from reproduction.drawing.recorded import require
@@ -70,7 +70,7 @@ SPEC = Spec(
 def measure(run: Run, device: str) -> dict[str, Any]:
     """Which groups of descriptors a forest on frozen vectors takes up, and in which order."""
     model, samples = model_of(run), samples_of_run(run)
-    vectors = model.represent(samples.folder.graphs(model.graph), resolve_device(device))
+    vectors = model.represent(samples.folder.graphs(model.graph, model.kind.graphs), resolve_device(device))
     table = folder_descriptors(samples.folder)
     standardisation = Standardisation.fit(table, samples.ids("training"), gaps=True)
     rows = standardisation.filled(table, samples.folder.ids)[0].numpy()

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from hybrid.device import resolve_device
 from hybrid.report.records import scale_note
 from hybrid.report.style import save
 from hybrid.report.tables import write_table
-from hybrid.training.run import resolve_device
 from reproduction.analysis.importance import N_REPEATS, N_TREES, Features
 from reproduction.analysis.importance import importance as importance_of
 from reproduction.data.registry import PROPERTIES
@@ -65,7 +65,7 @@ def measure(run: Run, device: str) -> dict[str, Any]:
     assert samples.descriptors is not None
     features = Features.of(
         model,
-        samples.folder.graphs(model.graph),
+        samples.folder.graphs(model.graph, model.kind.graphs),
         samples.descriptors,
         samples.folder.ids,
         resolve_device(device),

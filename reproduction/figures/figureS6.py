@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from hybrid.descriptors.of_folder import folder_descriptors
+from hybrid.device import resolve_device
 from hybrid.report.records import scale_note
 from hybrid.report.style import save
 from hybrid.report.tables import write_record_table, write_table
-from hybrid.training.run import resolve_device
 from reproduction.analysis.linear import linear_r2
 from reproduction.data.registry import PROPERTIES
 from reproduction.drawing import representation
@@ -45,7 +45,7 @@ SPEC = Spec(
 def measure(run: Run, device: str) -> dict[str, Any]:
     """How much of each descriptor a linear model finds in a network's learnt vectors."""
     model, samples = model_of(run), samples_of_run(run)
-    vectors = model.represent(samples.folder.graphs(model.graph), resolve_device(device))
+    vectors = model.represent(samples.folder.graphs(model.graph, model.kind.graphs), resolve_device(device))
     table = folder_descriptors(samples.folder)
     columns = table.rows(samples.folder.ids, gaps=True).numpy().T
     r2 = [linear_r2(vectors, column, samples.folds) for column in columns]

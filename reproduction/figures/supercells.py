@@ -4,10 +4,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from hybrid.device import resolve_device
 from hybrid.report.style import save
 from hybrid.report.tables import write_table
-from hybrid.supercells import COLUMNS, EXPLAINED, SupercellRow, supercell_table
-from hybrid.training.run import resolve_device
+from hybrid.supercells import EXPLAINED, SupercellRow, supercell_table
 from reproduction.drawing import supercell
 from reproduction.drawing.recorded import require
 from reproduction.workflow.measurements import Measurement, model_of, samples_of_run
@@ -38,22 +38,18 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
     """
     require(any(row.get("supercells") for row in record["rows"]), record, measured=True)
     rows = [
-        [
-            row["dataset_label"],
-            row["network_label"],
-            str(row["seed"]),
-            *SupercellRow(**found).cells(),
-        ]
+        {
+            "learnt": row["dataset_label"],
+            "network": row["network_label"],
+            "seed": str(row["seed"]),
+            **SupercellRow(**found).cells(),
+        }
         for row in record["rows"]
         if row.get("supercells")
         for found in row["supercells"]["rows"]
     ]
-    write_table(
-        stem,
-        "Prediction for a supercell of a test crystal over that for its cell. " + EXPLAINED,
-        ("learnt", "network", "seed", *COLUMNS),
-        rows,
-    )
+    caption = "Prediction for a supercell of a test crystal over that for its cell. " + EXPLAINED
+    write_table(stem, caption, list(rows[0]), [list(row.values()) for row in rows])
     save(supercell.draw(record), stem)
 
 

@@ -1,9 +1,7 @@
-"""Table 1: MAE/MAD of the paper's thirteen properties, and what stands in where a source is closed.
+"""Table 1: MAE/MAD of the paper's thirteen properties.
 
-Pooling is average. Cv and U are the authors' labels with their split. K, G, ν, Eg, ‖e‖∞, εe, εt and n are those
-of the matminer 0.3.2 distribution: fewer crystals than the paper's, which are all that the Materials Project had
-in 2021, and band gaps of dielectrics only. Formation energies and the WBM total energies stand beside the final
-energy.
+Pooling is average. Labels and test sets are the authors', as far as structures are at hand, but those of Eg, M and
+the final energy: these are all crystals at hand, split by seed, and final energies are derived.
 """
 
 from reproduction.data.registry import PROPERTIES

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hybrid.checkpoint import MODEL_FILE, load
-from hybrid.models.networks import CGCNN
+from hybrid.models.cgcnn import KINDS
 from hybrid.settings import ModelSettings, RunSettings
 from hybrid.training.loop import Training
 from hybrid.training.network import StandardisedDescriptors
@@ -109,4 +109,4 @@ def fit_frozen(samples: Samples, settings: RunSettings, job: Job, base: Path | N
     return Fitted(predictions, {**log.notes(job.device), **descriptors.notes})
 
 
-MODEL = Model(fit_frozen, CGCNN, takes_descriptors=True)
+MODEL = Model(fit_frozen, replace(KINDS["cgcnn"], name="cgcnn+descriptors", takes_descriptors=True))

@@ -19,11 +19,12 @@ import torch
 from hybrid.atomic import atomic_folder
 from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.table import Standardisation
+from hybrid.device import resolve_device
 from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
 from hybrid.settings import GraphSettings, RunSettings
 from hybrid.training.results import write_predictions
-from hybrid.training.run import resolve_device, samples_of
+from hybrid.training.run import samples_of
 from hybrid.training.samples import Samples
 from reproduction.upstream import vendor
 from reproduction.upstream.scripts import SCRIPTS, Prepared, Script

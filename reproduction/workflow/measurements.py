@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hybrid.atomic import write_text
-from hybrid.checkpoint import MODEL_FILE, TrainedModel, load
+from hybrid.checkpoint import MODEL_FILE, load
 from hybrid.errors import InputError
+from hybrid.trained_model import TrainedModel
 from hybrid.training.run import samples_of, subset
 from hybrid.training.samples import Samples
 from reproduction.data.registry import dataset_folder

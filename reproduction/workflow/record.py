@@ -135,8 +135,7 @@ def _overlap(result: dict[str, Any]) -> str:
 def _descriptors(settings: RunSettings) -> list[str] | str | None:
     """Which descriptors a model took."""
     model = get_model(settings.model.name)
-    takes = model.takes_descriptors or model.needs_descriptors
-    return (list(settings.model.descriptors) or "all") if takes else None
+    return (list(settings.model.descriptors) or "all") if model.uses_descriptors else None
 
 
 def _without_data(spec: Spec, scale: str) -> list[NotRun]:

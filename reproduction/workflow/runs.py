@@ -78,7 +78,7 @@ class Run:
     def needs_descriptors(self) -> bool:
         """Whether it takes or learns any."""
         model = get_model(self.settings.model.name)
-        return bool(self.settings.targets) or model.takes_descriptors or model.needs_descriptors
+        return bool(self.settings.targets) or model.uses_descriptors
 
     @property
     def done(self) -> bool:

@@ -16,8 +16,8 @@ from hybrid.settings import (
     RunSettings,
     Settings,
     TrainerSettings,
-    recipe,
 )
+from hybrid.training.registry import recipe
 from reproduction.data.registry import Dataset, get_dataset
 from reproduction.models.descriptor_groups import members
 from reproduction.models.force_field import ForceFieldSettings
