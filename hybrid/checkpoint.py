@@ -1,11 +1,9 @@
 """Reads trained models: our checkpoints, upstream's of CGCNN and ALIGNN, and those of the patched scripts."""
 
 import argparse
-import importlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from hybrid.data.folder import ATOM_INIT, read_atom_features
@@ -18,6 +16,7 @@ from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings
 from hybrid.trained_model import TrainedModel
 from hybrid.user_code import check_digests
+from hybrid.weights import read_weights
 
 MODEL_FILE = "model.ckpt"
 
@@ -32,8 +31,7 @@ def load(path: Path) -> TrainedModel:
     if not file.exists():
         raise InputError(f"{file}: no such model")
     try:
-        with torch.serialization.safe_globals([argparse.Namespace, *_numpy_globals()]):
-            checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+        checkpoint = read_weights(file)
         return _trained_model(converted(checkpoint, file) if is_upstreams(checkpoint) else checkpoint)
     except InputError:
         raise
@@ -73,14 +71,3 @@ def _scale(args: dict[str, Any], normaliser: dict[str, Any]) -> TargetScale:
         return TargetScale(0.0, 1.0)
     mean, std = (torch.as_tensor(normaliser[key]) for key in ("mean", "std"))
     return TargetScale(mean, std) if mean.dim() else TargetScale(float(mean), float(std))
-
-
-def _numpy_globals() -> list[Any]:
-    """The numpy classes in upstream's checkpoints, which hold errors and random states as arrays."""
-    multiarray: Any = importlib.import_module("numpy._core.multiarray")
-    kept = [
-        (getattr(multiarray, name), f"numpy.{package}.multiarray.{name}")
-        for name in ("scalar", "_reconstruct")
-        for package in ("core", "_core")
-    ]
-    return [np.ndarray, np.dtype, np.dtypes.Float64DType, np.dtypes.UInt32DType, *kept]

@@ -2,8 +2,9 @@
 
 import hashlib
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from pymatgen.core import DummySpecies, Structure
@@ -20,6 +21,7 @@ FORMATS: dict[str, Any] = {
     ".xyz": "extxyz",
 }
 RESERVED = ("atom_init.json", "manifest.json", "config.json")
+T = TypeVar("T")
 
 
 def read_structure(path: Path) -> Structure:
@@ -30,17 +32,26 @@ def read_structure(path: Path) -> Structure:
     """
     if path.suffix not in FORMATS:
         raise InputError(f"{path}: unknown structure format '{path.suffix}'; known: {', '.join(FORMATS)}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            structure = _parsed(path)
-    except Exception as error:  # parsers raise errors of any kind
-        raise InputError(f"{path}: does not parse as a structure ({one_line(error)})") from error
+    structure = parsed(path, _read)
     check_structure(structure, str(path))
     return structure
 
 
-def _parsed(path: Path) -> Structure:
+def parsed(path: Path, reader: Callable[[Path], T]) -> T:
+    """What a reader makes of a file.
+
+    Raises:
+        InputError: the reader raises anything.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return reader(path)
+    except Exception as error:  # parsers raise errors of any kind
+        raise InputError(f"{path}: does not parse as a structure ({one_line(error)})") from error
+
+
+def _read(path: Path) -> Structure:
     file_format = FORMATS[path.suffix]
     if file_format == "extxyz":
         return _read_extxyz(path)
@@ -98,6 +109,12 @@ def structure_files(folder: Path) -> dict[str, Path]:
             raise InputError(f"{path}: id '{path.stem}' also has the structure {files[path.stem].name}")
         files[path.stem] = path
     return files
+
+
+def without_ending(identity: str) -> str:
+    """An id without the ending of its structure file, if it carries one."""
+    path = Path(identity)
+    return str(path.with_suffix("")) if path.suffix in FORMATS else identity
 
 
 def content_key(source: Path | Structure, prefix: str = "") -> str:

@@ -139,6 +139,24 @@ def record_row(network: str, error: float, seed: int = 0, **changes: Any) -> dic
     }
 
 
+class MakesFolder:
+    """What a malicious checkpoint holds: when it is unpickled, a folder appears."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, (str(self.folder),)
+
+
+def write_malicious(path: Path, folder: Path, zipped: bool, **entries: Any) -> None:
+    """A checkpoint with these entries that makes a folder if it is read as a pickle; it has been tried."""
+    content = {**entries, "extra": MakesFolder(folder)}
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+    torch.load(path, weights_only=False)
+    folder.rmdir()
+
+
 def target_of(structure: Structure) -> float:
     """Something that can be learnt from a crystal, in odd units."""
     return 1000 + 2.5 * structure.volume / len(structure)

@@ -141,36 +141,46 @@ def read_folder(path: Path, targets: bool = True, skip_bad: bool = False) -> Cry
 
 def _read_targets(path: Path, files: dict[str, Path], skip_bad: bool) -> tuple[dict[str, float], list[str]]:
     """Targets by id, and why other crystals are left out."""
-    table = path / "id_prop.csv"
-    if not table.exists():
-        raise InputError(f"{path}: has no id_prop.csv (rows id,target; no header)")
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:  # Excel writes a byte order mark
-            rows = list(csv.reader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{table}: is not a CSV file in UTF-8 ({error})") from error
+    rows = read_table(path)
     targets: dict[str, float] = {}
     problems = []
-    for number, row in enumerate(rows, start=1):
-        if not row:
-            continue
+    for number, row in rows:
         problem = _problem(row, targets, files)
         if problem:
-            problems.append(f"{table}: row {number}: {problem}")
+            problems.append(f"{path / 'id_prop.csv'}: row {number}: {problem}")
         else:
-            targets[row[0].strip()] = float(row[1])
-    named = {row[0].strip() for row in rows if row}
+            targets[row[0]] = float(row[1])
+    named = {row[0] for _, row in rows}
     problems += [f"{files[i]}: has no row in id_prop.csv" for i in sorted(set(files) - named)]
     if problems and not skip_bad:
         raise InputError(problems[0])
     return targets, problems
 
 
+def read_table(path: Path) -> list[tuple[int, list[str]]]:
+    """The rows of a folder's id_prop.csv that are not empty, each with its number.
+
+    Raises:
+        InputError: there is no such file, or it cannot be read.
+    """
+    table = path / "id_prop.csv"
+    if not table.exists():
+        raise InputError(f"{path}: has no id_prop.csv (rows id,target; no header)")
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:  # Excel writes a byte order mark
+            rows = list(csv.reader(file))
+    except OSError as error:
+        raise InputError(f"{table}: cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{table}: is not a CSV file in UTF-8 ({error})") from error
+    return [(number, [cell.strip() for cell in row]) for number, row in enumerate(rows, start=1) if row]
+
+
 def _problem(row: list[str], seen: dict[str, float], files: dict[str, Path]) -> str | None:
     """Why a row of id_prop.csv cannot be used, if so."""
     if len(row) != 2:
         return f"has {len(row)} columns instead of id,target"
-    identity, target = row[0].strip(), row[1].strip()
+    identity, target = row
     try:
         number = float(target)
     except ValueError:
