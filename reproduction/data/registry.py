@@ -200,8 +200,7 @@ VERSIONS = {
     **dict.fromkeys(("mp-descriptors", "mp-crystal-system", "band-gap", "formation-energy"), 2),
     **dict.fromkeys(("phonon-cv", "phonon-cv-per-atom", "phonon-u", "phonon-u-per-atom"), 2),
 }
-"""Raised when the crystals or targets of a data set change, so that finished runs are not taken for new ones; 1
-where nothing is said."""
+"""Raised when a data set's crystals or targets change, so that a finished run is not taken for a new one."""
 
 PROPERTIES = (
     *("phonon-u", "phonon-cv", "elastic-k", "elastic-g", "elastic-poisson", "band-gap", "piezo-modulus"),
