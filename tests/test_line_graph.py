@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import random_crystal
+from conftest import import_vendored, random_crystal
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
@@ -23,7 +23,6 @@ from hybrid.graphs.equivalence import merge_equivalent
 from hybrid.graphs.line_graph import LineBatch, LineGraphs
 from hybrid.settings import GraphSettings
 from reproduction.data.chains import chain_of_set
-from reproduction.upstream import vendor
 
 
 def graph(crystal: Structure) -> tuple[Bonds, Angles]:
@@ -167,7 +166,7 @@ def _labels(*columns: np.ndarray) -> np.ndarray:
 @pytest.fixture
 def _upstream() -> None:
     pytest.importorskip("dgl")
-    vendor.activate("alignn")
+    import_vendored("alignn")
 
 
 @pytest.mark.usefixtures("_upstream")

@@ -38,7 +38,7 @@ def binaries(hybrid_data: Path) -> list[tuple[Structure, float]]:
 def metrics(binaries: list[tuple[Structure, float]]) -> dict[str, float]:
     model = load(BULK)
     graphs = KindGraphs.from_structures((structure for structure, _ in binaries), model.graph)
-    predictions = model.predict(graphs, torch.device("cpu"))[:, 0]
+    predictions = model.predict_graphs(graphs, torch.device("cpu"))[:, 0]
     return regression_metrics(np.array([target for _, target in binaries]), predictions)
 
 

@@ -15,9 +15,10 @@ from hybrid.atomic import atomic_file
 from hybrid.descriptors.compute import Backend, attempt
 from hybrid.descriptors.oracle import matminer_steps
 from hybrid.descriptors.registry import Descriptor, choose, paper_descriptors, registered_descriptors
-from hybrid.descriptors.rows import Row, RowCache, key_of
+from hybrid.descriptors.rows import Row, key_of
 from hybrid.descriptors.table import ERROR, ID, DescriptorTable
 from hybrid.errors import InputError
+from hybrid.line_cache import LineCache
 from hybrid.structures import structure_files
 
 
@@ -57,7 +58,7 @@ def describe_many(
             raise InputError(f"{path}: id '{identity}' stands there twice")
         keys[identity] = key_of(structure, chosen, backend)
         crystals[keys[identity]] = structure
-    with contextlib.closing(RowCache(cache)) as rows:
+    with contextlib.closing(LineCache(cache)) as rows:
         missing = {key: structure for key, structure in crystals.items() if key not in rows}
         results = _computed(missing, chosen, backend, n_jobs)
         done = len(crystals) - len(missing)
@@ -70,8 +71,8 @@ def describe_many(
             disable=not progress,
         )
         for key, row in bar:
-            rows.add(key, row)
-        return _table({identity: rows[key] for identity, key in keys.items()}, chosen, path)
+            rows.add(key, vars(row))
+        return _table({identity: Row(**rows[key]) for identity, key in keys.items()}, chosen, path)
 
 
 def write_descriptors(

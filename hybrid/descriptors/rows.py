@@ -12,7 +12,6 @@ from pymatgen.core import Structure
 
 from hybrid.descriptors.registry import Descriptor
 from hybrid.errors import InputError
-from hybrid.line_cache import LineCache
 
 _PACKAGES = ("numpy", "scipy", "spglib", "pymatgen", "pymatgen-core", "matminer")
 _SOURCES = Path(__file__).parent
@@ -35,31 +34,6 @@ class Row:
 
     values: dict[str, float]
     error: str = ""
-
-
-class RowCache:
-    """Rows by key; see `LineCache`.
-
-    Args:
-        path: the file that keeps them, if any.
-    """
-
-    def __init__(self, path: Path | None = None):
-        self._lines = LineCache(path)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._lines
-
-    def __getitem__(self, key: str) -> Row:
-        return Row(**self._lines[key])
-
-    def add(self, key: str, row: Row) -> None:
-        """Keeps a row."""
-        self._lines.add(key, {"values": row.values, "error": row.error})
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._lines.close()
 
 
 def key_of(structure: Structure | Path, descriptors: Sequence[Descriptor], backend: str) -> str:

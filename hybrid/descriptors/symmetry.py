@@ -27,13 +27,27 @@ def structural_complexity(cell: Structure) -> dict[str, float]:
     Per atom -sum_k p_k log2 p_k in bits, p_k the share of the atoms in orbit k (Krivovichev 2013, the
     paper's reference 40); per cell times the number of atoms.
 
+    The search for the space group, which is finer, is enough where all atoms of an element are equivalent
+    in it. What maps the crystal onto itself within 0.01 Å does so within 0.1 Å, so that a coarser search can
+    only join orbits, and atoms of two elements are in no orbit together. This takes atoms further apart than
+    twice the tolerance, so that it is clear which atom each is mapped onto; spglib itself, which tightens a
+    tolerance that leads nowhere, promises nothing.
+
     Raises:
         InputError: spglib cannot analyse the cell.
     """
-    orbits = symmetry_dataset(cell, COMPLEXITY_SYMPREC, ANGLE_TOLERANCE).equivalent_atoms  # (n_atoms,)
-    share = np.unique(orbits, return_counts=True)[1] / len(cell)
+    sizes = _orbit_sizes(cell, SPACE_GROUP_SYMPREC)
+    if len(sizes) > len(set(cell.species)) or not cell.is_valid(2 * COMPLEXITY_SYMPREC):
+        sizes = _orbit_sizes(cell, COMPLEXITY_SYMPREC)
+    share = sizes / len(cell)
     entropy = abs(float(share @ np.log2(share)))
     return {"struct_comp_atom": entropy, "struct_comp_cell": entropy * len(cell)}
+
+
+def _orbit_sizes(cell: Structure, symprec: float) -> np.ndarray:
+    """(n_orbits,) atoms of each orbit."""
+    orbits = symmetry_dataset(cell, symprec, ANGLE_TOLERANCE).equivalent_atoms  # (n_atoms,)
+    return np.unique(orbits, return_counts=True)[1]
 
 
 def space_group(cell: Structure) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """ALIGNN and de-ALIGNN (eqs. 13, 14) on packed graphs, without DGL, with upstream's parameters."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hybrid.graphs.line_graph import LineBatch
+from hybrid.graphs.line_graph import LineBatch, LineGraphs
 from hybrid.kernels.edge_gated import EdgeGated
 from hybrid.kernels.links import Links
 from hybrid.models.edge_gated import gated_mean, normalised_silu, outside_autocast, update_statistics
-from hybrid.models.network import CrystalNetwork
+from hybrid.models.network import CrystalNetwork, NetworkKind
 from hybrid.readout import Crystals, get_pooling
-from hybrid.settings import GraphSettings, ModelSettings
+from hybrid.settings import GraphSettings, ModelSettings, Recipe, TrainerSettings, annealed
 
 LONGEST = 8.0  # Å, the last Gaussian of bond lengths, whatever the graph
 
@@ -47,7 +48,7 @@ class ALIGNN(CrystalNetwork):
         super().__init__()
         sizes = model.alignn
         hidden, joined = sizes.hidden, sizes.hidden + n_descriptors
-        self.classification, self.readout = classification, get_pooling(model.pooling)
+        self.classification, self.pooling = classification, get_pooling(model.pooling)
         self.n_outputs = n_outputs or (2 if classification else 1)
         self.atom_embedding = Perceptron(atom_features.shape[1], hidden)
         self.edge_embedding = nn.Sequential(
@@ -89,17 +90,17 @@ class ALIGNN(CrystalNetwork):
     def read_out(self, atoms: Tensor, crystals: Crystals, descriptors: Tensor | None = None) -> Tensor:
         """What `forward` returns, from the atom vectors (n_rows, hidden)."""
         with outside_autocast(atoms.device):
-            rows = self.readout.pool_atoms(atoms, crystals)
+            rows = self.pooling.pool_atoms(atoms, crystals)
             if self.n_descriptors:
-                rows = self.readout.join(rows, self.extra_feature_embedding(descriptors), crystals)
-                counts = self.readout.counts(crystals).to(rows.dtype)
+                rows = self.pooling.join(rows, self.extra_feature_embedding(descriptors), crystals)
+                counts = self.pooling.counts(crystals).to(rows.dtype)
                 total = counts.sum()
                 for layer in (self.fc1, self.fc2):
                     rows = _perceptron(layer, rows, counts / total, total)
                 rows = self.fc3(rows)
             else:
                 rows = self.fc(rows)
-            outputs = self.readout.pool_outputs(rows, crystals)
+            outputs = self.pooling.pool_outputs(rows, crystals)
             return F.log_softmax(outputs, dim=1) if self.classification else outputs
 
 
@@ -186,3 +187,24 @@ def _convolve(layer: Any, nodes: Tensor, edges: Tensor, links: Links, edges_need
     elif layer.training:
         update_statistics(m, layer.bn_edges, links.share, links.total)
     return nodes, edges
+
+
+_ALIGNN = NetworkKind(
+    "alignn",
+    ALIGNN,
+    graphs=LineGraphs,
+    sizes=("alignn",),
+    precisions=("fp32", "bf16"),
+    at_once=32,
+    tuned={
+        "mean": Recipe(trainer=annealed(learning_rate=0.001, weight_decay=1e-5, batch_size=64, loss="mse")),
+    },
+    paper={
+        "mean": Recipe(
+            trainer=TrainerSettings(
+                batch_size=64, optimiser="adamw", learning_rate=0.01, schedule="one-cycle"
+            )
+        )
+    },
+)
+KINDS = {"alignn": _ALIGNN, "de-alignn": replace(_ALIGNN, name="de-alignn", takes_descriptors=True)}

@@ -1,4 +1,4 @@
-"""Outputs of untrained networks: what the input and the pooling alone can tell, before any learning."""
+"""Outputs of untrained networks: what input and pooling alone can distinguish, before any training."""
 
 from collections.abc import Sequence
 
@@ -33,6 +33,20 @@ def untrained_outputs(
     graphs = KindGraphs.from_structures(structures, settings).to("cpu", torch.float64)
     output: np.ndarray = network(graphs.batch(torch.arange(len(graphs))))[:, 0].numpy()
     return output
+
+
+def output_difference(
+    crystals: tuple[Structure, Structure], max_neighbours: int, seeds: Sequence[int]
+) -> float:
+    """Largest difference of the outputs of untrained CGCNN for two crystals, relative to the outputs' size.
+
+    Args:
+        crystals: both.
+        max_neighbours: nearest neighbours that the networks see.
+        seeds: a network is drawn for each.
+    """
+    outputs = np.array([untrained_outputs(crystals, max_neighbours, 8.0, seed) for seed in seeds])
+    return float(np.abs(outputs[:, 0] - outputs[:, 1]).max() / np.sqrt(np.mean(outputs**2)))
 
 
 def double_chain_ratios(

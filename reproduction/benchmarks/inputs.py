@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pymatgen.core import Structure
 
-from hybrid.data.folder import write_folder
 from reproduction.data.chains import LONG, chain_set
+from reproduction.data.folders import write_folder
 from reproduction.data.registry import get_dataset
 
 N_SAMPLE = 80

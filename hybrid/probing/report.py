@@ -8,7 +8,7 @@ import pandas as pd
 
 from hybrid.atomic import write_text
 from hybrid.descriptors.registry import choose
-from hybrid.probe.candidates import Candidate
+from hybrid.probing.candidates import Candidate
 from hybrid.report.bars import draw
 from hybrid.report.records import bars, read_record
 from hybrid.report.rows import Row, not_run_row
@@ -59,7 +59,7 @@ def left_out_row(target: str, reason: str) -> dict[str, Any]:
 
 
 def as_table(record: dict[str, Any]) -> pd.DataFrame:
-    """R2, or accuracy, on the test set, mean over the seeds: a row a descriptor, a column a model."""
+    """R2, or accuracy, on the test set by descriptor (rows) and model (columns); means over the seeds."""
     table: dict[str, dict[str, float]] = {}
     for bar in bars(record):
         metric = "accuracy" if bar.done and "accuracy" in bar.done[0]["metrics"] else "r2"
@@ -72,7 +72,7 @@ def write(record: dict[str, Any], out: Path, beside: Path | None = None) -> None
     """Writes a probe's record, table and figure.
 
     Args:
-        record: of `hybrid.probe.probe.probe`.
+        record: of `hybrid.probing.probe.probe`.
         out: the files' common name: .json, .csv, .md, .png, .pdf are added.
         beside: a record of other networks, whose rows on the same descriptors join table and figure.
     """

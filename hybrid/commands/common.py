@@ -19,6 +19,26 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--skip-bad", action="store_true", help="leave out and list what cannot be used")
 
 
+def add_code(parser: Any) -> None:
+    """Adds the option for files of the user's that define networks, poolings or descriptors."""
+    parser.add_argument(
+        "--code",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE.py",
+        help="your own files to run first",
+    )
+
+
+def run_code(options: argparse.Namespace) -> None:
+    """Runs the files of --code."""
+    from hybrid.user_code import run_user_file
+
+    for path in options.code:
+        run_user_file(path)
+
+
 def add_split(parser: argparse.ArgumentParser, drawn_by: str) -> None:
     """Adds the options for the split into training, validation and test sets."""
     fractions = ("TRAIN", "VAL", "TEST")
@@ -35,7 +55,7 @@ def add_settings(
         parser: a parser or a group of options.
         settings: with descriptions, which become the help.
         names: of the fields.
-        defaults: whether the help tells the default values.
+        defaults: whether the help gives the default values.
     """
     for name in names:
         field = settings.model_fields[name]

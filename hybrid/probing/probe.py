@@ -1,7 +1,7 @@
 """Which structural descriptors a model knows: the paper's Figure 2 for the user's network or vectors.
 
-from hybrid.probe.probe import probe
-from hybrid.probe.report import as_table, write
+from hybrid.probing.probe import probe
+from hybrid.probing.report import as_table, write
 from hybrid.settings import ProbeSettings
 
 record = probe(MyNetwork, Path("my_folder"), ProbeSettings(seeds=(0, 1, 2)))
@@ -21,30 +21,32 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from hybrid.data.folder import CrystalFolder, read_folder
+from hybrid.data.folder import CrystalFolder
+from hybrid.data.memory import Structures, as_folder
 from hybrid.data.splits import random_split, read_split
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.registry import choose, numeric_descriptors
+from hybrid.device import resolve_device
 from hybrid.errors import DivergedError, InputError
 from hybrid.line_cache import LineCache
-from hybrid.probe.candidates import Candidate, on_vectors, trivial
-from hybrid.probe.embeddings import Embeddings
-from hybrid.probe.networks import as_candidate
-from hybrid.probe.report import left_out_row, result_rows
+from hybrid.probing.candidates import Candidate, on_crystals, on_vectors, trivial
+from hybrid.probing.embeddings import Embeddings
+from hybrid.probing.report import left_out_row, result_rows
 from hybrid.report.records import provenance
 from hybrid.settings import ProbeSettings, RunSettings
 from hybrid.structures import content_key
 from hybrid.training.results import Job, fold_metrics
-from hybrid.training.run import resolve_device, subset
+from hybrid.training.run import subset
 from hybrid.training.run_folder import fingerprint
 from hybrid.training.samples import Samples
+from hybrid.user_code import give
 
 CLASSES = tuple(d.name for d in choose() if d.group == "symmetry")
 
 
 def probe(
     given: Any,
-    folder: Path,
+    structures: Structures,
     settings: ProbeSettings | None = None,
     *,
     name: str = "",
@@ -57,13 +59,13 @@ def probe(
     """Fits a model, or simple models on its vectors, to the descriptors of crystals.
 
     Args:
-        given: a network (see `hybrid.probe.networks.as_candidate`; `load_network` reads one from a file), or
-            its vectors as `Embeddings` or as the path of a table of them.
-        folder: structure files, one for each crystal; descriptors that are not in its descriptors.csv are
-            computed.
+        given: a model's name, FILE.py:CLASS, or a class as docs/add_a_model.md describes; or its vectors, as
+            `Embeddings` or as the path of a table of them.
+        structures: crystals, see `hybrid.data.memory.Structures`; descriptors that are not in a folder's
+            descriptors.csv are computed.
         settings: what is learnt from what.
         name: of the model in figures; its class or file if empty.
-        epochs: of a torch module, instead of its own.
+        epochs: of a network, instead of its own.
         keep: a folder for finished results, from which a stopped call continues; removed at the end.
         device: auto, cpu or cuda.
         progress: show progress bars.
@@ -80,10 +82,15 @@ def probe(
     given = Embeddings.read(given) if isinstance(given, Path) else given
     if isinstance(given, Embeddings):
         models = on_vectors(given, name or given.path.stem)
+    elif isinstance(given, Candidate):
+        models = [given]
     else:
-        models = [as_candidate(given, name, epochs=epochs)]
+        where = (
+            given if isinstance(given, str) else give(getattr(given, "__name__", type(given).__name__), given)
+        )
+        models = [on_crystals(where, name, epochs)]
     names = tuple(dict.fromkeys(settings.descriptors or (*numeric_descriptors(), "crys_sys")))
-    crystals, targets, dropped = _crystals(folder, names, given, skip_bad)
+    crystals, targets, dropped = _crystals(structures, names, given, skip_bad)
     samples = {seed: _samples(crystals, targets, names, settings, seed) for seed in settings.seeds}
     reasons = dict.fromkeys(
         _constant(list(samples.values())), "is the same for all training or test crystals"
@@ -100,7 +107,7 @@ def probe(
         for seed in settings.seeds
     ]
     if not work:
-        raise InputError(f"{folder}: there is nothing to probe: {rows[0]['note']}")
+        raise InputError(f"{crystals.path}: there is nothing to probe: {rows[0]['note']}")
     content = hashlib.sha256("".join(map(content_key, crystals.files)).encode()).hexdigest()
     with tempfile.TemporaryDirectory() as temporary, LineCache(keep and keep / "results.jsonl") as done:
         job = Job(keep or Path(temporary), job_device, progress)
@@ -116,7 +123,7 @@ def probe(
     return {
         "experiment": name,
         "scale": None,
-        "caption": f"How well {name} knows the descriptors of {folder.resolve().name}",
+        "caption": f"How well {name} knows the descriptors of {crystals.path.resolve().name}",
         **provenance(),
         "metric": "r2",
         "dropped": dropped,
@@ -125,10 +132,10 @@ def probe(
 
 
 def _crystals(
-    path: Path, names: tuple[str, ...], given: Any, skip_bad: bool
+    structures: Structures, names: tuple[str, ...], given: Any, skip_bad: bool
 ) -> tuple[CrystalFolder, np.ndarray, list[str]]:
     """The crystals, their descriptors (n_crystals, n_names), and why others are left out."""
-    folder = read_folder(path, targets=False, skip_bad=skip_bad)
+    folder = as_folder(structures, labelled=False, skip_bad=skip_bad)
     dropped = list(folder.dropped)
     if isinstance(given, Embeddings):
         without = given.missing(folder.ids)

@@ -1,6 +1,6 @@
 """Predicts descriptors from crystal vectors of any model: a linear model and a random forest.
 
-How well they do says how much of a descriptor the vectors hold. The vectors themselves are not trained.
+Their accuracy shows how much of a descriptor is in the vectors. The vectors themselves are not trained.
 """
 
 import warnings

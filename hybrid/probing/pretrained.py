@@ -15,11 +15,10 @@ from tqdm import tqdm
 
 from hybrid.atomic import locked
 from hybrid.data.folder import CrystalFolder
-from hybrid.data.structure_table import StructureTable
 from hybrid.descriptors.many import kept_rows
 from hybrid.errors import InputError, one_line, unknown_name
 from hybrid.line_cache import LineCache
-from hybrid.probe.embeddings import Embeddings
+from hybrid.probing.embeddings import Embeddings
 from hybrid.structures import content_key
 
 POOLINGS = ("mean", "sum")
@@ -30,24 +29,15 @@ SumVectors = Callable[[Sequence[Structure]], np.ndarray]
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A pretrained model.
+    """A pretrained model."""
 
-    Attributes:
-        package: that contains it with its weights.
-        load: loads it on a device.
-    """
-
-    package: str
-    load: Callable[[torch.device], SumVectors]
+    package: str  # that contains it with its weights
+    load: Callable[[torch.device], SumVectors]  # loads it on a device
 
 
-def crystal_vectors(
-    folder: CrystalFolder,
-    name: str,
-    pooling: str = "mean",
-    device: torch.device | None = None,
-    progress: bool = True,
-) -> np.ndarray:
+def embed(
+    folder: CrystalFolder, name: str, pooling: str = "mean", device: torch.device | None = None
+) -> Embeddings:
     """The vectors (n_crystals, n_features) of a folder's crystals by a pretrained model.
 
     They are kept in `.hybrid/<name>.jsonl` by the content of the structure file, so that a stopped call
@@ -58,7 +48,6 @@ def crystal_vectors(
         name: a name from PRETRAINED.
         pooling: mean or sum of the atom vectors.
         device: where to compute; None: the CPU.
-        progress: show a progress bar.
 
     Raises:
         InputError: the model or pooling is unknown, the model is not installed, or a crystal cannot be used.
@@ -72,35 +61,23 @@ def crystal_vectors(
         with contextlib.suppress(OSError):  # the folder cannot be written to
             stack.enter_context(locked(cache.with_suffix(".lock")))
         rows = stack.enter_context(LineCache(cache, required=False))
-        missing = {key: path for key, path in zip(keys, folder.files, strict=True) if key not in rows}
+        missing = [i for i, key in enumerate(keys) if key not in rows]
         if missing:
             vectors = PRETRAINED[name].load(device or torch.device("cpu"))
-            table = stack.enter_context(StructureTable(folder.path))
-            bar = tqdm(total=len(missing), desc=f"{name} vectors", unit="crystal", disable=not progress)
+            crystals = iter(tqdm(folder.take(missing).structures(), f"{name} vectors", len(missing)))
             for first in range(0, len(missing), AT_ONCE):
-                batch = dict(list(missing.items())[first : first + AT_ONCE])
-                crystals = {path: table.read(path) for path in batch.values()}
-                for key, path, row in zip(batch, crystals, _sums(vectors, crystals), strict=True):
+                at = missing[first : first + AT_ONCE]
+                batch = [next(crystals) for _ in at]
+                sums = _sums(vectors, batch, [folder.files[i] for i in at])
+                for i, crystal, row in zip(at, batch, sums, strict=True):
                     numbers = [float(f"{value:.7g}") for value in row]
-                    rows.add(key, {"n_atoms": len(crystals[path]), "sum": numbers})
-                bar.update(len(batch))
-            bar.close()
+                    rows.add(keys[i], {"n_atoms": len(crystal), "sum": numbers})
         found = [rows[key] for key in keys]
-    sums = np.array([row["sum"] for row in found], dtype=np.float64)
-    return sums if pooling == "sum" else sums / np.array([[row["n_atoms"]] for row in found])
-
-
-def embed(
-    folder: CrystalFolder,
-    name: str,
-    pooling: str = "mean",
-    device: torch.device | None = None,
-    progress: bool = True,
-) -> Embeddings:
-    """The vectors as a table; see `crystal_vectors`."""
-    vectors = crystal_vectors(folder, name, pooling, device, progress)
-    names = [f"{name}_{i}" for i in range(vectors.shape[1])]
-    return Embeddings(pd.DataFrame(vectors, index=folder.ids, columns=names), folder.path)
+    values = np.array([row["sum"] for row in found], dtype=np.float64)
+    if pooling == "mean":
+        values /= np.array([[row["n_atoms"]] for row in found])
+    names = [f"{name}_{i}" for i in range(values.shape[1])]
+    return Embeddings(pd.DataFrame(values, index=folder.ids, columns=names), folder.path)
 
 
 def source(name: str) -> str:
@@ -119,15 +96,15 @@ def source(name: str) -> str:
         raise InputError(f"{name} vectors need the package {package}; {install}") from None
 
 
-def _sums(vectors: SumVectors, crystals: dict[Path, Structure]) -> np.ndarray:
+def _sums(vectors: SumVectors, crystals: list[Structure], files: list[Path]) -> np.ndarray:
     """The vectors of some crystals, computed together or, if that fails, one by one to find the bad one."""
     try:
-        return vectors(list(crystals.values()))
+        return vectors(crystals)
     except (ValueError, RuntimeError, KeyError, IndexError) as error:
-        if len(crystals) == 1:
-            (path,) = crystals
-            raise InputError(f"{path}: the pretrained model cannot use it ({one_line(error)})") from error
-        return np.concatenate([_sums(vectors, {path: crystal}) for path, crystal in crystals.items()])
+        if len(files) == 1:
+            raise InputError(f"{files[0]}: the pretrained model cannot use it ({one_line(error)})") from error
+        pairs = zip(crystals, files, strict=True)
+        return np.concatenate([_sums(vectors, [crystal], [path]) for crystal, path in pairs])
 
 
 def _chgnet(device: torch.device) -> SumVectors:
