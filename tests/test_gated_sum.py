@@ -99,6 +99,18 @@ def test_kernel_is_pytorch(
 
 
 @needs_compiler
+def test_a_gradient_may_be_one_number_for_all() -> None:
+    """As that of a sum, a tensor that does not lie in memory row by row."""
+    graphs = KindGraphs.from_structures(map(random_crystal, range(6)), GraphSettings())
+    gradients = []
+    for dtype in (torch.float32, DOUBLE):
+        made = network(64, GraphSettings()).to(dtype)
+        made.atom_vectors(graphs.to("cpu", dtype).batch(torch.arange(6))).sum().backward()
+        gradients.append(made.convs[1].bn2.weight.grad)
+    torch.testing.assert_close(gradients[0].double(), gradients[1], rtol=1e-4, atol=1e-4)
+
+
+@needs_compiler
 def test_running_statistics_after_several_steps() -> None:
     graphs = KindGraphs.from_structures(map(random_crystal, range(9)), GraphSettings())
     made = network(16, GraphSettings())

@@ -48,7 +48,8 @@ struct Layer {
 struct Norm {
     const float *gamma, *beta;          // (n,)
     float *running_mean, *running_var;  // (n,)
-    double *mean, *inverse_std;         // (n,) of this batch, or running
+    int64_t *n_batches;
+    double *statistics;                 // (2, n) mean and 1 / standard deviation, of this batch or running
     double count;                       // of what is normalised
     double eps, momentum;
     int64_t training;
@@ -119,6 +120,7 @@ struct Affine {
 
     // Of the batch, with its sums of values and squares; the running statistics follow. Or of those alone.
     Affine(const Norm &norm, const std::vector<double> &totals) {
+        *norm.n_batches += norm.training;
         for (int c = 0; c < N; c++) {
             double mean = norm.running_mean[c], variance = norm.running_var[c];
             if (norm.training) {
@@ -128,8 +130,8 @@ struct Affine {
                 norm.running_mean[c] += norm.momentum * (mean - norm.running_mean[c]);
                 norm.running_var[c] += norm.momentum * (unbiased - norm.running_var[c]);
             }
-            norm.mean[c] = mean;
-            norm.inverse_std[c] = 1 / std::sqrt(variance + norm.eps);
+            norm.statistics[c] = mean;
+            norm.statistics[N + c] = 1 / std::sqrt(variance + norm.eps);
         }
         fill(norm);
     }
@@ -138,8 +140,9 @@ struct Affine {
 
     void fill(const Norm &norm) {
         for (int c = 0; c < N; c++) {
-            scale[c] = norm.gamma[c] * norm.inverse_std[c];
-            shift[c] = norm.beta[c] - norm.mean[c] * norm.gamma[c] * norm.inverse_std[c];
+            const double factor = norm.gamma[c] * norm.statistics[N + c];
+            scale[c] = factor;
+            shift[c] = norm.beta[c] - norm.statistics[c] * factor;
         }
     }
 };
@@ -152,13 +155,14 @@ struct Loss {
     // With the sums of the gradients du and of du x, which give gamma's and beta's gradients too.
     Loss(const Norm &norm, const std::vector<double> &totals, float *d_gamma, float *d_beta) {
         for (int c = 0; c < N; c++) {
-            const double scale = norm.gamma[c] * norm.inverse_std[c];
-            const double of_gamma = (totals[N + c] - norm.mean[c] * totals[c]) * norm.inverse_std[c];
-            const double tilt = norm.training ? scale * norm.inverse_std[c] * of_gamma / norm.count : 0;
+            const double mean = norm.statistics[c], inverse_std = norm.statistics[N + c];
+            const double scale = norm.gamma[c] * inverse_std;
+            const double of_gamma = (totals[N + c] - mean * totals[c]) * inverse_std;
+            const double tilt = norm.training ? scale * inverse_std * of_gamma / norm.count : 0;
             d_gamma[c] = of_gamma;
             d_beta[c] = totals[c];
             slope[c] = tilt;
-            constant[c] = norm.training ? scale * totals[c] / norm.count - tilt * norm.mean[c] : 0;
+            constant[c] = norm.training ? scale * totals[c] / norm.count - tilt * mean : 0;
         }
     }
 };

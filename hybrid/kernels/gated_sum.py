@@ -37,8 +37,8 @@ class _Norm(ctypes.Structure):
         ("beta", _POINTER),
         ("running_mean", _POINTER),
         ("running_var", _POINTER),
-        ("mean", _POINTER),
-        ("inverse_std", _POINTER),
+        ("n_batches", _POINTER),
+        ("statistics", _POINTER),
         ("count", ctypes.c_double),
         ("eps", ctypes.c_double),
         ("momentum", ctypes.c_double),
@@ -178,20 +178,17 @@ class _Convolution(torch.autograd.Function):
         weight, *parameters = ctx.saved_tensors[:5]
         layer, kept = ctx.saved_tensors[5:9], ctx.saved_tensors[9:13]
         atoms, own_part, _, edge_weight = layer
-        width = atoms.shape[1]
-        d_atoms, d_own, d_neighbour = (
-            torch.empty_like(atoms),
-            torch.empty_like(own_part),
-            torch.zeros_like(own_part),
+        width, d_new = atoms.shape[1], d_new.contiguous()
+        d_atoms, d_own, d_edge_weight, *d_parameters = map(
+            torch.empty_like, (atoms, own_part, edge_weight, *parameters)
         )
-        d_edge_weight = torch.empty_like(edge_weight)
-        d_parameters = [torch.empty_like(parameter) for parameter in parameters]
+        d_neighbour = torch.zeros_like(own_part)
         ctx.library.backward(
             ctypes.byref(ctx.edges.graph),
             _pointers(*layer),
             *map(ctypes.byref, ctx.norms),
             _pointers(*kept),
-            _pointers(d_new.contiguous(), d_atoms, d_own, d_neighbour, d_edge_weight, *d_parameters),
+            _pointers(d_new, d_atoms, d_own, d_neighbour, d_edge_weight, *d_parameters),
         )
         d_atoms.addmm_(d_own, weight[:, :width]).addmm_(d_neighbour, weight[:, width : 2 * width])
         d_weight = torch.cat([d_own.T @ atoms, d_neighbour.T @ atoms, d_edge_weight.T], dim=1)
@@ -215,13 +212,7 @@ def _buffer(rows: int, columns: int) -> Tensor:
     return torch.from_numpy(part).view(rows, columns)
 
 
-def _norm(norm: nn.BatchNorm1d, statistics: Tensor, count: float) -> _Norm:
-    assert norm.num_batches_tracked is not None
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    assert norm.momentum is not None
-    if norm.training:
-        norm.num_batches_tracked.add_(1)
-    tensors = (norm.weight, norm.bias, norm.running_mean, norm.running_var, *statistics)
-    pointers = (tensor.data_ptr() for tensor in tensors)
+def _norm(norm: Any, statistics: Tensor, count: float) -> _Norm:
+    running = (norm.running_mean, norm.running_var, norm.num_batches_tracked)
+    pointers = (tensor.data_ptr() for tensor in (norm.weight, norm.bias, *running, statistics))
     return _Norm(*pointers, count, norm.eps, norm.momentum, norm.training)
