@@ -1,6 +1,5 @@
 """Computes the descriptors of many crystals, over processes and resumable, and of a dataset folder."""
 
-import contextlib
 import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -58,7 +57,7 @@ def describe_many(
             raise InputError(f"{path}: id '{identity}' stands there twice")
         keys[identity] = key_of(structure, chosen, backend)
         crystals[keys[identity]] = structure
-    with contextlib.closing(LineCache(cache)) as rows:
+    with LineCache(cache) as rows:
         missing = {key: structure for key, structure in crystals.items() if key not in rows}
         results = _computed(missing, chosen, backend, n_jobs)
         done = len(crystals) - len(missing)

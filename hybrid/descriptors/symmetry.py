@@ -27,11 +27,11 @@ def structural_complexity(cell: Structure) -> dict[str, float]:
     Per atom -sum_k p_k log2 p_k in bits, p_k the share of the atoms in orbit k (Krivovichev 2013, the
     paper's reference 40); per cell times the number of atoms.
 
-    The search for the space group, which is finer, is enough where all atoms of an element are equivalent
-    in it. What maps the crystal onto itself within 0.01 Å does so within 0.1 Å, so that a coarser search can
-    only join orbits, and atoms of two elements are in no orbit together. This takes atoms further apart than
-    twice the tolerance, so that it is clear which atom each is mapped onto; spglib itself, which tightens a
-    tolerance that leads nowhere, promises nothing.
+    Where the finer search for the space group finds that all atoms of each element are equivalent, the search
+    at the coarser tolerance is left out. An operation that maps the crystal onto itself within 0.01 Å does so
+    within 0.1 Å too, so a coarser tolerance can only join orbits, and no orbit has atoms of two elements. The
+    atoms have to be further apart than twice the coarser tolerance, otherwise an atom's partner is ambiguous.
+    This holds for the crystal; spglib gives no guarantee, as it tightens a tolerance if a search fails.
 
     Raises:
         InputError: spglib cannot analyse the cell.

@@ -9,7 +9,6 @@ dataset.
 import hashlib
 import math
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -235,7 +234,7 @@ def run_study(folder: CrystalFolder, n_crystals: int = 200, n_draws: int = 3, se
     version = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
     observed = []  # of each crystal: undistorted, then each draw of each distortion
     with (
-        closing(LineCache(folder.path / ".hybrid" / "distortion.jsonl")) as rows,
+        LineCache(folder.path / ".hybrid" / "distortion.jsonl") as rows,
         tqdm(total=n_observed, desc="distorted crystals", unit="crystal") as progress,
     ):
         for i, (identity, structure) in enumerate(zip(chosen.ids, chosen.structures(), strict=True)):

@@ -1,1 +1,1 @@
-"""Measured comparisons with unpatched upstream; `make bench` runs them all."""
+"""Measured comparisons with other codes; `make bench` runs them all."""

@@ -1,9 +1,11 @@
-"""The structures that the comparisons run on, as folders that both sides read."""
+"""The crystals that are measured on, as folders that every code reads."""
 
 import gzip
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pymatgen.core import Structure
 
@@ -11,36 +13,49 @@ from reproduction.data.chains import LONG, chain_set
 from reproduction.data.folders import write_folder
 from reproduction.data.registry import get_dataset
 
-N_SAMPLE = 80
-CRYSTALS = "matcalc/alexandria-binary-pbe-phonon-2025.1.json.gz"
+ALEXANDRIA = "matcalc/alexandria-binary-pbe-phonon-2025.1.json.gz"
+N_SAMPLE = 40  # binaries that plain matminer describes
 
 
-def write_inputs(scratch: Path) -> dict[str, Path]:
-    """Writes the long chains and, where HYBRID_DATA has them, real crystals."""
-    folders = {"long": scratch / "long"}
-    chains = ((identity, chain, chain.lattice.a) for identity, chain in chain_set("single", LONG))
-    write_folder(folders["long"], chains, {})
-    source = Path(os.environ.get("HYBRID_DATA", "")) / CRYSTALS
-    if not source.is_file():
-        print(f"no real crystals: HYBRID_DATA has no {CRYSTALS}; their rows are left out")
-        return folders
-    with gzip.open(source, "rt") as file:
-        entries = json.load(file)
-    folders["crystals"] = scratch / "crystals"
-    crystals = (
-        (f"crystal-{number:04d}", Structure.from_dict(entry["structure"]), float(entry["heat_capacity"]))
-        for number, entry in enumerate(entries)
-    )
-    write_folder(folders["crystals"], crystals, {})
-    by_size = sorted(entries, key=lambda entry: len(entry["structure"]["sites"]))
-    sample = by_size[:: len(by_size) // N_SAMPLE][:N_SAMPLE]
-    folders["sample"] = scratch / "sample"
-    write_folder(
-        folders["sample"],
-        ((f"sample-{i:02d}", Structure.from_dict(e["structure"]), 0.0) for i, e in enumerate(sample)),
-        {},
-    )
-    for name in ("phonon-cv", "mp-descriptors"):
-        folders[name] = scratch / name
-        get_dataset(name).build(folders[name])
-    return folders
+def _binaries() -> list[dict[str, Any]]:
+    """Alexandria's, from the smallest cell to the largest."""
+    with gzip.open(Path(os.environ["HYBRID_DATA"]) / ALEXANDRIA, "rt") as file:
+        return sorted(json.load(file), key=lambda entry: len(entry["structure"]["sites"]))
+
+
+def _write(folder: Path, entries: list[dict[str, Any]]) -> None:
+    crystals = ((Structure.from_dict(entry["structure"]), entry["heat_capacity"]) for entry in entries)
+    rows = ((f"crystal-{n:04d}", crystal, float(target)) for n, (crystal, target) in enumerate(crystals))
+    write_folder(folder, rows, {})
+
+
+def _evenly(folder: Path, count: int) -> None:
+    entries = _binaries()
+    _write(folder, entries[:: len(entries) // count][:count])
+
+
+def _long(folder: Path) -> None:
+    write_folder(folder, ((name, chain, chain.lattice.a) for name, chain in chain_set("single", LONG)), {})
+
+
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "long": _long,
+    "crystals": lambda folder: _write(folder, _binaries()),
+    "sample": lambda folder: _evenly(folder, N_SAMPLE),
+    "ten": lambda folder: _evenly(folder, 10),
+    "phonon-cv": lambda folder: get_dataset("phonon-cv").build(folder),
+    "mp-descriptors": lambda folder: get_dataset("mp-descriptors").build(folder),
+}
+
+
+def can_be_had(data: str) -> bool:
+    """Whether the crystals are here: chains always, real ones where HYBRID_DATA has them."""
+    return data == "long" or (Path(os.environ.get("HYBRID_DATA", "")) / ALEXANDRIA).is_file()
+
+
+def write(data: str, scratch: Path) -> Path:
+    """The folder with the crystals, written unless it is there."""
+    folder = scratch / data
+    if not folder.exists():
+        WRITERS[data](folder)
+    return folder
