@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from hybrid.graphs.line_graph import LineBatch
 from hybrid.kernels.edge_gated import EdgeGated
 from hybrid.kernels.links import Links
+from hybrid.kernels.products import linear
 from hybrid.models.edge_gated import gated_mean, normalised_silu, outside_autocast, update_statistics
 from hybrid.models.network import CrystalNetwork
 from hybrid.readout import Crystals, get_pooling
@@ -149,8 +150,8 @@ class LineConvolution(nn.Module):
 
 
 def _perceptron(layer: Any, rows: Tensor, share: Tensor, total: Tensor) -> Tensor:
-    linear, norm, _ = layer.layer
-    rows = linear(rows)
+    transform, norm, _ = layer.layer
+    rows = linear(rows, transform.weight, transform.bias)
     kernel = EdgeGated.get(rows)
     if kernel:
         return kernel.normalised_silu(rows, norm, share, total)
@@ -166,17 +167,19 @@ def _expanded(embedding: nn.Sequential, values: Tensor, share: Tensor, total: Te
 def _convolve(layer: Any, nodes: Tensor, edges: Tensor, links: Links, edges_needed: bool = True) -> Any:
     """Node and edge vectors after an edge-gated convolution.
 
-    Where nobody needs the edges, they are left as they are, but for the running statistics, which are
-    upstream's.
+    Where nobody needs the edges, there are none, but the running statistics are updated as upstream's are.
     """
+    parts = (layer.src_gate, layer.dst_gate, layer.dst_update, layer.src_update)
+    bias = torch.cat([part.bias for part in parts])
+    width = len(layer.edge_gate.bias)
+    at_targets = F.pad(layer.edge_gate.bias, (width, 2 * width))  # where it is added fewest times
+    projected = linear(nodes, torch.cat([part.weight for part in parts]), bias + at_targets)
+    m = linear(edges, layer.edge_gate.weight)
     kernel = EdgeGated.get(nodes)
     if kernel:
-        return kernel.convolve(layer, nodes, edges, links, edges_needed)
-    linears = (layer.src_gate, layer.dst_gate, layer.dst_update, layer.src_update)
-    weight = torch.cat([linear.weight for linear in linears])
-    bias = torch.cat([linear.bias for linear in linears])
-    sources, targets, messages, own = F.linear(nodes, weight, bias).to(nodes.dtype).chunk(4, dim=1)
-    means, m = gated_mean(sources, targets, layer.edge_gate(edges).to(edges.dtype), messages, links)
+        return kernel.convolve(layer, projected, m, nodes, edges if edges_needed else None, links)
+    sources, targets, messages, own = projected.to(nodes.dtype).chunk(4, dim=1)
+    means, m = gated_mean(sources, targets, m.to(edges.dtype), messages, links)
     nodes = nodes + normalised_silu(own + means, layer.bn_nodes, links.node_share, links.node_total)
     if edges_needed:
         edges = edges + normalised_silu(m, layer.bn_edges, links.share, links.total)
