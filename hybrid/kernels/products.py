@@ -1,11 +1,12 @@
 """Matrix products in fp32 through oneDNN where torch's own library, MKL, makes little of the processor.
 
-On AMD processors MKL computes with AVX2 even where there is AVX-512, which oneDNN uses. Both are in torch; the
-results differ in the last bits. Elsewhere, and in other precisions, products are torch's own, bit for bit.
+On AMD processors MKL computes with AVX2 even where there is AVX-512, which oneDNN uses. Both are in torch;
+their results differ in the last bits. Elsewhere, and in other precisions, products are torch's, bit for bit.
 """
 
 import functools
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch.nn import functional as F
 
 
 def linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """rows weightᵀ + bias (n, n_outputs), as `torch.nn.functional.linear` has it, with its gradients.
+    """Gives rows weightᵀ + bias (n, n_outputs), as `torch.nn.functional.linear` has it, with its gradients.
 
     Args:
         rows: (n, n_inputs).
@@ -23,7 +24,8 @@ def linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         bias: (n_outputs,).
     """
     single = rows.device.type == "cpu" and rows.dtype == weight.dtype == torch.float32
-    if not single or torch.is_autocast_enabled("cpu") or not onednn_is_faster():
+    empty = rows.numel() == 0  # which oneDNN refuses
+    if not single or empty or torch.is_autocast_enabled("cpu") or not onednn_is_faster():
         return F.linear(rows, weight, bias)
     made: Tensor = _Linear.apply(rows, weight, bias)  # type: ignore[no-untyped-call]
     return made
@@ -35,20 +37,20 @@ def onednn_is_faster() -> bool:
 
     Measured once in a process, in some 20 ms, and only on AMD processors with AVX-512.
     """
-    if not (_is_amd_with_avx512() and torch.backends.mkldnn.is_available()):
+    if not (_is_amd_with_avx512() and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
         return False
-    rows, weight = torch.ones(2048, 128), torch.ones(128, 128)
 
-    def seconds(product: Any) -> float:
-        leaf = rows.clone().requires_grad_()
+    def seconds(product: Callable[..., Tensor]) -> float:
         started = time.perf_counter()
-        product(leaf, weight.requires_grad_(), None).backward(rows)
+        product(rows, weight, None).backward(rows)
         return time.perf_counter() - started
 
-    with torch.enable_grad(), torch.inference_mode(False):
-        pairs = [(seconds(_Linear.apply), seconds(F.linear)) for _ in range(4)]
-    onednn, mkl = map(min, zip(*pairs, strict=True))
-    return onednn < 0.8 * mkl
+    with torch.inference_mode(False), torch.enable_grad():
+        rows, weight = (torch.ones(n, 128, requires_grad=True) for n in (2048, 128))
+        times = [(seconds(_Linear.apply), seconds(F.linear)) for _ in range(4)]
+    onednn, mkl = (min(of_one) for of_one in zip(*times, strict=True))
+    faster: bool = onednn < 0.8 * mkl
+    return faster
 
 
 def _is_amd_with_avx512() -> bool:
@@ -61,7 +63,7 @@ def _is_amd_with_avx512() -> bool:
 
 
 def _times_transposed(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
-    """left rightᵀ + bias by oneDNN; either may be a transposed view."""
+    """By oneDNN, left rightᵀ + bias; either may be a transposed view."""
     product: Tensor = torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
     return product
 
