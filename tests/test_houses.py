@@ -17,7 +17,7 @@ from hybrid.training.run import train
 
 HOUSE = Path(hybrid.__file__).parent
 FLOORS = (  # from the ground up; a module imports from its own floor and from those below
-    "errors atomic paths metrics line_cache cif",
+    "errors allocator atomic paths metrics line_cache cif",
     "readout structures cells",
     "settings",
     "kernels",
