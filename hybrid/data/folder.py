@@ -11,7 +11,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -101,8 +101,9 @@ class CrystalFolder:
         return graphs
 
     def _key(self, settings: GraphSettings, kind: type) -> str:
-        """Changes when a structure file, the choice of crystals, the kind or a setting of the graph does."""
-        prefix = "" if kind is CrystalGraphs else f"{kind.__name__} "
+        """Changes when a structure file, the choice of crystals, a setting or what graphs hold does."""
+        columns = " ".join(column.name for column in fields(kind))
+        prefix = "" if kind is CrystalGraphs else f"{kind.__name__} {columns} "
         key = hashlib.sha256(f"{prefix}{settings.max_neighbours} {settings.radius}".encode())
         for identity, path in zip(self.ids, self.files, strict=True):
             stat = path.stat()

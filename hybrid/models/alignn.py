@@ -1,5 +1,6 @@
 """ALIGNN and de-ALIGNN (eqs. 13, 14) on packed graphs, without DGL, with upstream's parameters."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch.nn import functional as F
 
 from hybrid.graphs.line_graph import LineBatch
 from hybrid.kernels.edge_gated import EdgeGated
-from hybrid.kernels.links import Links
+from hybrid.kernels.links import Alike, Links
 from hybrid.kernels.products import linear
 from hybrid.models.edge_gated import gated_mean, normalised_silu, outside_autocast, update_statistics
 from hybrid.models.network import CrystalNetwork
@@ -78,8 +79,8 @@ class ALIGNN(CrystalNetwork):
         x = _perceptron(
             self.atom_embedding, self.atom_features[batch.species], bonds.node_share, bonds.node_total
         )
-        y = _expanded(self.edge_embedding, batch.lengths, bonds.share, bonds.total)
-        z = _expanded(self.angle_embedding, batch.cosines, angles.share, angles.total)
+        y = _expanded(self.edge_embedding, batch.lengths, batch.equal_lengths, bonds.total)
+        z = _expanded(self.angle_embedding, batch.cosines, batch.equal_cosines, angles.total)
         for number, layer in enumerate(self.alignn_layers, start=1):
             x, m = _convolve(layer.node_update, x, y, bonds)
             y, z = _convolve(layer.edge_update, m, z, angles, number < len(self.alignn_layers))
@@ -158,13 +159,24 @@ def _perceptron(layer: Any, rows: Tensor, share: Tensor, total: Tensor) -> Tenso
     return normalised_silu(rows.to(share.dtype), norm, share, total)
 
 
-def _expanded(embedding: nn.Sequential, values: Tensor, share: Tensor, total: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class _Repeated:
+    """Rows of which many are equal, as those of equal bond lengths are before any layer."""
+
+    rows: Tensor  # (n_groups, n), one of each
+    equal: Alike
+
+
+def _expanded(embedding: nn.Sequential, values: Tensor, equal: Alike, total: Tensor) -> _Repeated:
     """Embeds lengths or cosines (n,): Gaussians and two layers, (n, hidden)."""
     gaussians, inner, outer = embedding
-    return _perceptron(outer, _perceptron(inner, gaussians(values), share, total), share, total)
+    rows = _perceptron(inner, gaussians(equal.once(values)), equal.share, total)
+    return _Repeated(_perceptron(outer, rows, equal.share, total), equal)
 
 
-def _convolve(layer: Any, nodes: Tensor, edges: Tensor, links: Links, edges_needed: bool = True) -> Any:
+def _convolve(
+    layer: Any, nodes: Tensor, edges: Tensor | _Repeated, links: Links, edges_needed: bool = True
+) -> Any:
     """Node and edge vectors after an edge-gated convolution.
 
     Where nobody needs the edges, there are none, but the running statistics are updated as upstream's are.
@@ -174,7 +186,11 @@ def _convolve(layer: Any, nodes: Tensor, edges: Tensor, links: Links, edges_need
     width = len(layer.edge_gate.bias)
     at_targets = F.pad(layer.edge_gate.bias, (width, 2 * width))  # where it is added fewest times
     projected = linear(nodes, torch.cat([part.weight for part in parts]), bias + at_targets)
-    m = linear(edges, layer.edge_gate.weight)
+    if isinstance(edges, _Repeated):  # in the first layer
+        m = edges.equal.repeated(linear(edges.rows, layer.edge_gate.weight))
+        edges = edges.equal.repeated(edges.rows)
+    else:
+        m = linear(edges, layer.edge_gate.weight)
     kernel = EdgeGated.get(nodes)
     if kernel:
         return kernel.convolve(layer, projected, m, nodes, edges if edges_needed else None, links)
