@@ -231,6 +231,17 @@ def test_merged_graphs_give_the_same(
         torch.testing.assert_close(found[1][name], value, rtol=1e-8, atol=1e-10, msg=name)
 
 
+def test_equal_lengths_and_cosines_are_embedded_once(Si: Structure) -> None:
+    model = network()
+    batch = every(LineGraphs.from_structures([Si], GraphSettings(), tolerance=None))
+    embedded: list[int] = []
+    for embedding in (model.edge_embedding, model.angle_embedding):
+        embedding[0].register_forward_hook(lambda _, __, rows: embedded.append(len(rows)))
+    model(batch)
+    assert embedded == [len(batch.equal_lengths.first), len(batch.equal_cosines.first)]
+    assert embedded[1] < len(batch.cosines) / 10
+
+
 # --- parameters and readout ---
 
 

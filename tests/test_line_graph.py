@@ -264,7 +264,8 @@ def every(graphs: LineGraphs) -> LineBatch:
 def assert_equal_batches(one: LineBatch, other: LineBatch) -> None:
     for name in ("species", "lengths", "cosines"):
         assert torch.equal(getattr(one, name), getattr(other, name)), name
-    for mine, theirs in ((one.bonds, other.bonds), (one.angles, other.angles)):
+    for part in ("bonds", "angles", "equal_lengths", "equal_cosines"):
+        mine, theirs = getattr(one, part), getattr(other, part)
         for name, tensor in vars(mine).items():
             torch.testing.assert_close(tensor, getattr(theirs, name), msg=name)
     for name, tensor in vars(one.crystals).items():
@@ -310,6 +311,30 @@ def test_links_count_everything(packed: LineGraphs, Cu: Structure) -> None:
             links.first_of_target.tolist()
             == torch.searchsorted(links.target, torch.arange(len(links.node_share))).tolist()
         )
+
+
+def test_equal_lengths_and_cosines_are_grouped_within_crystals(packed: LineGraphs, NaCl: Structure) -> None:
+    one = LineGraphs.from_structures([NaCl], GraphSettings(), tolerance=None)
+    assert one.n_groups[0, 0] < 5 < len(one.lengths)
+    for batch in (every(packed), every(one), packed.batch(torch.tensor([4, 1, 4]))):
+        for values, equal, links in (
+            (batch.lengths, batch.equal_lengths, batch.bonds),
+            (batch.cosines, batch.equal_cosines, batch.angles),
+        ):
+            different = equal.once(values)
+            assert torch.equal(different[equal.group], values)
+            crystal = torch.bucketize(links.target, links.first_node[1:], right=True)
+            pairs = set(zip(crystal.tolist(), values.tolist(), strict=True))
+            assert len(different) == len(pairs)
+            expected = torch.zeros(len(different)).index_add(0, equal.group, links.share)
+            torch.testing.assert_close(equal.share, expected)
+
+
+def test_rows_of_a_group_share_their_gradient(packed: LineGraphs) -> None:
+    equal = every(packed).equal_lengths
+    rows = torch.randn(len(equal.first), 2, dtype=torch.float64, requires_grad=True)
+    assert torch.equal(equal.once(equal.repeated(rows)), rows)
+    assert torch.autograd.gradcheck(equal.repeated, rows)
 
 
 def test_saved_graphs_are_read_back(packed: LineGraphs, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -101,8 +101,9 @@ class CrystalFolder:
         return cast(G, graphs)
 
     def _key(self, settings: GraphSettings, kind: type) -> str:
-        """A hash of the structure files' ids, sizes and times, the kind of graph and its settings."""
-        prefix = "" if kind is CrystalGraphs else f"{kind.__name__} "
+        """A hash of the files' ids, sizes and times, of what the graphs hold and of their settings."""
+        columns = " ".join(column.name for column in fields(kind))
+        prefix = "" if kind is CrystalGraphs else f"{kind.__name__} {columns} "
         key = hashlib.sha256(f"{prefix}{settings.max_neighbours} {settings.radius}".encode())
         for identity, path in zip(self.ids, self.files, strict=True):
             stat = path.stat()

@@ -15,7 +15,7 @@ from torch import Tensor
 from hybrid.graphs.bonds import Bonds, angles_of, bonds_of
 from hybrid.graphs.equivalence import TOLERANCE, MergedGraph, merge_equivalent
 from hybrid.graphs.packed import Packed, Rows
-from hybrid.kernels.links import Links
+from hybrid.kernels.links import Alike, Links
 from hybrid.kernels.merging import Merging
 from hybrid.readout import Crystals
 from hybrid.settings import GraphSettings
@@ -30,6 +30,8 @@ class LineBatch:
     cosines: Tensor  # (n_angle_kinds,)
     bonds: Links  # from atom to atom
     angles: Links  # from bond to bond: the second begins where the first ends
+    equal_lengths: Alike  # among the bonds of a crystal
+    equal_cosines: Alike  # among the angles of a crystal
     crystals: Crystals  # a row a kind of atom
 
 
@@ -47,6 +49,9 @@ class LineGraphs(Packed):
     second: Tensor  # (n_angle_kinds,) bond out of it, ascending
     cosines: Tensor  # (n_angle_kinds,) of the angle between them
     angles_of_kind: Tensor  # (n_angle_kinds,)
+    length_group: Tensor  # (n_bond_kinds,) which of its crystal's different lengths each has
+    cosine_group: Tensor  # (n_angle_kinds,)
+    n_groups: Tensor  # (n_crystals, 2) how many different lengths and cosines there are
     n_atoms: Tensor  # (n_crystals,)
     n_kinds: Tensor  # (n_crystals, 3) kinds of atoms, bonds and angles
     first_kind: Tensor  # (n_crystals, 3) positions of each crystal's first ones
@@ -68,17 +73,20 @@ class LineGraphs(Packed):
                 atom, bond and angle apart.
             dtype: of bond lengths and cosines.
         """
+        precision = torch.empty(0, dtype=dtype).numpy().dtype
         columns: list[tuple[np.ndarray, ...]] = []
-        n_atoms = []
+        n_atoms, n_groups = [], []
         for structure in structures:
             bonds = bonds_of(structure, settings.max_neighbours, settings.radius)
             graph = _merged(np.array(structure.atomic_numbers), bonds, tolerance)
-            columns.append(tuple(getattr(graph, f.name) for f in fields(graph)))
+            groups = [_groups(values.astype(precision)) for values in (graph.lengths, graph.cosines)]
+            columns.append((*(getattr(graph, f.name) for f in fields(graph)), *groups))
+            n_groups.append([group.max() + 1 for group in groups])
             n_atoms.append(len(structure))
         tensors = [torch.from_numpy(np.concatenate(column)) for column in zip(*columns, strict=True)]
         packed = [t.to(dtype) if t.is_floating_point() else t.to(torch.int32) for t in tensors]
         n_kinds = torch.tensor([[len(graph[k]) for k in (0, 2, 6)] for graph in columns])
-        packed += [torch.tensor(n_atoms), n_kinds, n_kinds.cumsum(0) - n_kinds]
+        packed += [torch.tensor(n_groups), torch.tensor(n_atoms), n_kinds, n_kinds.cumsum(0) - n_kinds]
         return cls(**{f.name: tensor for f, tensor in zip(fields(cls), packed, strict=True)})
 
     def __len__(self) -> int:
@@ -94,12 +102,18 @@ class LineGraphs(Packed):
         n_of_atoms = self.atoms_of_kind[atoms.at].to(lengths.dtype)
         n_of_bonds = self.bonds_of_kind[bonds.at].to(lengths.dtype)
         n_of_angles = self.angles_of_kind[angles.at].to(lengths.dtype)
+        n_groups = self.n_groups[indices]
+        moved, totals = n_groups.cumsum(0) - n_groups, n_groups.sum(dim=0).tolist()
+        by_length = self.length_group[bonds.at] + moved[bonds.crystal, 0]
+        by_cosine = self.cosine_group[angles.at] + moved[angles.crystal, 1]
         return LineBatch(
             self.species[atoms.at].long(),
             lengths,
             cosines,
             Links.of(source, target, n_of_bonds, n_of_atoms, n_kinds[:, 0]),
             Links.of(first, second, n_of_angles, n_of_bonds, n_kinds[:, 1]),
+            Alike.of(by_length, totals[0], n_of_bonds),
+            Alike.of(by_cosine, totals[1], n_of_angles),
             Crystals(atoms.crystal, n_of_atoms, self.n_atoms[indices]),
         )
 
@@ -109,3 +123,8 @@ def _merged(species: np.ndarray, bonds: Bonds, tolerance: float | None) -> Merge
     if kernel is None or tolerance is None:
         return merge_equivalent(species, bonds, angles_of(bonds, len(species)), tolerance)
     return MergedGraph(*kernel(species, bonds.source, bonds.target, bonds.vectors, tolerance))
+
+
+def _groups(values: np.ndarray) -> np.ndarray:
+    """(n,) which of the different numbers among values (n,) each is."""
+    return np.unique(values, return_inverse=True)[1]

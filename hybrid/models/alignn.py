@@ -1,6 +1,6 @@
 """ALIGNN and de-ALIGNN (eqs. 13, 14) on packed graphs, without DGL, with upstream's parameters."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 from hybrid.graphs.line_graph import LineBatch, LineGraphs
 from hybrid.kernels.edge_gated import EdgeGated
-from hybrid.kernels.links import Links
+from hybrid.kernels.links import Alike, Links
+from hybrid.kernels.products import linear
 from hybrid.models.edge_gated import gated_mean, normalised_silu, outside_autocast, update_statistics
 from hybrid.models.network import CrystalNetwork, NetworkKind
 from hybrid.readout import Crystals, get_pooling
@@ -78,8 +79,8 @@ class ALIGNN(CrystalNetwork):
         x = _perceptron(
             self.atom_embedding, self.atom_features[batch.species], bonds.node_share, bonds.node_total
         )
-        y = _expanded(self.edge_embedding, batch.lengths, bonds.share, bonds.total)
-        z = _expanded(self.angle_embedding, batch.cosines, angles.share, angles.total)
+        y = _expanded(self.edge_embedding, batch.lengths, batch.equal_lengths, bonds.total)
+        z = _expanded(self.angle_embedding, batch.cosines, batch.equal_cosines, angles.total)
         for number, layer in enumerate(self.alignn_layers, start=1):
             x, m = _convolve(layer.node_update, x, y, bonds)
             y, z = _convolve(layer.edge_update, m, z, angles, number < len(self.alignn_layers))
@@ -153,34 +154,51 @@ class LineConvolution(nn.Module):
 
 
 def _perceptron(layer: Any, rows: Tensor, share: Tensor, total: Tensor) -> Tensor:
-    linear, norm, _ = layer.layer
-    rows = linear(rows)
+    transform, norm, _ = layer.layer
+    rows = linear(rows, transform.weight, transform.bias)
     kernel = EdgeGated.get(rows)
     if kernel:
         return kernel.normalised_silu(rows, norm, share, total)
     return normalised_silu(rows.to(share.dtype), norm, share, total)
 
 
-def _expanded(embedding: nn.Sequential, values: Tensor, share: Tensor, total: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class _Repeated:
+    """Rows of which many are equal, as those of equal bond lengths are before any layer."""
+
+    rows: Tensor  # (n_groups, n), one of each
+    equal: Alike
+
+
+def _expanded(embedding: nn.Sequential, values: Tensor, equal: Alike, total: Tensor) -> _Repeated:
     """Embeds lengths or cosines (n,): Gaussians and two layers, (n, hidden)."""
     gaussians, inner, outer = embedding
-    return _perceptron(outer, _perceptron(inner, gaussians(values), share, total), share, total)
+    rows = _perceptron(inner, gaussians(equal.once(values)), equal.share, total)
+    return _Repeated(_perceptron(outer, rows, equal.share, total), equal)
 
 
-def _convolve(layer: Any, nodes: Tensor, edges: Tensor, links: Links, edges_needed: bool = True) -> Any:
+def _convolve(
+    layer: Any, nodes: Tensor, edges: Tensor | _Repeated, links: Links, edges_needed: bool = True
+) -> Any:
     """Node and edge vectors after an edge-gated convolution.
 
-    Where nobody needs the edges, they are left as they are, but for the running statistics, which are
-    upstream's.
+    Where nobody needs the edges, there are none, but the running statistics are updated as upstream's are.
     """
+    parts = (layer.src_gate, layer.dst_gate, layer.dst_update, layer.src_update)
+    bias = torch.cat([part.bias for part in parts])
+    width = len(layer.edge_gate.bias)
+    at_targets = F.pad(layer.edge_gate.bias, (width, 2 * width))  # where it is added fewest times
+    projected = linear(nodes, torch.cat([part.weight for part in parts]), bias + at_targets)
+    if isinstance(edges, _Repeated):  # in the first layer
+        m = edges.equal.repeated(linear(edges.rows, layer.edge_gate.weight))
+        edges = edges.equal.repeated(edges.rows)
+    else:
+        m = linear(edges, layer.edge_gate.weight)
     kernel = EdgeGated.get(nodes)
     if kernel:
-        return kernel.convolve(layer, nodes, edges, links, edges_needed)
-    linears = (layer.src_gate, layer.dst_gate, layer.dst_update, layer.src_update)
-    weight = torch.cat([linear.weight for linear in linears])
-    bias = torch.cat([linear.bias for linear in linears])
-    sources, targets, messages, own = F.linear(nodes, weight, bias).to(nodes.dtype).chunk(4, dim=1)
-    means, m = gated_mean(sources, targets, layer.edge_gate(edges).to(edges.dtype), messages, links)
+        return kernel.convolve(layer, projected, m, nodes, edges if edges_needed else None, links)
+    sources, targets, messages, own = projected.to(nodes.dtype).chunk(4, dim=1)
+    means, m = gated_mean(sources, targets, m.to(edges.dtype), messages, links)
     nodes = nodes + normalised_silu(own + means, layer.bn_nodes, links.node_share, links.node_total)
     if edges_needed:
         edges = edges + normalised_silu(m, layer.bn_edges, links.share, links.total)
