@@ -32,9 +32,9 @@ from hybrid.settings import (
     ModelSettings,
     RunSettings,
     TrainerSettings,
-    recipe,
 )
 from hybrid.trained_model import TrainedModel
+from hybrid.training.registry import recipe
 from hybrid.training.run import train
 from reproduction.upstream import vendor
 
