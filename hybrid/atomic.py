@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, and locks."""
+"""Files and folders that are written completely or not at all, and locks."""
 
 import contextlib
 import fcntl
@@ -32,7 +32,7 @@ def write_text(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Holds the lock file `path`, waiting for a process that does; it goes with the process that holds it."""
+    """Holds the lock file `path`, after waiting for other processes; the lock ends with the process."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from hybrid import __version__
+from hybrid.allocator import keep_freed_memory
 from hybrid.errors import InputError
 
 COMMANDS = {
@@ -43,6 +44,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def run_command(run: Callable[[argparse.Namespace], int | None], options: argparse.Namespace) -> int:
     """Runs a command and returns its exit code; an error in the input is printed in one sentence."""
+    keep_freed_memory()
     try:
         code = run(options) or 0
         sys.stdout.flush()

@@ -24,21 +24,26 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hybrid.errors import unknown_name
+from hybrid.errors import InputError, unknown_name
+from hybrid.user_code import is_user_code, user_code
 
 
 @dataclass(frozen=True)
 class Crystals:
-    """Which crystal each atom of a batch belongs to; the atoms of a crystal are contiguous."""
+    """Which crystal each row of a batch belongs to; the rows of a crystal are contiguous.
 
-    of_atom: Tensor  # (n_atoms,) int64, ascending
+    A row is of an atom, or of several that are equivalent.
+    """
+
+    of_row: Tensor  # (n_rows,) int64, ascending
+    atoms_of_row: Tensor  # (n_rows,) how many atoms each stands for
     n_atoms: Tensor  # (n_crystals,) int64
 
     @classmethod
     def from_counts(cls, n_atoms: Tensor, total: int | None = None) -> "Crystals":
-        """Crystals with `n_atoms` (n_crystals,) atoms each; `total` spares a synchronisation on a GPU."""
-        index = torch.arange(len(n_atoms), device=n_atoms.device)
-        return cls(torch.repeat_interleave(index, n_atoms, output_size=total), n_atoms)
+        """Crystals with a row for each of `n_atoms` (n_crystals,); `total` spares a GPU a synchronisation."""
+        of_row = torch.repeat_interleave(n_atoms, output_size=total)
+        return cls(of_row, torch.ones_like(of_row), n_atoms)
 
     @classmethod
     def of(cls, atoms: "Crystals | Sequence[Tensor]") -> "Crystals":
@@ -54,13 +59,13 @@ Shift = Callable[[Tensor, Tensor], Tensor]
 
 
 def crystal_sum(rows: Tensor, crystals: Crystals) -> Tensor:
-    """Sums atom rows (n_atoms, n) over each crystal: (n_crystals, n)."""
+    """Sums rows (n_rows, n) over the atoms of each crystal: (n_crystals, n)."""
     sums = rows.new_zeros(len(crystals.n_atoms), rows.shape[1])
-    return sums.index_add(0, crystals.of_atom, rows)
+    return sums.index_add(0, crystals.of_row, rows * crystals.atoms_of_row.unsqueeze(1))
 
 
 def crystal_mean(rows: Tensor, crystals: Crystals) -> Tensor:
-    """Averages atom rows (n_atoms, n) over each crystal: (n_crystals, n)."""
+    """Averages rows (n_rows, n) over the atoms of each crystal: (n_crystals, n)."""
     return crystal_sum(rows, crystals) / crystals.n_atoms.unsqueeze(1)
 
 
@@ -106,7 +111,7 @@ class Pooling:
     shift: Shift = mean_target
 
     def pool_atoms(self, atoms: Tensor, crystals: Crystals) -> Tensor:
-        """The head's input rows, one a crystal or one an atom, from (n_atoms, n)."""
+        """The head's input rows, one a crystal or as they are, from (n_rows, n)."""
         return self.atoms(atoms, crystals) if self.atoms else atoms
 
     def join(self, rows: Tensor, descriptors: Tensor | None, crystals: Crystals) -> Tensor:
@@ -114,8 +119,12 @@ class Pooling:
         if descriptors is None:
             return rows
         if not self.atoms:
-            descriptors = descriptors[crystals.of_atom]
+            descriptors = descriptors[crystals.of_row]
         return torch.cat([rows, descriptors.to(rows.dtype)], dim=1)
+
+    def counts(self, crystals: Crystals) -> Tensor:
+        """(n_rows,) how many crystals or atoms each of the head's input rows stands for."""
+        return torch.ones_like(crystals.n_atoms) if self.atoms else crystals.atoms_of_row
 
     def pool_outputs(self, outputs: Tensor, crystals: Crystals) -> Tensor:
         """One row a crystal from the head's output rows."""
@@ -137,11 +146,16 @@ register_pooling(Pooling("shifted-sum", atoms=None, outputs=crystal_sum, extensi
 
 
 def get_pooling(name: str) -> Pooling:
-    """The pooling registered as `name`.
+    """The pooling registered as `name`, or FILE.py:NAME of a file that was run.
 
     Raises:
-        InputError: no such pooling; the message suggests the nearest name.
+        InputError: no such pooling; the message has the nearest name.
     """
+    if is_user_code(name):
+        pooling = user_code(name).value
+        if not isinstance(pooling, Pooling):
+            raise InputError(f"{name}: is not a hybrid.readout.Pooling")
+        return pooling
     if name not in POOLINGS:
         raise unknown_name("pooling", name, POOLINGS)
     return POOLINGS[name]

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Settings(BaseModel):
@@ -46,8 +45,8 @@ class RoostSettings(Settings):
 class ModelSettings(Settings):
     """The model; a network's sizes are upstream's defaults, which the paper uses."""
 
-    name: str = Field("cgcnn", description="a name of hybrid.training.registry")
-    pooling: str = Field("mean", description="a name from hybrid.readout.POOLINGS")
+    name: str = Field("cgcnn", description="of a model, or FILE.py:CLASS of your own")
+    pooling: str = Field("mean", description="of a pooling, or FILE.py:NAME of your own")
     descriptors: tuple[str, ...] = Field(
         (), description="columns of descriptors.csv in the model, if it has any; none: all"
     )
@@ -61,14 +60,8 @@ class ModelSettings(Settings):
     n_h: int = Field(1, ge=1, description="hidden layers of its head")
     alignn: ALIGNNSettings = ALIGNNSettings()
     roost: RoostSettings = RoostSettings()
-
-    @field_validator("pooling")
-    @classmethod
-    def _no_sum_over_a_formula(cls, pooling: str, info: ValidationInfo) -> str:
-        if info.data.get("name") == "roost" and pooling != "mean":
-            message = "roost pools by attention over a formula, which has no cell; leave the pooling out"
-            raise PydanticCustomError("pooling", message)
-        return pooling
+    own: dict[str, Any] = Field({}, description="settings of the user's network")
+    code: dict[str, str] = Field({}, description="sha256 of the user's files by name")
 
 
 class TrainerSettings(Settings):
@@ -84,7 +77,7 @@ class TrainerSettings(Settings):
     schedule: Literal["steps", "one-cycle"] = "steps"
     milestones: tuple[float, ...] = Field(
         (1 / 3,),
-        description="parts of the training after which the learning rate is divided by ten: epoch 100 of 300",
+        description="where in the training the learning rate is divided by ten: epoch 100 of 300",
     )
     gradient_clip: float | None = Field(None, gt=0, description="largest gradient norm; none: unlimited")
     precision: Literal["fp32", "bf16"] = Field(
@@ -106,55 +99,12 @@ class Recipe(Settings):
         return model.model_copy(update={"n_h": self.n_h})
 
 
-def _annealed(**changes: Any) -> TrainerSettings:
+def annealed(**changes: Any) -> TrainerSettings:
+    """One cycle of the learning rate that ends at zero, with what is changed of it."""
     common = TrainerSettings(
         batch_size=32, loss="l1", optimiser="adamw", schedule="one-cycle", gradient_clip=5.0
     )
     return common.model_copy(update=changes)
-
-
-# What `hybrid train` uses, by model and pooling; for CGCNN `make search` found it. It is important for sum
-# pooling that the learning rate ends at zero: batch normalisation's running statistics lag behind the
-# weights, and a sum over n atoms multiplies this error by n, so that with a constant rate the validation
-# error of large cells remains far above the training error.
-TUNED = {
-    ("cgcnn", "mean"): Recipe(trainer=_annealed(learning_rate=0.0072, weight_decay=1.8e-5), n_h=3),
-    ("cgcnn", "sum"): Recipe(trainer=_annealed(learning_rate=0.005, weight_decay=0.01)),
-    ("de-cgcnn", "mean"): Recipe(trainer=_annealed(learning_rate=0.0088, weight_decay=1.3e-5), n_h=2),
-    ("de-cgcnn", "sum"): Recipe(trainer=_annealed(learning_rate=0.0088, weight_decay=1.3e-5), n_h=2),
-    ("alignn", "mean"): Recipe(
-        trainer=_annealed(learning_rate=0.001, weight_decay=1e-5, batch_size=64, loss="mse")
-    ),
-    ("roost", "mean"): Recipe(
-        trainer=_annealed(learning_rate=0.0003, weight_decay=1e-6, batch_size=128, gradient_clip=None)
-    ),
-}
-
-# What the original codes use, and the paper too.
-PAPER = {
-    ("alignn", "mean"): Recipe(
-        trainer=TrainerSettings(batch_size=64, optimiser="adamw", learning_rate=0.01, schedule="one-cycle")
-    ),
-    ("roost", "mean"): TUNED["roost", "mean"],
-}
-
-
-def recipe(model: ModelSettings, recipes: dict[tuple[str, str], Recipe] = TUNED) -> Recipe:
-    """The recipe for a model; if it has none, that of the model without descriptors or with mean pooling.
-
-    Every extensive pooling uses the recipe of the sum.
-
-    Raises:
-        InputError: no such pooling.
-    """
-    from hybrid.readout import get_pooling  # loads torch, which would slow down the command line's help
-
-    pooling = "sum" if get_pooling(model.pooling).extensive else "mean"
-    plain = model.name.removeprefix("de-").removesuffix("+descriptors")
-    for key in ((model.name, pooling), (plain, pooling), (plain, "mean")):
-        if key in recipes:
-            return recipes[key]
-    return Recipe()
 
 
 Split = tuple[float, float, float]

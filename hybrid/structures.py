@@ -1,10 +1,10 @@
 """Reads crystal structures: CIF, POSCAR, pymatgen JSON, extended XYZ."""
 
 import hashlib
-import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from pymatgen.core import DummySpecies, Structure
@@ -12,19 +12,51 @@ from pymatgen.core import DummySpecies, Structure
 from hybrid.cif import read_own_cif
 from hybrid.errors import InputError, one_line
 
+FORMATS: dict[str, Any] = {
+    ".cif": "cif",
+    ".poscar": "poscar",
+    ".vasp": "poscar",
+    ".json": "json",
+    ".extxyz": "extxyz",
+    ".xyz": "extxyz",
+}
+RESERVED = ("atom_init.json", "manifest.json", "config.json")
+T = TypeVar("T")
 
-def _read_cif(path: Path) -> Structure:
-    return read_own_cif(path.read_text(encoding="utf-8")) or Structure.from_file(path)
+
+def read_structure(path: Path) -> Structure:
+    """Reads one ordered crystal structure in the format of the file's ending.
+
+    Raises:
+        InputError: the file cannot be read, or fails `check_structure`.
+    """
+    if path.suffix not in FORMATS:
+        raise InputError(f"{path}: unknown structure format '{path.suffix}'; known: {', '.join(FORMATS)}")
+    structure = parsed(path, _read)
+    check_structure(structure, str(path))
+    return structure
 
 
-def _read_poscar(path: Path) -> Structure:
-    from pymatgen.io.vasp import Poscar
+def parsed(path: Path, reader: Callable[[Path], T]) -> T:
+    """What a reader makes of a file.
 
-    return Poscar.from_file(path, check_for_potcar=False).structure
+    Raises:
+        InputError: the reader raises anything.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return reader(path)
+    except Exception as error:  # parsers raise errors of any kind
+        raise InputError(f"{path}: does not parse as a structure ({one_line(error)})") from error
 
 
-def _read_json(path: Path) -> Structure:
-    return Structure.from_dict(json.loads(path.read_text()))
+def _read(path: Path) -> Structure:
+    file_format = FORMATS[path.suffix]
+    if file_format == "extxyz":
+        return _read_extxyz(path)
+    text = path.read_text(encoding="utf-8")
+    return (file_format == "cif" and read_own_cif(text)) or Structure.from_str(text, fmt=file_format)
 
 
 def _read_extxyz(path: Path) -> Structure:
@@ -37,35 +69,6 @@ def _read_extxyz(path: Path) -> Structure:
     if not all(atoms.pbc):
         raise ValueError("has no lattice in all three directions")
     return AseAtomsAdaptor.get_structure(atoms)
-
-
-READERS: dict[str, Callable[[Path], Structure]] = {
-    ".cif": _read_cif,
-    ".poscar": _read_poscar,
-    ".vasp": _read_poscar,
-    ".json": _read_json,
-    ".extxyz": _read_extxyz,
-    ".xyz": _read_extxyz,
-}
-RESERVED = ("atom_init.json", "manifest.json", "config.json")
-
-
-def read_structure(path: Path) -> Structure:
-    """Reads one ordered crystal structure in the format of the file's ending.
-
-    Raises:
-        InputError: the file cannot be read, or fails `check_structure`.
-    """
-    if path.suffix not in READERS:
-        raise InputError(f"{path}: unknown structure format '{path.suffix}'; known: {', '.join(READERS)}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            structure = READERS[path.suffix](path)
-    except Exception as error:  # parsers raise errors of any kind
-        raise InputError(f"{path}: does not parse as a structure ({one_line(error)})") from error
-    check_structure(structure, str(path))
-    return structure
 
 
 def check_structure(structure: Structure, where: str) -> None:
@@ -100,7 +103,7 @@ def structure_files(folder: Path) -> dict[str, Path]:
     """
     files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix not in READERS or path.name in RESERVED:
+        if path.suffix not in FORMATS or path.name in RESERVED:
             continue
         if path.stem in files:
             raise InputError(f"{path}: id '{path.stem}' also has the structure {files[path.stem].name}")
@@ -108,14 +111,24 @@ def structure_files(folder: Path) -> dict[str, Path]:
     return files
 
 
-def content_key(path: Path, prefix: str = "") -> str:
-    """A hash of the format and content of a file, and of `prefix`.
+def without_ending(identity: str) -> str:
+    """An id without the ending of its structure file, if it carries one."""
+    path = Path(identity)
+    return str(path.with_suffix("")) if path.suffix in FORMATS else identity
+
+
+def content_key(source: Path | Structure, prefix: str = "") -> str:
+    """A hash of the format and content of a file, or of a structure, and of `prefix`.
 
     Raises:
         InputError: the file cannot be read.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    return hashlib.sha256(f"{prefix}{path.suffix}\0".encode() + content).hexdigest()[:32]
+    if isinstance(source, Structure):
+        kind, content = "", source.lattice.matrix.tobytes() + source.frac_coords.tobytes()
+        content += " ".join(site.species_string for site in source).encode()
+    else:
+        try:
+            kind, content = source.suffix, source.read_bytes()
+        except OSError as error:
+            raise InputError(f"{source}: cannot be read ({error.strerror})") from error
+    return hashlib.sha256(f"{prefix}{kind}\0".encode() + content).hexdigest()[:32]

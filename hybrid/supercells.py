@@ -13,10 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from pymatgen.core import Structure
-from torch import Tensor
 from tqdm import tqdm
 
-from hybrid.checkpoint import TrainedModel
 from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.many import describe_many
 from hybrid.descriptors.of_folder import folder_descriptors
@@ -24,22 +22,14 @@ from hybrid.descriptors.registry import choose
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.kinds import KindGraphs
+from hybrid.readout import get_pooling
 from hybrid.report.tables import write_table
+from hybrid.trained_model import TrainedModel
 
 Size = tuple[int, int, int]
 SIZES: tuple[Size, ...] = ((2, 1, 1), (2, 2, 2))
 TOLERANCE = 0.01  # of the ratio
-COLUMNS = (
-    "supercell",
-    "crystals",
-    "expected ratio",
-    "median",
-    "lowest",
-    "highest",
-    "off by over 1 %",
-    "other neighbours",
-    "other descriptors",
-)
 EXPLAINED = (
     "Expected: 1 with average and the number of cells with sum pooling, with descriptors too, as these are "
     "of the reduced cell and stay the same, and so does the constant of a shifted sum. Off by over 1 %, "
@@ -51,45 +41,33 @@ EXPLAINED = (
 
 @dataclass(frozen=True)
 class SupercellRow:
-    """Ratios of the predictions for supercells to those for the cells.
+    """Ratios of the predictions for supercells to those for the cells."""
 
-    Attributes:
-        target: its name, if the model has several.
-        size: repetitions along the lattice vectors.
-        n_crystals: number of crystals compared.
-        expected: median of the ratio that follows from the pooling.
-        median: of the ratio.
-        lowest: the smallest ratio.
-        highest: the largest ratio.
-        deviating: share of the crystals whose ratio differs from the expected one by more than 1 %.
-        other_neighbours: share of the crystals in which an atom has neighbours of other elements in the
-            supercell, because the graph has no room for all atoms of the last shell.
-        other_descriptors: share of the crystals with a descriptor that differs by more than 1e-6 standard
-            deviations.
-    """
-
-    target: str
-    size: Size
+    target: str  # its name, if the model has several
+    size: Size  # repetitions along the lattice vectors
     n_crystals: int
-    expected: float
+    expected: float  # median of the ratio that follows from the pooling
     median: float
     lowest: float
     highest: float
-    deviating: float
-    other_neighbours: float
-    other_descriptors: float
+    # shares of the crystals
+    deviating: float  # the ratio differs from the expected one by more than 1 %
+    other_neighbours: float  # an atom has neighbours of other elements in the supercell
+    other_descriptors: float  # a descriptor differs by more than 1e-6 standard deviations
 
-    def cells(self) -> list[str]:
-        """The row's texts for the table, in the order of COLUMNS."""
-        ratios = (self.median, self.lowest, self.highest)
-        shares = (self.deviating, self.other_neighbours, self.other_descriptors)
-        return [
-            "x".join(map(str, self.size)),
-            str(self.n_crystals),
-            f"{self.expected:g}",
-            *(f"{ratio:.4f}" for ratio in ratios),
-            *(f"{100 * share:.0f} %" for share in shares),
-        ]
+    def cells(self) -> dict[str, str]:
+        """The row's texts in the table, by column."""
+        return {
+            "supercell": "x".join(map(str, self.size)),
+            "crystals": str(self.n_crystals),
+            "expected ratio": f"{self.expected:g}",
+            "median": f"{self.median:.4f}",
+            "lowest": f"{self.lowest:.4f}",
+            "highest": f"{self.highest:.4f}",
+            "off by over 1 %": f"{100 * self.deviating:.0f} %",
+            "other neighbours": f"{100 * self.other_neighbours:.0f} %",
+            "other descriptors": f"{100 * self.other_descriptors:.0f} %",
+        }
 
 
 def supercell_table(
@@ -99,7 +77,6 @@ def supercell_table(
     n_crystals: int = 50,
     seed: int = 0,
     device: torch.device | None = None,
-    progress: bool = True,
 ) -> list[SupercellRow]:
     """Compares a model's predictions for crystals and for their supercells.
 
@@ -112,7 +89,6 @@ def supercell_table(
         n_crystals: size of a random subset of the crystals; all if there are fewer.
         seed: of the random subset.
         device: where to compute; None: the CPU.
-        progress: show progress bars.
 
     Returns:
         A row for each size and target.
@@ -121,10 +97,12 @@ def supercell_table(
         InputError: the model is not a CGCNN, is a classifier or predicts 0 for all crystals, `n_crystals`
             is 0, or a structure or descriptor cannot be used.
     """
-    if model.kind.graphs is not CrystalGraphs:
-        raise InputError(f"{model.name}: supercells can be compared for CGCNN and de-CGCNN only")
+    if model.kind.graphs is not KindGraphs:
+        raise InputError(f"{model.settings.name}: supercells can be compared for CGCNN and de-CGCNN only")
     if model.network.classification:
-        raise InputError(f"{model.name}: is a classifier; supercells can be compared for numbers only")
+        raise InputError(
+            f"{model.settings.name}: is a classifier; supercells can be compared for numbers only"
+        )
     if n_crystals < 1:
         raise InputError(f"{n_crystals} crystals: there is nothing to compare")
     device = device or torch.device("cpu")
@@ -132,25 +110,26 @@ def supercell_table(
     folder = folder.take(sorted(np.random.default_rng(seed).choice(len(folder), n, replace=False)))
     folder = replace(folder, atom_features=model.atom_features)
     cells = list(folder.structures())
-    table = folder_descriptors(folder, model.standardisation.names) if model.standardisation else None
     graphs = CrystalGraphs.from_structures(cells, model.graph)
-    inputs = _standardised(model, table, folder.ids)
-    single = model.predict(graphs, device, inputs)
+    inputs, standardisation = None, model.standardisation
+    if standardisation:
+        table = folder_descriptors(folder, standardisation.names)
+        inputs = standardisation.filled(table, folder.ids)[0]
+    single = model.predict_graphs(KindGraphs.of(graphs), device, inputs)
     rows = []
     for size in sizes:
-        bar = tqdm(cells, desc=f"{'x'.join(map(str, size))} supercells", disable=not progress)
-        supercells = [cell * size for cell in bar]
+        supercells = [cell * size for cell in tqdm(cells, f"{'x'.join(map(str, size))} supercells")]
         repeated = CrystalGraphs.from_structures(supercells, model.graph)
-        described = _described(table, folder.ids, supercells, progress) if table else None
-        repeated_inputs = _standardised(model, described, folder.ids)
-        several = model.predict(repeated, device, repeated_inputs)
+        other_descriptors, repeated_inputs = np.zeros(n, dtype=bool), None
+        if standardisation and inputs is not None:
+            described = _described(table, folder.ids, supercells)
+            repeated_inputs = standardisation.filled(described, folder.ids)[0]
+            other_descriptors = ((inputs - repeated_inputs).abs() > 1e-6).any(dim=1).numpy()
+        several = model.predict_graphs(KindGraphs.of(repeated), device, repeated_inputs)
         expected = single
-        if model.network.readout.extensive:
+        if get_pooling(model.settings.pooling).extensive:
             mean = np.asarray(model.scale.mean)
             expected = mean + prod(size) * (single - mean)
-        other_descriptors = np.zeros(n, dtype=bool)
-        if inputs is not None and repeated_inputs is not None:
-            other_descriptors = ((inputs - repeated_inputs).abs() > 1e-6).any(dim=1).numpy()
         pairs = zip(_neighbour_elements(graphs, prod(size)), _neighbour_elements(repeated), strict=True)
         other_neighbours = np.array([not np.array_equal(*pair) for pair in pairs])
         for i, target in enumerate(model.targets or ("",)):
@@ -177,21 +156,17 @@ def supercell_table(
 def write_supercells(stem: Path, rows: Sequence[SupercellRow], folder: str) -> None:
     """Writes <stem>.md and <stem>.csv for crystals of the folder with this name."""
     caption = f"Prediction for a supercell over that for the cell, crystals of {folder}. {EXPLAINED}"
-    write_table(stem, caption, ("target", *COLUMNS), [[row.target, *row.cells()] for row in rows])
-
-
-def _standardised(model: TrainedModel, table: DescriptorTable | None, ids: Sequence[str]) -> Tensor | None:
-    """The descriptors in the model's readout, (n_crystals, n_descriptors)."""
-    return None if table is None or not model.standardisation else model.standardisation.filled(table, ids)[0]
+    table = [{"target": row.target, **row.cells()} for row in rows]
+    write_table(stem, caption, list(table[0]), [list(row.values()) for row in table])
 
 
 def _described(
-    table: DescriptorTable, ids: Sequence[str], structures: Sequence[Structure], progress: bool
+    table: DescriptorTable, ids: Sequence[str], structures: Sequence[Structure]
 ) -> DescriptorTable:
     """The descriptors of the supercells; columns that the package cannot compute are those of the cells."""
     values = table.rows(ids, gaps=True).clone()
     known = [name for name in table.names if name in {d.name for d in choose()}]
-    computed = describe_many(zip(ids, structures, strict=True), known, progress=progress)
+    computed = describe_many(zip(ids, structures, strict=True), known)
     for name in known:
         values[:, table.names.index(name)] = computed.values[:, computed.names.index(name)]
     return replace(table, ids=tuple(ids), values=values)

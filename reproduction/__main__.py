@@ -1,13 +1,13 @@
-"""The paper's command line: `python -m reproduction figure3h`, and the steps that its workflow takes."""
+"""The paper's command line: `python -m reproduction reproduce figure3h`, and the steps of its workflow."""
 
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from hybrid.cli import run_command
-
-SCALES = ("smoke", "quick", "cpu", "paper")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,91 +20,69 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m reproduction", description=__doc__)
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    reproduce = parsers.add_parser("reproduce", help="reproduce figures and tables of the paper")
-    reproduce.set_defaults(command=reproduce_results)
-    reproduce.add_argument("targets", nargs="+", metavar="FIGURE")
-    _scale(reproduce)
-    reproduce.add_argument(
-        "--cores", type=int, default=os.cpu_count(), help="jobs at a time; default: all cores"
-    )
-    reproduce.add_argument("--profile", default="local", help="folder in workflow/profiles; default: local")
-    reproduce.add_argument(
-        "--engine",
-        default="ours",
-        choices=["ours", "upstream"],
-        help="upstream: train CGCNN and ALIGNN by upstream's own scripts, too; into TABLE-upstream",
-    )
+    def add(name: str, command: Callable[[argparse.Namespace], int | None]) -> argparse.ArgumentParser:
+        text = (command.__doc__ or "").rstrip(".")
+        added = parsers.add_parser(name, help=text[:1].lower() + text[1:])
+        added.set_defaults(command=command)
+        return added
 
-    chains = parsers.add_parser("chains", help="write a folder of 1D carbon chains (SI section 9)")
-    chains.set_defaults(command=write_chains)
+    reproduce = add("reproduce", reproduce_results)
+    reproduce.add_argument("targets", nargs="+", metavar="FIGURE")
+    cores = os.cpu_count()
+    reproduce.add_argument("--cores", type=int, default=cores, help="jobs at a time; default: all cores")
+    reproduce.add_argument("--profile", default="local", help="folder in workflow/profiles; default: local")
+    words = "upstream: train CGCNN and ALIGNN by upstream's own scripts, too; into TABLE-upstream"
+    reproduce.add_argument("--engine", default="ours", choices=["ours", "upstream"], help=words)
+
+    chains = add("chains", write_chains)
     chains.add_argument("out", type=Path)
     chains.add_argument("--kind", default="single", help="single or mixed (half single, half double)")
-    chains.add_argument(
-        "--lengths", type=int, nargs=2, default=(2, 9), metavar=("FIRST", "END"), help="atoms a strand"
-    )
+    ends: dict[str, Any] = {"metavar": ("FIRST", "END"), "default": (2, 9)}
+    chains.add_argument("--lengths", type=int, nargs=2, help="atoms a strand", **ends)
     chains.add_argument("--n-chains", type=int, default=1400)
     chains.add_argument("--seed", type=int, default=0)
-    chains.add_argument(
-        "--double-offset", type=float, default=3.0, help="Å between the strands of a double chain"
+    words = "Å between the strands of a double chain"
+    chains.add_argument("--double-offset", type=float, default=3.0, help=words)
+
+    run, calculate = add("run", do_run), add("force-field", calculate_with_force_field)
+    measure, record, draw = (
+        add("measure", measure_run),
+        add("record", collect_record),
+        add("draw", draw_result),
     )
-
-    search = parsers.add_parser("search", help="search for the networks' training settings")
-    search.set_defaults(command=search_settings)
-    _scale(search)
-
-    for name, command, text in (
-        ("run", do_run, "do one training run"),
-        ("force-field", calculate_with_force_field, "do a part of a force field's calculation"),
-        ("measure", measure_run, "measure what the model of a finished run has learnt"),
-        ("record", collect_record, "collect an experiment's runs into its record"),
-        ("draw", draw_result, "draw a figure and its tables"),
-    ):
-        step = parsers.add_parser(name, help=text)
-        step.set_defaults(command=command)
+    for step in (run, calculate, measure, record, draw):
         step.add_argument("name")
-        if name == "measure":
-            step.add_argument("what", help="importance, representation, supercells or selection")
-        if name == "force-field":
-            step.add_argument("--part", type=int, help="default: collect the parts")
-        _scale(step)
-        if name == "run":
-            step.add_argument("--again", action="store_true", help="even if it is done")
-        if name in ("run", "measure"):
-            step.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    run.add_argument("--again", action="store_true", help="even if it is done")
+    calculate.add_argument("--jobs", type=int, default=1, help="processes; default: 1")
+    measure.add_argument("what", help="importance, representation, supercells or selection")
+    for step in (run, measure):
+        step.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    for step in (reproduce, add("search", search_settings), run, calculate, measure, record, draw):
+        step.add_argument("--scale", default="quick", help="smoke, quick, cpu or paper; default: quick")
     return parser
 
 
-def _scale(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--scale", default="quick", help="smoke, quick, cpu or paper; default: quick")
-
-
-def write_chains(options: argparse.Namespace) -> None:
-    """Writes a folder of 1D carbon chains."""
-    from hybrid.errors import InputError
-    from reproduction.data.chain_sets import build_chains
-
-    if options.out.exists():
-        raise InputError(f"{options.out}: is there already")
-    build_chains(
-        options.out,
-        options.kind,
-        tuple(options.lengths),
-        options.n_chains,
-        options.seed,
-        options.double_offset,
-    )
-    print(f"{options.n_chains} chains; {options.out}")
-
-
 def reproduce_results(options: argparse.Namespace) -> int:
-    """Reproduces figures and tables."""
+    """Reproduce figures and tables of the paper."""
     from reproduction.workflow.reproduce import reproduce
 
     return reproduce(options.targets, options.scale, options.cores, options.profile, options.engine)
 
 
+def write_chains(options: argparse.Namespace) -> None:
+    """Write a folder of 1D carbon chains (SI section 9)."""
+    from hybrid.errors import InputError
+    from reproduction.data.chain_sets import build_chains
+
+    if options.out.exists():
+        raise InputError(f"{options.out}: exists already")
+    lengths = tuple(options.lengths)
+    build_chains(options.out, options.kind, lengths, options.n_chains, options.seed, options.double_offset)
+    print(f"{options.n_chains} chains; {options.out}")
+
+
 def search_settings(options: argparse.Namespace) -> None:
-    """Searches for the networks' training settings."""
+    """Search for the networks' training settings."""
     from reproduction.workflow.search import search
 
     table = search(options.scale)
@@ -112,25 +90,21 @@ def search_settings(options: argparse.Namespace) -> None:
 
 
 def do_run(options: argparse.Namespace) -> None:
-    """Does one training run of a reproduction."""
+    """Do one training run."""
     from reproduction.workflow.plan import execute
 
     execute(options.name, options.scale, options.device, options.again)
 
 
 def calculate_with_force_field(options: argparse.Namespace) -> None:
-    """Does one part of a force field's calculation, or collects the parts."""
-    from reproduction.workflow.force_field import collect, compute_part, find
+    """Do a force field's calculation."""
+    from reproduction.workflow.force_field import calculate, find
 
-    calculation = find(options.name, options.scale)
-    if options.part is None:
-        collect(calculation)
-    else:
-        compute_part(calculation, options.part)
+    calculate(find(options.name, options.scale), options.jobs)
 
 
 def measure_run(options: argparse.Namespace) -> None:
-    """Measures what the model of a finished run has learnt."""
+    """Measure what the model of a finished run has learnt."""
     from hybrid.errors import unknown_name
     from reproduction import figures
     from reproduction.workflow.measurements import measure
@@ -143,14 +117,14 @@ def measure_run(options: argparse.Namespace) -> None:
 
 
 def collect_record(options: argparse.Namespace) -> None:
-    """Collects an experiment's runs into its record."""
-    from reproduction.workflow.reproduce import record
+    """Collect an experiment's runs into its record."""
+    from reproduction.workflow.record import write_record
 
-    record(options.name, options.scale)
+    write_record(options.name, options.scale)
 
 
 def draw_result(options: argparse.Namespace) -> None:
-    """Draws a figure and its tables."""
+    """Draw a figure and its tables."""
     from reproduction.workflow.reproduce import draw
 
     draw(options.name, options.scale)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pymatgen.io.cif import CifWriter
 from pymatgen.io.vasp import Poscar
 
 from reproduction.data.chains import chain_of_set, zigzag_chain
+from reproduction.paths import VENDOR
 
 FCC = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
 SPECIES = ("Li", "O", "Na", "Cl", "Si", "Fe", "Cu", "Cs")
@@ -77,6 +79,13 @@ def C_long() -> Structure:
     return chain_of_set("single", 40, 0)
 
 
+def import_vendored(name: str) -> None:
+    """Puts a patched upstream code first on the import path."""
+    assert (VENDOR / name).exists(), f"vendor/{name} is missing; run `make vendor`"
+    if str(VENDOR / name) not in sys.path:
+        sys.path.insert(0, str(VENDOR / name))
+
+
 def random_crystal(seed: int, n_atoms: int | None = None) -> Structure:
     """A triclinic crystal of a few elements, no two atoms on the same place."""
     rng = np.random.default_rng(seed)
@@ -128,6 +137,24 @@ def record_row(network: str, error: float, seed: int = 0, **changes: Any) -> dic
         "metrics": {"mae": 50 * error, "mad": 50.0, "mae_over_mad": error, "r2": 0.1},
         **changes,
     }
+
+
+class MakesFolder:
+    """What a malicious checkpoint holds: when it is unpickled, a folder appears."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, (str(self.folder),)
+
+
+def write_malicious(path: Path, folder: Path, zipped: bool, **entries: Any) -> None:
+    """A checkpoint with these entries that makes a folder if it is read as a pickle; it has been tried."""
+    content = {**entries, "extra": MakesFolder(folder)}
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+    torch.load(path, weights_only=False)
+    folder.rmdir()
 
 
 def target_of(structure: Structure) -> float:

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import random_crystal
+from conftest import import_vendored, random_crystal
 from pymatgen.core import Structure
 from test_line_graph import real_crystals
 from torch import Tensor
 
-from hybrid.checkpoint import TrainedModel, load
+from hybrid.checkpoint import load
 from hybrid.cli import main
 from hybrid.data.folder import ATOM_INIT, CrystalFolder, read_atom_features, read_folder
 from hybrid.descriptors.table import Standardisation
@@ -25,7 +25,6 @@ from hybrid.errors import InputError
 from hybrid.graphs.line_graph import LineBatch, LineGraphs
 from hybrid.models.alignn import ALIGNN
 from hybrid.models.cgcnn import atom_feature_table
-from hybrid.prediction import predict_folder
 from hybrid.readout import TargetScale
 from hybrid.settings import (
     ALIGNNSettings,
@@ -33,8 +32,9 @@ from hybrid.settings import (
     ModelSettings,
     RunSettings,
     TrainerSettings,
-    recipe,
 )
+from hybrid.trained_model import TrainedModel
+from hybrid.training.registry import recipe
 from hybrid.training.run import train
 from reproduction.upstream import vendor
 
@@ -231,6 +231,17 @@ def test_merged_graphs_give_the_same(
         torch.testing.assert_close(found[1][name], value, rtol=1e-8, atol=1e-10, msg=name)
 
 
+def test_equal_lengths_and_cosines_are_embedded_once(Si: Structure) -> None:
+    model = network()
+    batch = every(LineGraphs.from_structures([Si], GraphSettings(), tolerance=None))
+    embedded: list[int] = []
+    for embedding in (model.edge_embedding, model.angle_embedding):
+        embedding[0].register_forward_hook(lambda _, __, rows: embedded.append(len(rows)))
+    model(batch)
+    assert embedded == [len(batch.equal_lengths.first), len(batch.equal_cosines.first)]
+    assert embedded[1] < len(batch.cosines) / 10
+
+
 # --- parameters and readout ---
 
 
@@ -241,7 +252,7 @@ def test_merged_graphs_give_the_same(
 def test_the_same_seed_gives_upstreams_initial_weights(
     sizes: ALIGNNSettings, pooling: str, n_descriptors: int, classification: bool, n_outputs: int | None
 ) -> None:
-    vendor.activate("alignn")
+    import_vendored("alignn")
     from alignn.models import alignn as upstream
 
     options = {"n_descriptors": n_descriptors, "classification": classification, "n_outputs": n_outputs}
@@ -262,8 +273,13 @@ def graphs() -> LineGraphs:
 
 @pytest.mark.parametrize("pooling", ["mean", "sum"])
 @pytest.mark.parametrize("n_descriptors", [0, 3])
-def test_readout_is_the_papers(pooling: str, n_descriptors: int, graphs: LineGraphs) -> None:
+@pytest.mark.parametrize("merged", [False, True])
+def test_readout_is_the_papers(
+    merged: bool, pooling: str, n_descriptors: int, graphs: LineGraphs, NaCl: Structure
+) -> None:
     """FCN(mean a_i ⊕ d) of eq. 14, and sum FCN(a_i ⊕ d)."""
+    if merged:
+        graphs = LineGraphs.from_structures([NaCl, random_crystal(1), NaCl], GraphSettings())
     model = network(pooling=pooling, n_descriptors=n_descriptors, n_outputs=2).eval()
     descriptors = torch.randn(len(graphs), n_descriptors) if n_descriptors else None
     batch = every(graphs)
@@ -275,7 +291,9 @@ def test_readout_is_the_papers(pooling: str, n_descriptors: int, graphs: LineGra
         return model.fc3(model.fc2(model.fc1(torch.cat([vector, embedded])[None])))[0]
 
     with torch.no_grad():
-        atoms = model.atom_vectors(batch).split(batch.crystals.n_atoms.tolist())
+        rows = model.atom_vectors(batch).repeat_interleave(batch.crystals.atoms_of_row.long(), dim=0)
+        assert (len(rows) > len(batch.species)) == merged
+        atoms = rows.split(batch.crystals.n_atoms.tolist())
         found = model(batch, descriptors)
         for number, vectors in enumerate(atoms):
             if pooling == "mean":
@@ -360,9 +378,9 @@ def test_train_and_predict(name: str, pooling: str, folder: CrystalFolder, tmp_p
     assert metrics["status"] == "done"
     model = load(out)
     assert isinstance(model.network, ALIGNN)
-    assert model.network.readout.name == pooling
+    assert model.network.pooling.name == pooling
     assert (model.standardisation is not None) == name.startswith("de-")
-    predictions = predict_folder(model, folder, torch.device("cpu"))[:, 0]
+    predictions = model.predict_folder(folder, torch.device("cpu"))[:, 0]
     assert np.ptp(predictions) > 0
     for path, column in ((out / "predictions.csv", 3), (tmp_path / "told.csv", 2)):
         if not path.exists():
@@ -387,7 +405,7 @@ def test_classes_are_learnt(folder: CrystalFolder, tmp_path: Path) -> None:
     train(labelled, settings, tmp_path / "run", device="cpu", progress=False)
     model = load(tmp_path / "run")
     assert model.classes == (5, 6, 7)
-    assert set(predict_folder(model, folder, torch.device("cpu"))[:, 0]) <= {5, 6, 7}
+    assert set(model.predict_folder(folder, torch.device("cpu"))[:, 0]) <= {5, 6, 7}
 
 
 def test_a_batch_of_one_crystal_is_refused_where_crystals_are_normalised(
@@ -424,7 +442,7 @@ def test_upstreams_checkpoints_are_read(graphs: LineGraphs, tmp_path: Path) -> N
     descriptors = torch.randn(len(graphs), 2)
     with torch.no_grad():
         expected = 4 * model(every(graphs), descriptors).double()
-    found = loaded.predict(graphs, torch.device("cpu"), descriptors, batch_size=3)
+    found = loaded.predict_graphs(graphs, torch.device("cpu"), descriptors, batch_size=3)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -434,7 +452,7 @@ def test_weights_without_config_are_those_of_average_pooling(graphs: LineGraphs,
     (tmp_path / "old" / "config.json").unlink()
     with torch.no_grad():
         expected = model(every(graphs))
-    np.testing.assert_allclose(load(file).predict(graphs, torch.device("cpu")), expected, atol=1e-5)
+    np.testing.assert_allclose(load(file).predict_graphs(graphs, torch.device("cpu")), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -468,7 +486,7 @@ def test_the_patched_scripts_model_predicts_what_it_told(folder: CrystalFolder, 
         env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
-    found = predict_folder(load(tmp_path / "out" / "best_model.pt"), folder, torch.device("cpu"))[:, 0]
+    found = load(tmp_path / "out" / "best_model.pt").predict_folder(folder, torch.device("cpu"))[:, 0]
     table = (tmp_path / "out" / "prediction_results_test_set.csv").read_text().splitlines()[1:]
     assert table
     for row in table:
@@ -483,8 +501,8 @@ def test_runs_of_cgcnn_keep_their_names() -> None:
 
 def test_models_saved_and_loaded_are_the_same(graphs: LineGraphs, tmp_path: Path) -> None:
     settings = ModelSettings(name="alignn", alignn=SMALL)
-    trained = TrainedModel(network(), GraphSettings(), TargetScale(1000.0, 2.5), name="alignn")
-    trained.save(tmp_path / "model.ckpt", settings)
-    expected = trained.predict(graphs, torch.device("cpu"))
-    assert (load(tmp_path).predict(graphs, torch.device("cpu")) == expected).all()
+    trained = TrainedModel(network(), settings, scale=TargetScale(1000.0, 2.5))
+    trained.save(tmp_path / "model.ckpt")
+    expected = trained.predict_graphs(graphs, torch.device("cpu"))
+    assert (load(tmp_path).predict_graphs(graphs, torch.device("cpu")) == expected).all()
     assert load(tmp_path).represent(graphs, torch.device("cpu")).shape == (len(graphs), SMALL.hidden)

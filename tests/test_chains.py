@@ -20,7 +20,7 @@ from reproduction.data.chains import (
     random_chain,
     zigzag_chain,
 )
-from reproduction.drawing import chains as drawings
+from reproduction.figures import figure3b, figure3c, figure3d
 
 
 def neighbour_distances(structure: Structure, atom: int, n: int) -> np.ndarray:
@@ -240,7 +240,7 @@ def test_impossible_sets(arguments: tuple, message: str) -> None:
         chain_set(*arguments)
 
 
-@pytest.mark.parametrize("draw", [drawings.draw_3b, drawings.draw_3c, drawings.draw_3d])
+@pytest.mark.parametrize("draw", [module.draw_figure for module in (figure3b, figure3c, figure3d)])
 def test_drawings_fill_a_column_and_are_reproducible(draw, tmp_path) -> None:
     figure = draw()
     assert figure.get_size_inches()[0] * 25.4 == pytest.approx(COLUMN)
@@ -255,9 +255,9 @@ def annotations(figure) -> list[str]:
 
 
 def test_drawings_say_what_the_structures_are() -> None:
-    assert f"$a$ = {chain_of_set('single', 6, 74).lattice.a:.2f} Å" in annotations(drawings.draw_3b())
-    assert "5 Å" in annotations(drawings.draw_3d(offset=5.0))
-    figure = drawings.draw_3c(1.4, 125)
+    assert f"$a$ = {chain_of_set('single', 6, 74).lattice.a:.2f} Å" in annotations(figure3b.draw_figure())
+    assert "5 Å" in annotations(figure3d.draw_figure(offset=5.0))
+    figure = figure3c.draw_figure(1.4, 125)
     said = " ".join(annotations(figure))
     assert f"{zigzag_chain(1.4, 125).lattice.a:.2f} Å" in said
     assert f"{armchair_chain(1.4, 125).lattice.a:.2f} Å" in said

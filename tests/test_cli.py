@@ -193,7 +193,8 @@ def test_options_that_cannot_be_are_named(
     option: tuple[str, str], crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = crystal_folder(4)
-    told = refused(capsys, "train", path, *SMALL, *option)
+    model = "alignn" if option[0] == "--hidden" else "cgcnn"
+    told = refused(capsys, "train", path, "--model", model, *option)
     assert option[0] in told
     assert option[1] in told
 
@@ -253,8 +254,8 @@ def test_out_that_is_something_else_is_refused(
     Path("thesis/chapter1.tex").write_text("precious")
     Path("notes.txt").write_text("precious")
     for out in ("thesis", "notes.txt"):
-        assert f"{out}: is there already" in refused(capsys, "train", path, *SMALL, "--out", out)
-        assert f"{out}: is there already" in refused(
+        assert f"{out}: exists already" in refused(capsys, "train", path, *SMALL, "--out", out)
+        assert f"{out}: exists already" in refused(
             capsys, "chains", out, "--lengths", 2, 3, "--n-chains", 3, command=paper
         )
     bulk = SHIPPED / "bulk-moduli.pth.tar"

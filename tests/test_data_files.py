@@ -336,7 +336,7 @@ def test_unknown_file_suggests_the_nearest(server: Server) -> None:
 
 def test_every_pinned_file_is_whole() -> None:
     known = files.pinned()
-    assert len(known) == 28
+    assert len(known) == 46
     for name, file in known.items():
         assert len(bytes.fromhex(file.sha256)) == 32, name
         assert file.licence, name

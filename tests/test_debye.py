@@ -7,11 +7,12 @@ import pytest
 from pymatgen.core import Lattice, Structure
 from scipy.constants import R, atomic_mass, hbar, k
 
-from hybrid.data.folder import ATOM_INIT, read_folder, write_folder
+from hybrid.data.folder import ATOM_INIT, read_folder
 from hybrid.errors import InputError
 from hybrid.settings import ModelSettings, RunSettings
 from hybrid.training.run import train
-from reproduction.models.debye import (
+from reproduction.data.folders import write_folder
+from reproduction.models.debye_baseline import (
     debye_temperature,
     effective_stiffness,
     fit_stiffness,

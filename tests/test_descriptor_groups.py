@@ -13,12 +13,11 @@ from hybrid.descriptors.registry import paper_descriptors
 from hybrid.errors import InputError
 from reproduction import figures
 from reproduction.analysis.selection import Selection, forward_selection
-from reproduction.drawing.selection import ablations, references
 from reproduction.figures import descriptor_groups
+from reproduction.figures.descriptor_groups import ablations, references
 from reproduction.models.descriptor_groups import GROUPS, members, without
 from reproduction.workflow import spec
-from reproduction.workflow.ablation import ablated
-from reproduction.workflow.runs import planned
+from reproduction.workflow.runs import ablated, planned
 from reproduction.workflow.spec import Part, load_networks
 
 FOLDS = np.array(["training"] * 60 + ["validation"] * 30 + ["test"] * 30)
@@ -61,7 +60,8 @@ def test_a_part_without_ablation_has_the_networks_as_they_are() -> None:
 
 def test_each_group_is_left_out_in_turn_and_taken_alone() -> None:
     network = load_networks()["de-cgcnn-tuned"]
-    found = dict(ablated("de-cgcnn-tuned", network, part(leave_out="groups", only="groups")))
+    each = tuple((group,) for group in GROUPS)
+    found = dict(ablated("de-cgcnn-tuned", network, part(leave_out=each, only=each)))
     assert len(found) == 2 * len(GROUPS)
     lacking = found["de-cgcnn-tuned-without-lattice-lengths"]
     assert set(lacking.model.descriptors) == ALL - {"a", "b", "c"}
@@ -81,7 +81,7 @@ def test_groups_may_be_left_out_together() -> None:
 def test_the_spec_names_groups_that_there_are() -> None:
     part = Part(datasets=("phonon-cv",), networks=("de-cgcnn",), leave_out=(("latice lengths",),))
     with pytest.raises(InputError, match="unknown group of descriptors 'latice lengths'"):
-        spec.Spec(experiment="mine", caption="", parts=(part,))
+        spec.Spec(caption="", parts=(part,))
 
 
 def test_what_is_compared_is_trained_for_the_tables_anyway() -> None:

@@ -15,7 +15,7 @@ from conftest import random_crystal, write_structure
 
 from hybrid.cli import main
 from hybrid.descriptors import many
-from reproduction.data.sources import snapshot
+from reproduction.data.structures import FILES, LOCAL
 
 
 def kill_after(folder: Path, n_rows: int) -> bytes:
@@ -70,10 +70,10 @@ def test_a_killed_command_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_killed_command_goes_on_with_2000_crystals(
     hybrid_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not (hybrid_data / snapshot.FILE).exists():
-        pytest.skip(f"{hybrid_data / snapshot.FILE} is not there")
+    if not (hybrid_data / FILES[0]).exists():
+        pytest.skip(f"{hybrid_data / FILES[0]} is not there")
     folder = tmp_path / "crystals"
     folder.mkdir()
-    for identity, structure in itertools.islice(snapshot.structures(), 2000):
+    for identity, structure in itertools.islice(LOCAL.structures(), 2000):
         write_structure(structure, folder / f"x-{identity}.json")
     check_resumes(folder, 1000, monkeypatch)

@@ -16,7 +16,7 @@ from hybrid.errors import DivergedError, InputError
 from hybrid.settings import ALIGNNSettings, GraphSettings, ModelSettings, RunSettings, TrainerSettings
 from hybrid.training.run import samples_of
 from reproduction import figures
-from reproduction.upstream import compared, engine, scripts
+from reproduction.upstream import engine, scripts
 from reproduction.workflow.record import _row
 from reproduction.workflow.runs import planned
 
@@ -205,12 +205,12 @@ def test_a_row_of_upstreams_has_the_papers_number_beside_it() -> None:
 )
 def test_experiments_that_upstreams_scripts_cannot_run(name: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        compared.refuse_experiment(name, "smoke")
+        engine.refuse_experiment(name, "smoke")
 
 
 def test_tables_can_run() -> None:
     for name in ("table1", "table2", "tableS1"):
-        compared.refuse_experiment(f"{name}-upstream", "smoke")
+        engine.refuse_experiment(f"{name}-upstream", "smoke")
 
 
 def test_the_note_compares_pair_by_pair() -> None:
@@ -220,7 +220,7 @@ def test_the_note_compares_pair_by_pair() -> None:
         record_row("cgcnn-upstream", 0.8, **spent, note="trained otherwise"),
         record_row("forest", 0.2),
     ]
-    assert compared.notes({"rows": rows}) == [
+    assert engine.notes({"rows": rows}) == [
         "- Cv per cell, cgcnn: ours 0.700 (best epoch 7; 12 s), upstream 0.800 (best epoch 7; 12 s), "
         "trained otherwise."
     ]

@@ -12,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from hybrid.data.splits import FOLDS
+from hybrid.descriptors.registry import numeric_descriptors
 from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
 from hybrid.settings import RunSettings
@@ -20,6 +21,7 @@ from reproduction.data.registry import get_dataset
 from reproduction.paths import ROOT
 from reproduction.workflow import availability, plan, record, reproduce, spec
 from reproduction.workflow import runs as workflow_runs
+from reproduction.workflow.record import write_record
 from reproduction.workflow.runs import Run, planned, runs_of
 from reproduction.workflow.spec import SCALES, load_networks, run_settings
 
@@ -46,13 +48,12 @@ ROW = {"dataset", "target", "unit", "model", "pooling", "descriptors", "variant"
 @pytest.mark.parametrize("scale", SCALES)
 def test_every_spec_can_be_run_at_every_scale(name: str, scale: str) -> None:
     loaded = figures.spec(name)
-    assert loaded.experiment == name
     runs = planned(loaded, scale)
     size = loaded.scale(scale)
     assert len({(run.name, run.panel) for run in runs}) == len(runs)
     for run in runs:
         whole = run.network.split("-without-")[0].split("-only-")[0]  # of which groups are left out
-        expected = size.reduction(whole).size(size.of(run.dataset))
+        expected, _ = size.of(run.dataset, whole)
         assert run.settings.trainer.epochs == round(expected.epochs / run.settings.training_share)
         assert run.settings.n_structures == expected.n_structures
         assert run.settings.split == get_dataset(run.dataset).split
@@ -70,13 +71,14 @@ def test_every_spec_can_be_run_at_every_scale(name: str, scale: str) -> None:
 
 
 def test_targets_are_learnt_one_by_one_or_together() -> None:
-    part = spec.Part(datasets=["mp-descriptors"], networks=["cgcnn"], targets="numeric", show=["a", "b"])
+    numeric = numeric_descriptors()
+    part = spec.Part(datasets=["mp-descriptors"], networks=["cgcnn"], targets=numeric, show=["a", "b"])
     assert part.learnt(one_by_one=False) == [("a",), ("b",)]
     together = part.model_copy(update={"together": True})
-    assert together.learnt(one_by_one=False) == [spec.numeric_descriptors()]
+    assert together.learnt(one_by_one=False) == [numeric]
     assert together.learnt(one_by_one=True) == [("a",), ("b",)]
     assert spec.Part(datasets=["phonon-cv"], networks=["cgcnn"]).learnt(one_by_one=True) == [()]
-    assert len(spec.numeric_descriptors()) == 27
+    assert len(numeric) == 27
 
 
 def test_frozen_vectors_come_from_the_run_of_the_same_seed_and_data(
@@ -106,9 +108,9 @@ def test_data_that_cannot_be_had_leaves_rows_that_say_so(
         run.dataset for run in runs_of(loaded, "cpu")
     } == {"magnetization"}
     fabricate_all("table1")
-    reproduce.record("table1", "cpu")
+    write_record("table1", "cpu")
     rows = json.loads((results / "cpu" / "table1.json").read_text())["rows"]
-    assert [row["dataset_label"] for row in rows if row["note"] == "no key"] == ["M"]
+    assert [row["dataset_label"] for row in rows if row["note"] == "no key"] == ["M per formula"]
     monkeypatch.setattr(availability, "dataset_folder", lambda name: None)
     availability.build(["magnetization"])
     assert "magnetization" in {run.dataset for run in runs_of(loaded, "cpu")}
@@ -216,7 +218,6 @@ def test_every_figure_has_a_module_that_draws_it() -> None:
         module = figures.figure(name)
         assert callable(module.draw)
         assert module.__doc__
-        assert getattr(module, "SPEC", None) is None or name == module.SPEC.experiment
     listed = subprocess.run(["make", "--silent", "list"], cwd=ROOT, capture_output=True, text=True).stdout
     assert set(listed.split()) == figures.names()
 
@@ -288,12 +289,15 @@ def test_a_runs_name_says_data_and_network_but_not_the_scale() -> None:
 def test_figures_share_their_runs() -> None:
     for scale in SCALES:
         names = {
-            figure: {run.name for run in runs_of(figures.spec(figure), scale)}
+            figure: {run.name for run in planned(figures.spec(figure), scale)}
             for figure in sorted(figures.specs())
         }
         assert names["figure3e"] <= names["figure3h"]
         assert names["figure3f"] <= names["figure3h"] & names["figure3g"] & names["figureS3"]
-        assert set(plan.all_runs(scale)) == set().union(*names.values())
+        found = plan.all_runs(scale)
+        assert {name for name, run in found.items() if run.variant != "upstream"} == set().union(
+            *names.values()
+        )
 
 
 # --- records ---
@@ -301,7 +305,7 @@ def test_figures_share_their_runs() -> None:
 
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for module in (workflow_runs, plan, record, reproduce):
+    for module in (workflow_runs, record, reproduce):
         monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(availability, "DATASETS", tmp_path / "datasets")  # whatever is noted as missing here
     return tmp_path / "results"
@@ -344,7 +348,7 @@ def test_a_record_names_its_commit_and_whether_code_was_changed(
     """Records written one after another, before any is committed, do not mark each other as changed."""
 
     def commit() -> str | None:
-        reproduce.record("figureS2", "cpu")
+        write_record("figureS2", "cpu")
         code = json.loads((results / "cpu" / "figureS2.json").read_text())["code"]
         return code["commit"]
 
@@ -377,7 +381,7 @@ def test_a_record_names_its_commit_and_whether_code_was_changed(
 )
 def test_a_record_holds_what_was_run(name: str, results: Path) -> None:
     made = fabricate_all(name)
-    reproduce.record(name, "cpu")
+    write_record(name, "cpu")
     written = json.loads((results / "cpu" / f"{name}.json").read_text())
     assert set(written) >= RECORD
     assert (written["experiment"], written["scale"]) == (name, "cpu")
@@ -409,7 +413,7 @@ def test_a_record_holds_what_was_run(name: str, results: Path) -> None:
         assert (row["paper"] is None) == (said is None)
         if said:
             assert row["paper"]["source"] == said.source
-            for key in ("r2", "mae", "mae_over_mad", "accuracy"):
+            for key in ("mae", "mae_over_mad"):
                 assert row["paper"].get(key) == getattr(said, key)
     missing = [row for row in written["rows"] if row["status"] == "not run"]
     elsewhere = [part for part in loaded.parts if "cpu" not in part.scales]
@@ -418,12 +422,12 @@ def test_a_record_holds_what_was_run(name: str, results: Path) -> None:
         f"only at scale {' and '.join(part.scales)}: {'; '.join(networks[n].label for n in part.networks)}"
         for part in elsewhere
     ]
-    assert [row["note"] for row in missing] == [*expected, *(part.reason for part in loaded.not_run)]
+    assert [row["note"] for row in missing] == expected
 
 
 def test_a_parity_plot_has_its_test_predictions_beside_it(results: Path) -> None:
     fabricate_all("figure3e")
-    reproduce.record("figure3e", "cpu")
+    write_record("figure3e", "cpu")
     with (results / "cpu" / "figure3e.predictions.csv").open() as file:
         predicted = list(csv.DictReader(file))
     assert len(predicted) == 4 * 3  # the training crystal is not among them
@@ -435,9 +439,9 @@ def test_figure_and_tables_come_from_the_record_alone(
     name: str, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fabricate_all(name)
-    reproduce.record(name, "cpu")
+    write_record(name, "cpu")
     (results / "cpu" / "runs").rename(results / "gone")
-    monkeypatch.setattr(plan, "runs_of", lambda *_: pytest.fail("looked at the runs"))
+    monkeypatch.setattr(reproduce, "runs_of", lambda *_: pytest.fail("looked at the runs"))
     reproduce.draw(name, "cpu")
     stem = results / "cpu" / name
     assert stem.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
@@ -466,7 +470,7 @@ def test_figure_and_tables_come_from_the_record_alone(
 
 def test_a_changed_record_changes_the_table(results: Path) -> None:
     fabricate_all("figure3e")
-    reproduce.record("figure3e", "cpu")
+    write_record("figure3e", "cpu")
     path = results / "cpu" / "figure3e.json"
     written = json.loads(path.read_text())
     for row in written["rows"]:
@@ -479,9 +483,9 @@ def test_a_changed_record_changes_the_table(results: Path) -> None:
 def test_a_scale_leaves_another_scales_record_alone(results: Path) -> None:
     for scale in ("smoke", "cpu"):
         fabricate_all("figure3e", scale)
-    reproduce.record("figure3e", "cpu")
+    write_record("figure3e", "cpu")
     before = (results / "cpu" / "figure3e.json").read_bytes()
-    reproduce.record("figure3e", "smoke")
+    write_record("figure3e", "smoke")
     reproduce.draw("figure3e", "smoke")
     assert (results / "cpu" / "figure3e.json").read_bytes() == before
     assert {path.name for path in (results / "cpu").glob("figure*")} == {
@@ -494,7 +498,7 @@ def test_a_record_says_which_seeds_are_missing(results: Path) -> None:
     fabricate_all("figure3e")
     run = runs_of(figures.spec("figure3e"), "cpu")[-1]
     (run.folder / "metrics.json").unlink()
-    reproduce.record("figure3e", "cpu")
+    write_record("figure3e", "cpu")
     rows = json.loads((results / "cpu" / "figure3e.json").read_text())["rows"]
     (missing,) = [row for row in rows if row["status"] == "not run"]
     assert missing["note"] == f"not trained yet at this scale: {run.label} (1 of 3 runs)"
@@ -505,7 +509,7 @@ def test_a_record_says_what_is_not_trained_yet(results: Path) -> None:
     gone = [run for run in runs_of(figures.spec("figure3h"), "cpu") if run.network == "cgcnn-sum-paper"]
     for run in gone:
         (run.folder / "metrics.json").unlink()
-    reproduce.record("figure3h", "cpu")
+    write_record("figure3h", "cpu")
     rows = json.loads((results / "cpu" / "figure3h.json").read_text())["rows"]
     assert not {row.get("network") for row in rows if row["status"] == "done"} & {"cgcnn-sum-paper"}
     missing = [row for row in rows if row["note"].startswith("not trained yet at this scale")]

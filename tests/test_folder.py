@@ -9,10 +9,11 @@ import pytest
 from conftest import random_crystal, write_structure
 from pymatgen.core import Lattice, Structure
 
-from hybrid.data.folder import ATOM_INIT, read_atom_features, read_folder, write_folder
+from hybrid.data.folder import ATOM_INIT, read_atom_features, read_folder
 from hybrid.errors import InputError
 from hybrid.settings import GraphSettings, RunSettings
 from hybrid.training.run import train
+from reproduction.data.folders import write_folder
 
 Break = Callable[[Path], None]
 
@@ -179,7 +180,7 @@ def test_skip_bad_lists_every_reason(crystal_folder: Callable[..., Path]) -> Non
 def test_when_nothing_is_left(crystal_folder: Callable[..., Path]) -> None:
     path = crystal_folder(3)
     (path / "id_prop.csv").write_text("x00,nan\nx01,nan\nx02,nan\n")
-    with pytest.raises(InputError, match=r"crystals: holds no structures that can be used"):
+    with pytest.raises(InputError, match=r"crystals: contains no structures that can be used"):
         read_folder(path, skip_bad=True)
 
 
@@ -194,10 +195,10 @@ def test_no_folder(tmp_path: Path) -> None:
 def test_an_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"has no id_prop\.csv"):
         read_folder(tmp_path)
-    with pytest.raises(InputError, match=r"holds no structures"):
+    with pytest.raises(InputError, match=r"contains no structures"):
         read_folder(tmp_path, targets=False)
     (tmp_path / "id_prop.csv").touch()
-    with pytest.raises(InputError, match=r"holds no structures"):
+    with pytest.raises(InputError, match=r"contains no structures"):
         read_folder(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["id_prop.csv"]
 

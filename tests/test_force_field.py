@@ -7,26 +7,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from pymatgen.core import Lattice, Structure
 from scipy.constants import R, atomic_mass, eV, h, k
 
-from hybrid.data.folder import ATOM_INIT, read_folder, write_folder
+from hybrid.data.folder import ATOM_INIT, read_folder
 from hybrid.errors import InputError
 from hybrid.settings import RunSettings
+from reproduction.data.folders import write_folder
 from reproduction.figures import umlff
 from reproduction.models.force_field import (
     CHGNetForces,
     ForceFieldSettings,
     TooLargeError,
-    resolved,
     supercell_size,
     thermal,
 )
 from reproduction.models.oscillators import heat_capacities, internal_energies
 from reproduction.workflow import force_field as jobs
 from reproduction.workflow import runs as workflow_runs
-from reproduction.workflow.force_field import Calculation, collect, compute_part, read_table
+from reproduction.workflow.force_field import Calculation, calculate, read_table
 from reproduction.workflow.force_field_record import compared
 from reproduction.workflow.spec import ForceFieldScale, Spec
 
@@ -48,15 +49,6 @@ def test_a_soft_mode_is_classical_and_a_hard_one_frozen():
     assert heat_capacities(np.array([0.0, 1e-6, 1e4])) == pytest.approx([R, R, 0], abs=1e-9)
     zero_point = h * 1e16 / 2 * 6.02214076e23 / 1000
     assert internal_energies(np.array([0.0, 1e4])) == pytest.approx([R * 0.3, zero_point])
-
-
-def test_imaginary_modes_by_each_rule():
-    frequencies, weights = np.array([-2.0, -0.01, 3.0]), np.array([1.0, 1.0, 1.0])
-    kept, counts = resolved(frequencies, weights, "left out")
-    assert kept.tolist() == [0.01, 3.0]
-    assert counts.sum() == 2
-    assert resolved(frequencies, weights, "magnitude")[0].tolist() == [2.0, 0.01, 3.0]
-    assert resolved(frequencies, weights, "classical")[0].tolist() == [0.0, 0.01, 3.0]
 
 
 # --- phonons of a crystal of springs ---
@@ -111,16 +103,11 @@ def test_a_cell_of_two_has_twice_the_heat_capacity(Cu):
 
 
 def test_springs_that_push_make_every_mode_imaginary(Cu):
-    by_rule = {
-        rule: thermal(Cu, SMALL.model_copy(update={"imaginary": rule}), fcc_springs(-0.5))
-        for rule in ("left out", "magnitude", "classical")
-    }
-    stable = thermal(Cu, SMALL, fcc_springs(0.5))
-    assert by_rule["magnitude"].imaginary > 0.99
-    assert by_rule["magnitude"].cv == pytest.approx(stable.cv, rel=1e-3)
-    assert by_rule["classical"].cv == pytest.approx(3 * R, rel=1e-3)
-    assert by_rule["left out"].cv < 0.3  # J/(mol K): what is left are the modes around 0
-    assert by_rule["left out"].cv_magnitude == pytest.approx(stable.cv, rel=1e-3)
+    pushing, stable = thermal(Cu, SMALL, fcc_springs(-0.5)), thermal(Cu, SMALL, fcc_springs(0.5))
+    assert pushing.imaginary > 0.99
+    assert pushing.cv < 0.3  # J/(mol K): what is left are the modes around 0
+    assert pushing.cv_magnitude == pytest.approx(stable.cv, rel=1e-3)
+    assert pushing.u_magnitude == pytest.approx(stable.u, rel=1e-3)
 
 
 # --- supercells ---
@@ -193,7 +180,6 @@ def calculation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calculation:
     write_folder(tmp_path / "data", crystals, {"target": "Cv", "unit": "J/(mol-cell K)"}, {"authors": folds})
     monkeypatch.setattr(jobs, "dataset_folder", lambda _: read_folder(tmp_path / "data"))
     monkeypatch.setattr(jobs, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr(jobs, "PARTS", 1)
     settings = {"phonon-cv": RunSettings(split="authors")}
     return Calculation("phonon", settings, SMALL, ForceFieldScale(max_supercell=20), "cpu")
 
@@ -216,51 +202,43 @@ class Stretched(Springs):
 
 
 def test_a_calculation_lists_every_test_crystal_with_what_became_of_it(calculation):
-    compute_part(calculation, 0, Stretched(fails_on=3.68))
-    rows = read_table(collect(calculation))
-    assert {identity: row["status"] for identity, row in rows.items()} == {
+    rows = read_table(calculate(calculation, forces=Stretched(fails_on=3.68)))
+    assert rows["status"].to_dict() == {
         "x6": "done",
         "x7": "too large",
         "x8": "failed",
         "x9": "done",
     }
-    assert rows["x8"]["note"] == "no phonons: bond graph"
-    assert "more than 20" in rows["x7"]["note"]
-    assert rows["x6"]["cv"] == pytest.approx(23.5, abs=1)
-    assert rows["x6"]["formula"] == "Cu"
-    assert not calculation.parts[0].parent.exists()
+    assert rows.loc["x8", "note"] == "no phonons: bond graph"
+    assert "more than 20" in rows.loc["x7", "note"]
+    assert rows.loc["x6", "cv"] == pytest.approx(23.5, abs=1)
+    assert rows.loc["x6", "formula"] == "Cu"
+    assert list(calculation.table.parent.iterdir()) == [calculation.table]
 
 
-def test_a_killed_job_repeats_no_crystal(calculation):
+def test_a_killed_calculation_repeats_no_finished_crystal(calculation):
     first = Stretched(stop_after=2)
     with pytest.raises(KeyboardInterrupt):
-        compute_part(calculation, 0, first)
-    with pytest.raises(InputError, match=r"0\.jsonl: is not there yet"):
-        collect(calculation)
+        calculate(calculation, forces=first)
+    with pytest.raises(InputError, match=r"\.csv: is not there yet"):
+        read_table(calculation.table)
     second = Stretched()
-    compute_part(calculation, 0, second)
+    table = read_table(calculate(calculation, forces=second))
     assert (first.n_calls, second.n_calls) == (2, 1)
-    assert len(read_table(collect(calculation))) == 4
+    assert list(table.index) == ["x6", "x7", "x8", "x9"]
     third = Stretched()
-    compute_part(calculation, 0, third)
+    calculate(calculation, forces=third)
     assert third.n_calls == 0
 
 
-def test_parts_share_the_crystals_out(calculation, monkeypatch):
-    monkeypatch.setattr(jobs, "PARTS", 3)
-    springs = Stretched()
-    for part in range(3):
-        compute_part(calculation, part, springs)
-    assert list(read_table(collect(calculation))) == ["x6", "x7", "x8", "x9"]
-    assert springs.n_calls == 3
-    with pytest.raises(InputError, match="has parts 0 to 2; there is no part 3"):
-        compute_part(calculation, 3, springs)
+def test_processes_share_the_crystals(calculation):
+    table = read_table(calculate(calculation, jobs=2, forces=Stretched()))
+    assert (table["status"] == "done").sum() == 3
 
 
 def test_the_smallest_are_chosen_by_the_supercell(calculation):
     few = Calculation("phonon", calculation.runs, SMALL, ForceFieldScale(smallest=3), "quick")
     assert sorted(jobs.crystals_of(few)) == ["x6", "x8", "x9"]
-    assert len(few.parts) == 1
 
 
 def test_another_setting_is_another_calculation(calculation):
@@ -283,13 +261,12 @@ def write_predictions(run: workflow_runs.Run, rows: dict[str, tuple[str, float, 
 
 
 @pytest.fixture
-def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict], Path]:
+def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict], list[dict]]:
     """The rows of a record: the force field has a result for two of three test crystals."""
     for module in (jobs, workflow_runs):
         monkeypatch.setattr(module, "RESULTS", tmp_path)
     spec = Spec.model_validate(
         {
-            "experiment": "umlff",
             "caption": "Cv",
             "metric": "mae_over_mad",
             "parts": [{"datasets": ["phonon-cv"], "networks": ["cgcnn"], "seeds": [0]}],
@@ -329,12 +306,13 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict
         "status": "done",
         "note": "",
     }
-    predictions = tmp_path / "umlff.predictions.csv"
-    return compared(spec, "cpu", [run], [network], predictions), predictions
+    rows, points = compared(spec, "cpu", [run], [network])
+    pd.DataFrame(points).to_csv(tmp_path / "umlff.predictions.csv", index=False)
+    return rows, points
 
 
 def test_force_field_and_network_are_compared_on_the_same_crystals(recorded):
-    (force_field, network), predictions = recorded
+    (force_field, network), points = recorded
     assert force_field["metrics"]["mae"] == pytest.approx(0.5)
     assert force_field["metrics"]["mae_over_mad"] == pytest.approx(0.1)
     assert network["metrics"]["mae"] == pytest.approx(2.5)
@@ -344,8 +322,10 @@ def test_force_field_and_network_are_compared_on_the_same_crystals(recorded):
     assert force_field["force_field"]["too_large"] == ["d"]
     assert force_field["force_field"]["n_unstable"] == 1
     assert force_field["force_field"]["magnitude"]["mae"] == pytest.approx(2.5)
-    with predictions.open(newline="") as file:
-        assert [row["id"] for row in csv.DictReader(file)] == ["b", "c"]
+    assert [(point["id"], point["target"], point["prediction"]) for point in points] == [
+        ("b", 10, 10),
+        ("c", 20, 21),
+    ]
 
 
 def test_tables_and_figure_are_drawn_from_the_record(recorded, tmp_path):

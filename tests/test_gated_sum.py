@@ -1,4 +1,4 @@
-"""The C++ kernel against PyTorch in double precision: values, gradients, running statistics."""
+"""CGCNN's C++ kernel against PyTorch in double precision: values, gradients, running statistics."""
 
 import copy
 import os
@@ -12,7 +12,8 @@ from conftest import needs_compiler, random_crystal
 from pymatgen.core import Structure
 from torch import Tensor
 
-from hybrid.graphs.crystal import CrystalBatch, CrystalGraphs
+from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.kinds import KindBatch, KindGraphs
 from hybrid.kernels.gated_sum import GatedSum
 from hybrid.models.cgcnn import CGCNN
 from hybrid.settings import GraphSettings, ModelSettings
@@ -22,7 +23,7 @@ DOUBLE = torch.float64
 
 
 def crystals(Cu: Structure, NaCl: Structure, C_long: Structure) -> list[Structure]:
-    """Self images (Cu), repeated edges (NaCl, random cells), filled rows (chains)."""
+    """Merged atoms (NaCl) and neighbours (Cu), nothing merged (random cells), filled rows (chains)."""
     some = [random_crystal(seed) for seed in range(6)]
     return [Cu, NaCl, C_long, *some, chain_of_set("double", 3, 0), Cu]
 
@@ -33,15 +34,16 @@ def network(atom_fea_len: int, graph: GraphSettings, pooling: str = "mean") -> C
     model = ModelSettings(atom_fea_len=atom_fea_len, n_conv=2, h_fea_len=8, pooling=pooling)
     made = CGCNN(torch.rand(60, 6), graph, model)
     for layer in made.convs:
-        torch.nn.init.uniform_(layer.bn1.weight, 0.5, 1.5)
-        torch.nn.init.normal_(layer.bn1.bias, std=0.3)
-        torch.nn.init.normal_(layer.bn1.running_mean, std=0.3)
-        torch.nn.init.uniform_(layer.bn1.running_var, 0.5, 2)
+        for norm in (layer.bn1, layer.bn2):
+            torch.nn.init.uniform_(norm.weight, 0.5, 1.5)
+            torch.nn.init.normal_(norm.bias, std=0.3)
+            torch.nn.init.normal_(norm.running_mean, std=0.3)
+            torch.nn.init.uniform_(norm.running_var, 0.5, 2)
     return made
 
 
-def results(made: CGCNN, batch: CrystalBatch, train: bool) -> dict[str, Tensor]:
-    """Atom vectors, gradients of a loss that weighs them unevenly, and buffers after the step."""
+def results(made: CGCNN, batch: KindBatch, train: bool) -> dict[str, Tensor]:
+    """Vectors, gradients of a loss that weighs them unevenly, and buffers after the step."""
     made.train(train)
     made.zero_grad()
     vectors = made.atom_vectors(batch)
@@ -83,7 +85,7 @@ def test_kernel_is_pytorch(
     NaCl: Structure,
     C_long: Structure,
 ) -> None:
-    graphs = CrystalGraphs.from_structures(crystals(Cu, NaCl, C_long), graph)
+    graphs = KindGraphs.from_structures(crystals(Cu, NaCl, C_long), graph)
     every = torch.arange(len(graphs))
     made = network(atom_fea_len, graph)
     assert GatedSum.get(atom_fea_len, len(made.centres), torch.zeros(1)) is not None
@@ -97,8 +99,20 @@ def test_kernel_is_pytorch(
 
 
 @needs_compiler
+def test_a_gradient_may_be_one_number_for_all() -> None:
+    """As that of a sum, a tensor that does not lie in memory row by row."""
+    graphs = KindGraphs.from_structures(map(random_crystal, range(6)), GraphSettings())
+    gradients = []
+    for dtype in (torch.float32, DOUBLE):
+        made = network(64, GraphSettings()).to(dtype)
+        made.atom_vectors(graphs.to("cpu", dtype).batch(torch.arange(6))).sum().backward()
+        gradients.append(made.convs[1].bn2.weight.grad)
+    torch.testing.assert_close(gradients[0].double(), gradients[1], rtol=1e-4, atol=1e-4)
+
+
+@needs_compiler
 def test_running_statistics_after_several_steps() -> None:
-    graphs = CrystalGraphs.from_structures(map(random_crystal, range(9)), GraphSettings())
+    graphs = KindGraphs.from_structures(map(random_crystal, range(9)), GraphSettings())
     made = network(16, GraphSettings())
     reference = copy.deepcopy(made).double()
     with torch.no_grad():
@@ -113,24 +127,47 @@ def test_running_statistics_after_several_steps() -> None:
 
 @needs_compiler
 def test_the_layer_is_the_formula() -> None:
-    """h_i = sum_j sigmoid(u_gate) softplus(u_message), edge by edge, by hand."""
+    """softplus(a_i + norm(sum_j sigmoid(u_gate) softplus(u_message))), edge by edge, by hand."""
     graph = GraphSettings(max_neighbours=4, radius=4.0)
-    batch = CrystalGraphs.from_structures([random_crystal(3, 3)], graph).batch(torch.tensor([0]))
+    plain = CrystalGraphs.from_structures([random_crystal(3, 3)], graph)
     made = network(5, graph).eval()
     layer = made.convs[0]
     kernel = GatedSum.get(5, len(made.centres), torch.zeros(1))
     assert kernel is not None
-    edges = kernel.expand(batch.distances, batch.neighbours, batch.crystals.n_atoms, 0.2, len(made.centres))
     atoms = torch.randn(3, 5)
-    own, neighbour, edge = layer.fc_full.weight.split([5, 5, len(made.centres)], dim=1)
-    found = kernel(edges, atoms @ own.T + layer.fc_full.bias, atoms @ neighbour.T, edge.T, layer.bn1)
+    edges = kernel.edges(KindGraphs.of(plain, None).batch(torch.tensor([0])), 0.2, len(made.centres))
+    found = kernel.convolve(layer, atoms, edges)
     for i in range(3):
         total = torch.zeros(5)
-        for j, distance in zip(batch.neighbours[i], batch.distances[i], strict=True):
+        for j, distance in zip(plain.neighbours[i], plain.distances[i], strict=True):
             gaussians = torch.exp(-(((distance - torch.arange(len(made.centres)) * 0.2) / 0.2) ** 2))
             u = layer.bn1(layer.fc_full(torch.cat([atoms[i], atoms[j], gaussians]))[None])[0]
             total += torch.sigmoid(u[:5]) * torch.nn.functional.softplus(u[5:])
-        torch.testing.assert_close(found[i], total, rtol=1e-5, atol=1e-6)
+        expected = torch.nn.functional.softplus(atoms[i] + layer.bn2(total[None])[0])
+        torch.testing.assert_close(found[i], expected, rtol=1e-5, atol=1e-6)
+
+
+@needs_compiler
+def test_steps_may_overlap_and_gradients_be_asked_for_twice(NaCl: Structure) -> None:
+    """Memory is used again, but not before the graph that needs it is gone."""
+    graphs = KindGraphs.from_structures([NaCl, *map(random_crystal, range(4))], GraphSettings())
+    made = network(16, GraphSettings()).eval()
+    batches = [graphs.batch(indices) for indices in torch.arange(5).split(2)]
+
+    def gradient(*vectors: Tensor) -> Tensor:
+        torch.stack([v.square().sum() for v in vectors]).sum().backward(retain_graph=True)
+        found = made.embedding.weight.grad
+        assert found is not None
+        made.zero_grad()
+        return found
+
+    alone = [gradient(made.atom_vectors(batch)) for batch in batches]
+    together = [made.atom_vectors(batch) for batch in batches]
+    torch.testing.assert_close(gradient(*together), torch.stack(alone).sum(dim=0))
+    with torch.no_grad():
+        made.atom_vectors(batches[0])
+    for vectors, expected in zip(together, alone, strict=True):
+        torch.testing.assert_close(gradient(vectors), expected)
 
 
 @needs_compiler
@@ -138,7 +175,7 @@ def test_the_layer_is_the_formula() -> None:
 def test_threads_agree_and_each_number_repeats_its_bits(
     train: bool, Cu: Structure, NaCl: Structure, C_long: Structure
 ) -> None:
-    graphs = CrystalGraphs.from_structures(crystals(Cu, NaCl, C_long), GraphSettings())
+    graphs = KindGraphs.from_structures(crystals(Cu, NaCl, C_long), GraphSettings())
     batch = graphs.batch(torch.arange(len(graphs)))
     by_threads = {}
     for threads in (1, 2, 3):
@@ -171,7 +208,7 @@ def test_loading_the_kernel_leaves_the_process_arithmetic_alone() -> None:
 
 @needs_compiler
 def test_more_threads_than_crystals(Cu: Structure) -> None:
-    batch = CrystalGraphs.from_structures([Cu], GraphSettings()).batch(torch.tensor([0]))
+    batch = KindGraphs.from_structures([Cu], GraphSettings()).batch(torch.tensor([0]))
     made = network(16, GraphSettings()).eval()
     one = made.atom_vectors(batch)
     torch.set_num_threads(4)
@@ -181,34 +218,33 @@ def test_more_threads_than_crystals(Cu: Structure) -> None:
 WITHOUT_KERNEL = """
 import sys, torch
 from hybrid.checkpoint import load
-from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.kinds import KindGraphs
 from hybrid.kernels.gated_sum import GatedSum
 from hybrid.settings import GraphSettings
 from pathlib import Path
 assert GatedSum.get(20, 41, torch.zeros(1)) is None
-graphs = CrystalGraphs.load(Path(sys.argv[1]))
+graphs = KindGraphs.load(Path(sys.argv[1]))
 model = load(Path(sys.argv[2]))
 network = model.network.train()
 batch = graphs.batch(torch.arange(len(graphs)))
 network(batch).square().sum().backward()
 assert all(p.grad.isfinite().all() for p in network.parameters())
-torch.save(load(Path(sys.argv[2])).predict(graphs, torch.device("cpu"))[:, 0], sys.argv[3])
+torch.save(load(Path(sys.argv[2])).predict_graphs(graphs, torch.device("cpu"))[:, 0], sys.argv[3])
 """
 
 
 @pytest.mark.parametrize("how", ["off", "no compiler", "broken compiler"])
 def test_without_the_kernel_everything_works_in_pytorch(how: str, tmp_path: Path) -> None:
-    from hybrid.checkpoint import TrainedModel
     from hybrid.readout import TargetScale
+    from hybrid.trained_model import TrainedModel
 
-    graphs = CrystalGraphs.from_structures(map(random_crystal, range(5)), GraphSettings())
+    graphs = KindGraphs.from_structures(map(random_crystal, range(5)), GraphSettings())
     graphs.save(tmp_path / "graphs.npz")
     settings = ModelSettings(atom_fea_len=20, n_conv=2, h_fea_len=8)
     torch.manual_seed(0)
-    model = TrainedModel(
-        CGCNN(torch.rand(60, 6), GraphSettings(), settings), GraphSettings(), TargetScale(2, 3)
-    )
-    model.save(tmp_path / "model.ckpt", settings)
+    network = CGCNN(torch.rand(60, 6), GraphSettings(), settings)
+    model = TrainedModel(network, settings, scale=TargetScale(2, 3))
+    model.save(tmp_path / "model.ckpt")
     environment = {key: value for key, value in os.environ.items() if key != "CXX"}
     environment["XDG_CACHE_HOME"] = str(tmp_path / "cache")
     if how == "off":
@@ -228,5 +264,5 @@ def test_without_the_kernel_everything_works_in_pytorch(how: str, tmp_path: Path
     assert done.returncode == 0, done.stderr
     assert ("PyTorch does its work" in done.stderr) == (how == "broken compiler")
     found = torch.load(tmp_path / "out", weights_only=False)
-    expected = model.predict(graphs, torch.device("cpu"))[:, 0]
+    expected = model.predict_graphs(graphs, torch.device("cpu"))[:, 0]
     assert found == pytest.approx(expected, abs=1e-5)

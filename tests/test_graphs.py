@@ -221,7 +221,7 @@ def assert_equal_batches(one: CrystalBatch, other: CrystalBatch) -> None:
     for name in ("species", "neighbours", "distances"):
         assert torch.equal(getattr(one, name), getattr(other, name))
     assert torch.equal(one.crystals.n_atoms, other.crystals.n_atoms)
-    assert torch.equal(one.crystals.of_atom, other.crystals.of_atom)
+    assert torch.equal(one.crystals.of_row, other.crystals.of_row)
 
 
 @pytest.fixture(scope="module")
@@ -238,18 +238,18 @@ def test_a_batch_is_a_loop_over_crystals(
     """In the order asked for, crystals asked for twice included."""
     crystals, graphs = packed
     batch = graphs.batch(torch.tensor(chosen))
-    first, species, neighbours, distances, of_atom = 0, [], [], [], []
+    first, species, neighbours, distances, of_row = 0, [], [], [], []
     for place, index in enumerate(chosen):
         nearest, lengths = nearest_neighbours(crystals[index], 12, 5.0)
         species += list(crystals[index].atomic_numbers)
         neighbours.append(nearest + first)
         distances.append(lengths)
-        of_atom += [place] * len(crystals[index])
+        of_row += [place] * len(crystals[index])
         first += len(crystals[index])
     assert batch.species.tolist() == species
     assert batch.neighbours.tolist() == np.concatenate(neighbours).tolist()
     np.testing.assert_allclose(batch.distances, np.concatenate(distances), rtol=1e-6)
-    assert batch.crystals.of_atom.tolist() == of_atom
+    assert batch.crystals.of_row.tolist() == of_row
     assert batch.crystals.n_atoms.tolist() == [len(crystals[index]) for index in chosen]
 
 

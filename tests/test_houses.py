@@ -14,8 +14,8 @@ import hybrid
 
 HOUSE = Path(hybrid.__file__).parent
 FLOORS = (  # from the ground up; a module imports from its own floor and from those below
-    "errors atomic paths metrics line_cache cif",
-    "readout structures cells",
+    "errors device allocator atomic paths metrics line_cache cif user_code",
+    "readout structures cells weights",
     "settings",
     "kernels",
     "graphs",
@@ -23,11 +23,11 @@ FLOORS = (  # from the ground up; a module imports from its own floor and from t
     "report",
     "descriptors",
     "models",
-    "checkpoint",
-    "prediction supercells",
+    "trained_model",
+    "checkpoint supercells",
     "training",
-    "probe",
-    "commands",
+    "probing",
+    "commands api",
     "cli __main__",
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
@@ -121,7 +121,10 @@ def test_help_comes_at_once() -> None:
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3
 
 
-SMALL = ("--atom-fea-len", 8, "--alignn-layers", 1, "--gcn-layers", 1, "--hidden", 8)
+SMALL = {
+    "de-cgcnn": ("--atom-fea-len", 8),
+    "alignn": ("--alignn-layers", 1, "--gcn-layers", 1, "--hidden", 8),
+}
 
 
 @pytest.mark.parametrize("name", ["de-cgcnn", "alignn"])
@@ -129,7 +132,7 @@ def test_training_a_network_and_predicting_load_nothing_heavy(
     name: str, crystal_folder: Callable[..., Path], tmp_path: Path
 ) -> None:
     path, run, out = crystal_folder(10, ".cif"), tmp_path / "run", tmp_path / "predictions.csv"
-    told = ("train", path, "--model", name, "--epochs", 1, "--device", "cpu", "--out", run, *SMALL)
+    told = ("train", path, "--model", name, "--epochs", 1, "--device", "cpu", "--out", run, *SMALL[name])
     assert not loaded(*told) & (HEAVY | OTHER_HOUSES)
     assert (run / "metrics.json").exists()
     (path / "descriptors.csv").unlink(missing_ok=True)  # they are computed again

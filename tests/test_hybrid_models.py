@@ -18,8 +18,7 @@ from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.descriptors.of_folder import atom_counts
 from hybrid.descriptors.table import DescriptorTable, Standardisation
 from hybrid.errors import InputError
-from hybrid.graphs.crystal import CrystalGraphs
-from hybrid.prediction import predict_folder
+from hybrid.graphs.kinds import KindGraphs
 from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings
 from hybrid.training.registry import get_model
 from hybrid.training.results import Job
@@ -82,7 +81,7 @@ def test_descriptors_are_computed_for_training_and_for_prediction(
     with (tmp_path / "run" / "predictions.csv").open() as file:
         told = [float(row["prediction"]) for row in csv.DictReader(file)]
     (path / "descriptors.csv").unlink()
-    again = predict_folder(model, read_folder(path), CPU)
+    again = model.predict_folder(read_folder(path), CPU)
     assert again[:, 0] == pytest.approx(told, rel=1e-5)
 
 
@@ -93,11 +92,11 @@ def test_descriptors_change_the_output_and_supercells_scale_it_as_the_pooling_do
     run(read_folder(own), tmp_path / "run", run_settings(pooling=pooling))
     model = load(tmp_path / "run")
     crystal = random_crystal(3)
-    graphs = CrystalGraphs.from_structures([crystal, crystal * (2, 1, 1)], GraphSettings())
+    graphs = KindGraphs.from_structures([crystal, crystal * (2, 1, 1)], GraphSettings())
     once, other = torch.tensor([[0.5, -1.0]] * 2), torch.tensor([[-2.0, 1.0]] * 2)
-    (single,), (double,) = model.predict(graphs, CPU, once)
+    (single,), (double,) = model.predict_graphs(graphs, CPU, once)
     assert double == pytest.approx(single * (2 if pooling == "sum" else 1), rel=1e-4)
-    assert abs(model.predict(graphs, CPU, other)[0, 0] - single) > 1e-3 * abs(single)
+    assert abs(model.predict_graphs(graphs, CPU, other)[0, 0] - single) > 1e-3 * abs(single)
 
 
 def test_only_training_descriptors_enter_the_standardisation(own: Path, tmp_path: Path) -> None:
@@ -181,7 +180,7 @@ def test_several_targets_are_learnt_together(own: Path, tmp_path: Path) -> None:
     assert metrics["test"]["x"]["mae"] == pytest.approx(np.mean(errors), rel=1e-4)
     model = load(tmp_path / "run")
     assert model.targets == ("y", "x")
-    assert predict_folder(model, read_folder(own), CPU).shape == (14, 2)
+    assert model.predict_folder(read_folder(own), CPU).shape == (14, 2)
 
 
 def test_a_target_of_another_size_does_not_drown_the_others(own: Path, tmp_path: Path) -> None:
@@ -203,7 +202,7 @@ def test_classes_are_predicted_as_they_are_called(path: Path, tmp_path: Path) ->
     assert 0 <= metrics["test"]["accuracy"] <= 1
     model = load(tmp_path / "run")
     assert model.classes == (3, 5, 7)
-    assert set(predict_folder(model, read_folder(path), CPU)[:, 0].tolist()) <= {3, 5, 7}
+    assert set(model.predict_folder(read_folder(path), CPU)[:, 0].tolist()) <= {3, 5, 7}
 
 
 def test_a_class_that_is_no_whole_number(path: Path, tmp_path: Path) -> None:

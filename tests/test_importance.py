@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,25 @@ import pytest
 import torch
 from conftest import random_crystal
 
-from hybrid.checkpoint import TrainedModel
 from hybrid.data.folder import ATOM_INIT, read_atom_features, read_folder
 from hybrid.descriptors.table import DescriptorTable, Standardisation
 from hybrid.errors import InputError
-from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.kinds import KindGraphs
 from hybrid.models.cgcnn import CGCNN, atom_feature_table
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings
+from hybrid.trained_model import TrainedModel
 from hybrid.training.run import train
+from hybrid.training.samples import Samples
 from reproduction import figures
 from reproduction.__main__ import main as paper
-from reproduction.analysis.importance import Features, head_predictions, importance, permutation_importance
+from reproduction.analysis.importance import (
+    activated,
+    head_inputs,
+    head_predictions,
+    importance,
+    permutation_importance,
+)
 from reproduction.analysis.linear import linear_r2
 from reproduction.drawing.importance import spectra
 from reproduction.figures import figure4, figureS6, supercells
@@ -118,66 +126,70 @@ def untrained(table: DescriptorTable | None, pooling: str = "mean") -> TrainedMo
         0 if table is None else len(table.names),
     )
     standardisation = None if table is None else Standardisation.fit(table, IDS[:24])
-    return TrainedModel(network, GraphSettings(), TargetScale(5.0, 2.0), standardisation=standardisation)
+    return TrainedModel(network, settings, scale=TargetScale(5.0, 2.0), standardisation=standardisation)
 
 
 @pytest.fixture(scope="module")
-def graphs() -> CrystalGraphs:
-    return CrystalGraphs.from_structures([random_crystal(i) for i in range(40)], GraphSettings())
+def graphs() -> KindGraphs:
+    return KindGraphs.from_structures([random_crystal(i) for i in range(40)], GraphSettings())
+
+
+def samples_of(table: DescriptorTable, graphs: KindGraphs, targets: np.ndarray) -> Samples:
+    folder: Any = SimpleNamespace(ids=IDS, graphs=lambda *_: graphs)
+    return Samples(folder, targets[:, None], (), table, FOLDS)
 
 
 @needs_elements
 def test_what_enters_the_head_gives_the_networks_predictions(
-    table: DescriptorTable, graphs: CrystalGraphs
+    table: DescriptorTable, graphs: KindGraphs
 ) -> None:
     model = untrained(table)
-    features = Features.of(model, graphs, table, IDS, CPU)
-    assert features.names == (*(f"learnt {i}" for i in range(1, 7)), "x", "y", "z")
+    inputs, n_learnt, names = head_inputs(model, samples_of(table, graphs, np.ones(40)), CPU)
+    assert (n_learnt, names) == (6, ("x", "y", "z"))
     assert model.standardisation is not None
     rows, _ = model.standardisation.filled(table, IDS)
-    assert features.rows[:, 6:] == pytest.approx(rows.numpy())
-    predicted = head_predictions(model, torch.from_numpy(features.rows), features.n_learnt)
-    assert predicted == pytest.approx(model.predict(graphs, CPU, rows)[:, 0], rel=1e-5)
-    entering = features.entering(features.rows)
-    assert entering[:, :6] == pytest.approx(np.log1p(np.exp(features.rows[:, :6])), rel=1e-4)
-    assert (entering[:, 6:] == features.rows[:, 6:]).all()
+    assert inputs[:, 6:] == pytest.approx(rows.numpy())
+    predicted = head_predictions(model, torch.from_numpy(inputs), n_learnt)
+    assert predicted == pytest.approx(model.predict_graphs(graphs, CPU, rows)[:, 0], rel=1e-5)
+    entering = activated(inputs, n_learnt)
+    assert entering[:, :6] == pytest.approx(np.log1p(np.exp(inputs[:, :6])), rel=1e-4)
+    assert (entering[:, 6:] == inputs[:, 6:]).all()
 
 
 @needs_elements
 def test_the_descriptor_that_tells_is_the_most_important_and_one_without_weight_is_none(
-    table: DescriptorTable, graphs: CrystalGraphs
+    table: DescriptorTable, graphs: KindGraphs
 ) -> None:
     model = untrained(table)
     with torch.no_grad():
         model.network.conv_to_fc.weight[:, 7] = 0  # of y
-    features = Features.of(model, graphs, table, IDS, CPU)
     targets = 3 * table.values[:, 1].numpy()
-    found = importance(model, features, targets, FOLDS, seed=0)
-    assert found.impurity.sum() == pytest.approx(1)
-    for values in (found.impurity, found.forest[:-2]):
-        assert features.names[int(values.argmax())] == "y"
-    assert found.forest[-1] == pytest.approx(found.forest[7], rel=0.3)  # all descriptors: y and nothing else
-    assert found.network[7] == pytest.approx(0, abs=1e-6)  # the network does not look at it
-    assert abs(found.network[6]) > 1e-4
-    again = importance(model, features, targets, FOLDS, seed=0)
-    other = importance(model, features, targets, FOLDS, seed=1)
+    found = importance(model, samples_of(table, graphs, targets), 0, CPU)
+    assert found["descriptors"] == ["x", "y", "z"]
+    assert sum(found["impurity"]) == pytest.approx(1, abs=1e-5)
+    for values in (found["impurity"], found["forest"][:-2]):
+        assert np.argmax(values) == 7  # y
+    assert found["forest"][-1] == pytest.approx(found["forest"][7], rel=0.3)  # all descriptors: y alone
+    assert found["network"][7] == pytest.approx(0, abs=1e-6)  # the network does not look at it
+    assert abs(found["network"][6]) > 1e-4
+    again = importance(model, samples_of(table, graphs, targets), 0, CPU)
+    other = importance(model, samples_of(table, graphs, targets), 1, CPU)
     for name in ("impurity", "forest", "network"):
-        assert np.array_equal(getattr(found, name), getattr(again, name))
-        assert not np.array_equal(getattr(found, name), getattr(other, name))
-    unseen = np.where(FOLDS == "training", targets, -targets)
-    assert np.array_equal(importance(model, features, unseen, FOLDS, 0).impurity, found.impurity)
+        assert found[name] == again[name]
+        assert found[name] != other[name]
+    unseen = samples_of(table, graphs, np.where(FOLDS == "training", targets, -targets))
+    assert importance(model, unseen, 0, CPU)["impurity"] == found["impurity"]
 
 
 @needs_elements
-def test_networks_that_have_no_such_vector_are_refused(table: DescriptorTable, graphs: CrystalGraphs) -> None:
+def test_networks_that_have_no_such_vector_are_refused(table: DescriptorTable, graphs: KindGraphs) -> None:
+    samples = samples_of(table, graphs, np.ones(40))
     with pytest.raises(InputError, match="takes descriptors"):
-        Features.of(untrained(None), graphs, table, IDS, CPU)
+        importance(untrained(None), samples, 0, CPU)
     with pytest.raises(InputError, match="average pooling"):
-        Features.of(untrained(table, "sum"), graphs, table, IDS, CPU)
-    model = untrained(table)
-    features = Features.of(model, graphs, table, IDS, CPU)
+        importance(untrained(table, "sum"), samples, 0, CPU)
     with pytest.raises(InputError, match="different targets"):
-        importance(model, features, np.ones(40), FOLDS, 0)
+        importance(untrained(table), samples, 0, CPU)
 
 
 # --- runs ---

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from conftest import record_row
 
-from reproduction.drawing.improvements import write_improvements
+from reproduction.drawing.errors import write_improvements
 
 
 def rows(network: str, errors: list[float], paper: float | None = None) -> list[dict[str, Any]]:

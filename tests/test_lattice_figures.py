@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from conftest import random_crystal, write_structure
@@ -19,19 +20,17 @@ from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.report.style import PAGE, save
 from hybrid.settings import GraphSettings
 from reproduction.analysis.lattice import (
-    Lattices,
     correlations,
     fcc,
     hcp,
     lattices,
     long_examples,
     measured_radius,
-    output_difference,
     shells,
     sphere_radius,
 )
-from reproduction.drawing.lattice import View, cell_edges, draw_s1
-from reproduction.drawing.periodicity import draw_s5
+from reproduction.analysis.untrained import output_difference
+from reproduction.drawing.crystals import View, cell_edges
 from reproduction.figures import figureS1, figureS5, table3
 
 D = 2.5  # Å, between nearest neighbours
@@ -166,11 +165,11 @@ def test_the_mean_is_over_the_atoms_of_each_crystal():
 
 def test_lattices_follow_the_folder(described_folder):
     cells = lattices(described_folder.take([3, 1]))
-    assert cells.ids == ("x03", "x01")
+    assert cells.index.tolist() == ["x03", "x01"]
     assert (cells.a >= cells.b).all()
     assert (cells.b >= cells.c).all()
     assert cells.natoms.tolist() == [len(reduced_cell(random_crystal(seed))) for seed in (3, 1)]
-    assert cells.vpa[0] == pytest.approx(random_crystal(3).volume / len(random_crystal(3)))
+    assert cells.vpa.iloc[0] == pytest.approx(random_crystal(3).volume / len(random_crystal(3)))
 
 
 def test_a_folder_without_its_descriptors_says_so(described_folder):
@@ -186,8 +185,8 @@ def test_a_folder_without_its_descriptors_says_so(described_folder):
 
 def test_correlations_by_hand():
     steps = np.array([1.0, 2, 3, 4])
-    cells = Lattices(tuple("abcd"), steps, steps, -steps, np.exp(5 * steps), steps, 1 / steps)
-    found = {(row.length, row.local): (row.pearson, row.spearman) for row in correlations(cells)}
+    columns = {"a": steps, "b": -steps, "c": np.exp(5 * steps), "density": steps, "vpa": 1 / steps}
+    found = correlations(pd.DataFrame(columns))
     assert len(found) == 6
     assert found["a", "density"] == pytest.approx((1, 1))
     assert found["b", "density"] == pytest.approx((-1, -1))
@@ -228,9 +227,9 @@ def test_figures_fill_a_page_and_are_reproducible(name, described_folder, tmp_pa
     cells = lattices(described_folder)
     radius = np.linspace(3, 4, len(cells))
     figures = [
-        draw_s1(cells, correlations(cells))
+        figureS1.draw_figure(cells, correlations(cells))
         if name == "s1"
-        else draw_s5(radius, radius + 0.1, cells.a, long_examples(described_folder, cells, 2))
+        else figureS5.draw_figure(radius, radius + 0.1, cells.a, long_examples(described_folder, cells, 2))
         for _ in range(2)
     ]
     assert figures[0].get_size_inches()[0] * 25.4 == pytest.approx(PAGE)

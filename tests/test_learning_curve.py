@@ -20,8 +20,8 @@ from hybrid.training.run import train
 from hybrid.training.samples import Samples
 from reproduction import figures
 from reproduction.data.registry import get_dataset
-from reproduction.drawing.learning_curve import curves, gains
 from reproduction.figures import learning_curve
+from reproduction.figures.learning_curve import curves
 from reproduction.workflow import spec
 from reproduction.workflow.runs import Run, planned
 from reproduction.workflow.spec import Part, load_networks, run_settings
@@ -184,10 +184,9 @@ def test_curves_go_from_few_crystals_to_many(record: dict[str, Any]) -> None:
 
 
 def test_the_gain_is_against_the_same_network_without_descriptors(record: dict[str, Any]) -> None:
-    drawn = curves(record)
-    plain, hybrid, forest = drawn
-    assert gains(hybrid, drawn)[0.1] == pytest.approx(1 - 0.1 * 0.1**-0.5 / (0.4 * 0.1**-0.25))
-    assert gains(plain, drawn) == gains(forest, drawn) == {}
+    plain, hybrid, forest = curves(record)
+    assert hybrid.gains[0.1] == pytest.approx(1 - 0.1 * 0.1**-0.5 / (0.4 * 0.1**-0.25))
+    assert plain.gains == forest.gains == {}
 
 
 def test_one_size_has_no_exponent(record: dict[str, Any]) -> None:

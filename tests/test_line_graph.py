@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import random_crystal
+from conftest import import_vendored, random_crystal
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
@@ -23,7 +23,6 @@ from hybrid.graphs.equivalence import merge_equivalent
 from hybrid.graphs.line_graph import LineBatch, LineGraphs
 from hybrid.settings import GraphSettings
 from reproduction.data.chains import chain_of_set
-from reproduction.upstream import vendor
 
 
 def graph(crystal: Structure) -> tuple[Bonds, Angles]:
@@ -167,7 +166,7 @@ def _labels(*columns: np.ndarray) -> np.ndarray:
 @pytest.fixture
 def _upstream() -> None:
     pytest.importorskip("dgl")
-    vendor.activate("alignn")
+    import_vendored("alignn")
 
 
 @pytest.mark.usefixtures("_upstream")
@@ -263,12 +262,14 @@ def every(graphs: LineGraphs) -> LineBatch:
 
 
 def assert_equal_batches(one: LineBatch, other: LineBatch) -> None:
-    for name in ("species", "lengths", "cosines", "atoms_of_kind"):
+    for name in ("species", "lengths", "cosines"):
         assert torch.equal(getattr(one, name), getattr(other, name)), name
-    for mine, theirs in ((one.bonds, other.bonds), (one.angles, other.angles)):
+    for part in ("bonds", "angles", "equal_lengths", "equal_cosines"):
+        mine, theirs = getattr(one, part), getattr(other, part)
         for name, tensor in vars(mine).items():
             torch.testing.assert_close(tensor, getattr(theirs, name), msg=name)
-    assert torch.equal(one.crystals.of_atom, other.crystals.of_atom)
+    for name, tensor in vars(one.crystals).items():
+        assert torch.equal(tensor, getattr(other.crystals, name)), name
 
 
 @settings(max_examples=15, deadline=None)
@@ -310,6 +311,30 @@ def test_links_count_everything(packed: LineGraphs, Cu: Structure) -> None:
             links.first_of_target.tolist()
             == torch.searchsorted(links.target, torch.arange(len(links.node_share))).tolist()
         )
+
+
+def test_equal_lengths_and_cosines_are_grouped_within_crystals(packed: LineGraphs, NaCl: Structure) -> None:
+    one = LineGraphs.from_structures([NaCl], GraphSettings(), tolerance=None)
+    assert one.n_groups[0, 0] < 5 < len(one.lengths)
+    for batch in (every(packed), every(one), packed.batch(torch.tensor([4, 1, 4]))):
+        for values, equal, links in (
+            (batch.lengths, batch.equal_lengths, batch.bonds),
+            (batch.cosines, batch.equal_cosines, batch.angles),
+        ):
+            different = equal.once(values)
+            assert torch.equal(different[equal.group], values)
+            crystal = torch.bucketize(links.target, links.first_node[1:], right=True)
+            pairs = set(zip(crystal.tolist(), values.tolist(), strict=True))
+            assert len(different) == len(pairs)
+            expected = torch.zeros(len(different)).index_add(0, equal.group, links.share)
+            torch.testing.assert_close(equal.share, expected)
+
+
+def test_rows_of_a_group_share_their_gradient(packed: LineGraphs) -> None:
+    equal = every(packed).equal_lengths
+    rows = torch.randn(len(equal.first), 2, dtype=torch.float64, requires_grad=True)
+    assert torch.equal(equal.once(equal.repeated(rows)), rows)
+    assert torch.autograd.gradcheck(equal.repeated, rows)
 
 
 def test_saved_graphs_are_read_back(packed: LineGraphs, tmp_path: Path) -> None:

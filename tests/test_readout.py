@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybrid.errors import InputError
-from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.kinds import KindGraphs
 from hybrid.models.cgcnn import CGCNN
 from hybrid.readout import (
     POOLINGS,
@@ -41,6 +41,26 @@ def test_mean_and_sum_are_loops(n_atoms: list[int], width: int) -> None:
     assert crystal_sum(rows, crystals).shape == (len(n_atoms), width)
 
 
+@settings(max_examples=25, deadline=None)
+@given(counts=st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=4), min_size=1, max_size=4))
+def test_a_row_that_stands_for_several_atoms_counts_as_often(counts: list[list[int]]) -> None:
+    """Pooling, descriptors and what the head sees, for rows of kinds and for rows of atoms."""
+    of_row = torch.tensor([i for i, kinds in enumerate(counts) for _ in kinds])
+    atoms_of_row = torch.tensor([n for kinds in counts for n in kinds])
+    kinds = Crystals(of_row, atoms_of_row.double(), torch.tensor([sum(n) for n in counts]))
+    atoms = Crystals.from_counts(kinds.n_atoms)
+    rows, descriptors = torch.randn(len(of_row), 3).double(), torch.randn(len(counts), 2).double()
+    for pooling in POOLINGS.values():
+        found, expected = (
+            pooling.pool_outputs(
+                pooling.join(pooling.pool_atoms(given, crystals), descriptors, crystals).square(), crystals
+            )
+            for given, crystals in ((rows, kinds), (rows.repeat_interleave(atoms_of_row, dim=0), atoms))
+        )
+        torch.testing.assert_close(found, expected)
+        assert pooling.counts(kinds).sum() == pooling.counts(atoms).sum()
+
+
 def test_gradients_flow_back_to_every_atom() -> None:
     rows = torch.randn(5, 2, dtype=torch.float64, requires_grad=True)
     crystals = Crystals.from_counts(torch.tensor([2, 3]))
@@ -54,7 +74,7 @@ def test_upstreams_lists_of_indices_say_the_same(n_atoms: list[int]) -> None:
     lists = list(torch.arange(sum(n_atoms)).split(n_atoms))
     crystals = Crystals.of(lists)
     assert crystals.n_atoms.tolist() == n_atoms
-    assert crystals.of_atom.tolist() == [i for i, n in enumerate(n_atoms) for _ in range(n)]
+    assert crystals.of_row.tolist() == [i for i, n in enumerate(n_atoms) for _ in range(n)]
     assert Crystals.of(crystals) is crystals
 
 
@@ -97,7 +117,7 @@ def largest() -> Iterator[str]:
     """A pooling of the user's own: the element-wise largest atom vector."""
 
     def pool(rows: torch.Tensor, crystals: Crystals) -> torch.Tensor:
-        return torch.stack([part.amax(0) for part in rows.split(crystals.n_atoms.tolist())])
+        return torch.stack([rows[crystals.of_row == i].amax(0) for i in range(len(crystals.n_atoms))])
 
     register_pooling(Pooling("largest", atoms=pool, outputs=None, extensive=False))
     yield "largest"
@@ -108,11 +128,11 @@ def test_a_pooling_of_ones_own_works_in_the_network(largest: str) -> None:
     torch.manual_seed(0)
     model = ModelSettings(pooling=largest, atom_fea_len=8, h_fea_len=8)
     network = CGCNN(torch.rand(60, 4), GraphSettings(), model).eval()
-    graphs = CrystalGraphs.from_structures(map(random_crystal, range(4)), GraphSettings())
+    graphs = KindGraphs.from_structures(map(random_crystal, range(4)), GraphSettings())
     batch = graphs.batch(torch.arange(4))
     output = network(batch)
     assert output.shape == (4, 1)
-    vectors = network.atom_vectors(batch).split(graphs.n_atoms.tolist())
+    vectors = network.atom_vectors(batch).split(graphs.n_kinds[:, 0].tolist())
     pooled = torch.stack([part.max(dim=0).values for part in vectors])
     softplus = torch.nn.functional.softplus
     expected = network.fc_out(softplus(network.conv_to_fc(softplus(pooled))))

@@ -19,8 +19,8 @@ from hybrid.cli import main
 from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.data.groups import formula, formula_overlap
 from hybrid.graphs.composition import CompositionBatch, CompositionGraphs
-from hybrid.prediction import predict_folder
-from hybrid.settings import ModelSettings, RoostSettings, RunSettings, TrainerSettings, recipe
+from hybrid.settings import ModelSettings, RoostSettings, RunSettings, TrainerSettings
+from hybrid.training.registry import recipe
 from hybrid.training.run import train
 from reproduction.models.magpie import composition_features
 
@@ -225,8 +225,8 @@ def written(out: Path, column: str = "prediction") -> list[float]:
 def test_a_trained_roost_comes_back_from_disk(folder: CrystalFolder, tmp_path: Path) -> None:
     metrics = run(folder, tmp_path / "run", run_settings())
     model = load(tmp_path / "run")
-    assert model.name == "roost"
-    assert predict_folder(model, folder, CPU)[:, 0] == pytest.approx(written(tmp_path / "run"), rel=1e-5)
+    assert model.settings.name == "roost"
+    assert model.predict_folder(folder, CPU)[:, 0] == pytest.approx(written(tmp_path / "run"), rel=1e-5)
     graphs = folder.graphs(model.graph, CompositionGraphs)
     assert model.represent(graphs, CPU).shape == (16, SMALL.elem_fea_len)
     formulas = [formula(structure) for structure in folder.structures()]
@@ -258,7 +258,7 @@ def test_several_targets_are_learnt_together(name: str, folder: CrystalFolder, t
     assert set(metrics["test"]) == {"mine", "yours"}
     if name == "roost":
         model = load(tmp_path / "run")
-        predictions = predict_folder(model, folder, CPU)
+        predictions = model.predict_folder(folder, CPU)
         for column, found in zip(("mine", "yours"), predictions.T, strict=True):
             expected = written(tmp_path / "run", f"prediction {column}")
             assert found == pytest.approx(expected, rel=1e-5, abs=1e-6)
@@ -272,7 +272,7 @@ def test_classes_are_learnt(name: str, folder: CrystalFolder, tmp_path: Path) ->
     assert 0 <= metrics["test"]["accuracy"] <= 1
     assert set(written(tmp_path / "run")) <= {3, 5, 8}
     if name == "roost":
-        predictions = predict_folder(load(tmp_path / "run"), folder, CPU)
+        predictions = load(tmp_path / "run").predict_folder(folder, CPU)
         assert predictions[:, 0].tolist() == written(tmp_path / "run")
 
 
@@ -296,9 +296,7 @@ def test_train_and_predict_from_the_command_line(
 
 def test_a_formula_has_no_sum_pooling(folder: CrystalFolder, capsys: pytest.CaptureFixture) -> None:
     assert main(["train", str(folder.path), "--model", "roost", "--pooling", "sum"]) == 2
-    assert capsys.readouterr().err.splitlines() == [
-        "error: --pooling sum: roost pools a formula by attention and knows no cell; leave the pooling out"
-    ]
+    assert capsys.readouterr().err.splitlines() == ["error: --pooling sum: roost has mean pooling only"]
 
 
 def test_supercells_of_a_formula_are_not_compared(
@@ -306,7 +304,7 @@ def test_supercells_of_a_formula_are_not_compared(
 ) -> None:
     run(folder, tmp_path / "run", run_settings())
     assert main(["supercells", str(tmp_path / "run"), str(folder.path)]) == 2
-    assert "error: roost: supercells are compared for CGCNN and de-CGCNN alone" in capsys.readouterr().err
+    assert "error: roost: supercells can be compared for CGCNN and de-CGCNN only" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from hybrid.settings import RunSettings
 from reproduction.paths import ROOT
 from reproduction.workflow import plan, run_table
 from reproduction.workflow import runs as workflow_runs
-from reproduction.workflow.plan import all_runs, execute, find, write_plan
+from reproduction.workflow.plan import all_runs, execute, find
 from reproduction.workflow.run_table import forget, is_packed, pack, read
 from reproduction.workflow.runs import Run
 from reproduction.workflow.runs import pack as pack_runs
@@ -204,8 +204,7 @@ def test_a_damaged_table_is_named_in_one_sentence(
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A run that is done, and in the table alone."""
-    for module in (workflow_runs, plan):
-        monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(workflow_runs, "RESULTS", tmp_path / "results")
     run = next(run for run in all_runs("smoke").values() if run.dataset == "chains-short")
     write_run(run.folder)
     pack_runs([run])
@@ -243,27 +242,7 @@ def test_one_run_is_forgotten_and_the_others_stay(table: Path, folders: list[Pat
     assert names(table) == [folder.name for folder in folders if folder != folders[2]]
 
 
-def test_a_job_looks_its_run_up_in_the_plan(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    planned = write_plan("smoke")
-    with monkeypatch.context() as patch:
-        patch.setattr(plan, "all_runs", lambda _: pytest.fail("planned everything"))
-        for name, expected in planned.items():
-            assert find(name, "smoke") == expected
-
-
-@pytest.mark.parametrize("change", ["gone", "half", "other settings", "other keys"])
-def test_a_run_that_the_plan_does_not_hold_is_planned(change: str, run: Run) -> None:
-    write_plan("smoke")
-    path = run.folder.parents[1] / ".plan.json"
-    entries = json.loads(path.read_text())
-    match change:
-        case "gone":
-            del entries[run.name]
-        case "other settings":
-            entries[run.name]["settings"]["model_seed"] = 7
-        case "other keys":
-            entries[run.name]["settings"]["colour"] = "red"
-    path.write_text(json.dumps(entries)[: 100 if change == "half" else None])
+def test_a_run_is_found_by_its_name(run: Run) -> None:
     assert find(run.name, "smoke") == run
     with pytest.raises(InputError, match=f"unknown run '{run.name}x'; did you mean '{run.name}'"):
         find(f"{run.name}x", "smoke")

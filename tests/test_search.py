@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from pymatgen.core import Structure
 
-from hybrid.data.folder import read_folder, write_folder
+from hybrid.data.folder import read_folder
+from reproduction.data.folders import write_folder
 from reproduction.paths import RESULTS
 from reproduction.workflow import search as searching
 from reproduction.workflow.search import load_search, search, trial_settings

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from conftest import record_row
 
-from reproduction.drawing.statements import table2
 from reproduction.figures.grouped_split import notes as grouped_split
-from reproduction.workflow import plan, record, reproduce
+from reproduction.figures.table2 import notes as table2
+from reproduction.workflow import record, reproduce
 from reproduction.workflow import runs as workflow_runs
 
 CELL, ATOM = "phonon-cv", "phonon-cv-per-atom"
@@ -164,7 +164,7 @@ def test_the_rise_of_errors_by_formula() -> None:
 def test_table_2_ends_with_the_statements(
     name: str, judged: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (workflow_runs, plan, record, reproduce):
+    for module in (workflow_runs, record, reproduce):
         monkeypatch.setattr(module, "RESULTS", tmp_path)
     machine = {"hardware": {"processor": "?", "cores": 1}, "environment": {"torch": "?"}}
     path = tmp_path / "cpu" / f"{name}.json"

@@ -18,16 +18,20 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.data.splits import FOLDS, random_split
+from hybrid.device import resolve_device
 from hybrid.errors import InputError
+from hybrid.kernels.gated_sum import GatedSum
 from hybrid.metrics import regression_metrics
-from hybrid.settings import ModelSettings, RunSettings, TrainerSettings, recipe
+from hybrid.settings import ModelSettings, RunSettings, TrainerSettings
 from hybrid.training import log as training_log
 from hybrid.training import loop
 from hybrid.training.loop import RESUME_EVERY, cut, shuffled
-from hybrid.training.run import resolve_device, subset, train
+from hybrid.training.registry import recipe
+from hybrid.training.run import subset, train
 
 SMALL = ModelSettings(atom_fea_len=8, n_conv=1, h_fea_len=8)
 
@@ -455,6 +459,31 @@ def test_batches_cover_every_crystal_once(n: int, size: int, seed: int, epoch: i
     if n > 1 and size > 1:
         assert len(batches[-1]) > 1
     assert order.tolist() == shuffled(indices, seed, epoch).tolist()
+
+
+class Readings(TorchDispatchMode):
+    """Counts how often a number is read from a tensor, for which a GPU would have to be waited for."""
+
+    n = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.n += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **kwargs or {})
+
+
+def test_no_step_waits_for_its_numbers(
+    folder: CrystalFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Losses are read once an epoch, however many batches it has, where the CPU's kernel is not used."""
+    monkeypatch.setattr(GatedSum, "get", lambda *_: None)
+    readings = []
+    for size in (2, 12):
+        wanted = run_settings(pooling="sum")
+        trainer = wanted.trainer.model_copy(update={"batch_size": size})
+        with Readings() as counted:
+            run(folder, tmp_path / str(size), wanted.model_copy(update={"trainer": trainer}))
+        readings.append(counted.n)
+    assert readings[0] == readings[1] > 0
 
 
 def test_every_epoch_and_every_seed_has_its_own_order() -> None:

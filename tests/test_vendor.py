@@ -1,6 +1,7 @@
 """The vendoring of upstream codes, on a small made-up wheel."""
 
 import hashlib
+import re
 import subprocess
 import sys
 import zipfile
@@ -145,6 +146,53 @@ def test_series_names_a_missing_patch(toy: Path) -> None:
         vendor.build("toy")
 
 
+def test_a_series_out_of_order_is_refused_even_if_it_applies(toy: Path) -> None:
+    (toy / "patches" / "toy" / "series").write_text(f"{SECOND}\n{FIRST}\n")
+    with pytest.raises(InputError, match=rf"series has {SECOND} where its numbers put {FIRST}"):
+        vendor.build("toy")
+
+
+@pytest.mark.parametrize("junk", ["junk\n", "\nimport os\n", "-- \n2.40\n", "+line 99\n", " line 99\n"])
+def test_junk_after_a_patch(toy: Path, junk: str) -> None:
+    patch = toy / "patches" / "toy" / SECOND
+    text = patch.read_text().rstrip("\n") + "\n"
+    patch.write_text(text + junk)
+    line = text.count("\n") + 1 + junk.startswith("\n")
+    with pytest.raises(InputError, match=rf"{SECOND}: line {line} belongs to no change"):
+        vendor.build("toy")
+    assert not (toy / "vendor" / "toy").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"sources\.toml: cannot be read \(No such file"),
+        ("[toy\n", r"sources\.toml: is not a table of pins \("),
+        ('[toy]\nname = "toy"\n', r"is not a table of pins \(.*missing .*'version'"),
+        ("toy = 1\n", r"sources\.toml: is not a table of pins \("),
+    ],
+)
+def test_pins_that_are_missing_or_broken(
+    toy: Path, capsys: pytest.CaptureFixture[str], content: str | None, message: str
+) -> None:
+    pins = toy / "vendor" / "sources.toml"
+    pins.unlink()
+    if content:
+        pins.write_text(content)
+    assert vendor.main(["build"]) == 2
+    said = capsys.readouterr().err
+    assert re.search(message, said)
+    assert said.count("\n") == 1
+
+
+def test_a_cached_wheel_that_is_a_folder(toy: Path) -> None:
+    wheel = toy / "vendor" / ".cache" / "toy-1.0-py3-none-any.whl"
+    wheel.unlink()
+    wheel.mkdir()
+    with pytest.raises(InputError, match=r"any\.whl cannot be read \(Is a directory\); remove it"):
+        vendor.build("toy")
+
+
 @pytest.mark.parametrize("call", [vendor.build, vendor.check])
 def test_hand_edited_tree(toy: Path, call: object) -> None:
     vendor.build("toy")
@@ -225,17 +273,6 @@ def test_repatch_refuses_when_patches_changed_since_the_build(toy: Path) -> None
     (toy / "patches" / "toy" / SECOND).write_text(_patch(2, 10, "zehnte"))
     with pytest.raises(InputError, match="changed after vendor/toy was built"):
         vendor.repatch("toy")
-
-
-def test_activate(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    with pytest.raises(InputError, match=r"vendor/toy is missing; run `make vendor`"):
-        vendor.activate("toy")
-    tree = vendor.build("toy")
-    vendor.activate("toy")
-    vendor.activate("toy")
-    assert sys.path[0] == str(tree)
-    assert sys.path.count(str(tree)) == 1
 
 
 def test_a_folder_of_other_origin_is_left_alone(toy: Path) -> None:

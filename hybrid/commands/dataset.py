@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from hybrid.commands.options import report_dropped
+from hybrid.commands.common import report_dropped
 from hybrid.errors import InputError, unknown_name
 
 
@@ -13,28 +13,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
     parser.add_argument("names", nargs="*", help="default: all that can be built here")
     parser.add_argument("--list", action="store_true", help="list the known datasets instead")
-    own = parser.add_argument_group("your own structures")
-    own.add_argument(
-        "--from", dest="source", type=Path, metavar="FOLDER", help="id_prop.csv and structure files"
+    own = parser.add_argument_group("your own structures").add_argument
+    own("--from", dest="source", type=Path, metavar="FOLDER", help="id_prop.csv and structure files")
+    own("--out", type=Path, metavar="FOLDER", help="the folder to write: reduced cells as CIF")
+    own("--given-per", metavar="UNIT", help="cell, atom or formula: of the targets there")
+    own("--per", metavar="UNIT", help="cell, atom or formula: of the new targets; default: intensive")
+    own("--skip-bad", action="store_true", help="leave out and list what cannot be used")
+    fractions = ("TRAIN", "VAL", "TEST")
+    own("--random-split", type=float, nargs=3, metavar=fractions, help="write a random split")
+    groups = (
+        "formula or prototype: write a split with all crystals of a group in one fold; fractions of "
+        "--random-split, otherwise 0.8 0.1 0.1"
     )
-    own.add_argument("--out", type=Path, metavar="FOLDER", help="the folder to write: reduced cells as CIF")
-    own.add_argument("--given-per", metavar="UNIT", help="cell, atom or formula: of the targets there")
-    own.add_argument(
-        "--per", metavar="UNIT", help="cell, atom or formula: of the new targets; default: intensive"
-    )
-    own.add_argument("--skip-bad", action="store_true", help="leave out and list what cannot be used")
-    own.add_argument(
-        "--random-split", type=float, nargs=3, metavar=("TRAIN", "VAL", "TEST"), help="write a random split"
-    )
-    own.add_argument(
-        "--grouped-split",
-        nargs="+",
-        default=(),
-        metavar="GROUP",
-        help="formula or prototype: write a split with all crystals of a group in one fold; fractions of "
-        "--random-split, otherwise 0.8 0.1 0.1",
-    )
-    own.add_argument("--data-seed", type=int, default=0, help="of the splits; default: 0")
+    own("--grouped-split", nargs="+", default=(), metavar="GROUP", help=groups)
+    own("--data-seed", type=int, default=0, help="of the splits; default: 0")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -50,7 +42,7 @@ def _build(options: argparse.Namespace) -> None:
 
     for option in ("out", "given_per", "per", "skip_bad", "random_split", "grouped_split"):
         if getattr(options, option):
-            raise InputError(f"--{option.replace('_', '-')} goes with --from FOLDER")
+            raise InputError(f"--{option.replace('_', '-')} can be used with --from FOLDER only")
     known = named_datasets()
     if not known:
         raise InputError("no dataset is known by name here; the project's checkout contains the paper's")
@@ -78,7 +70,7 @@ def _normalise(options: argparse.Namespace) -> None:
     from hybrid.data.own import FRACTIONS, normalise_folder
 
     if options.names or options.list:
-        raise InputError("--from FOLDER makes one dataset of that folder; it takes no names and no --list")
+        raise InputError("--from FOLDER makes one dataset of that folder; leave out names and --list")
     if not options.out:
         raise InputError("--from FOLDER needs --out FOLDER")
     manifest = normalise_folder(

@@ -4,21 +4,24 @@ import argparse
 import sys
 from pathlib import Path
 
+from hybrid.commands.common import add_code, run_code
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
     parser.add_argument("folder", type=Path)
     parser.add_argument("--space-group", action="store_true", help="with the space-group number")
     parser.add_argument("--jobs", type=int, default=1, help="processes; default: 1")
-    parser.add_argument(
-        "--backend", default="fast", choices=["fast", "matminer"], help="matminer: the slow reference"
-    )
+    backends = ["fast", "matminer"]
+    parser.add_argument("--backend", default="fast", choices=backends, help="matminer: the slow reference")
+    add_code(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Writes descriptors.csv into a folder."""
     from hybrid.descriptors.many import write_descriptors
 
+    run_code(options)
     table = write_descriptors(
         options.folder, space_group=options.space_group, backend=options.backend, n_jobs=options.jobs
     )

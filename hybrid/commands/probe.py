@@ -5,15 +5,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from hybrid.commands.options import (
-    add_common,
-    add_settings,
-    add_split,
-    default_output,
-    given,
-    report_dropped,
-    wrong_option,
-)
+from hybrid.commands import common
 from hybrid.errors import InputError
 from hybrid.settings import ProbeSettings
 
@@ -22,50 +14,44 @@ SETTINGS = ("descriptors", "one_by_one", "n_structures", "seeds")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
-    parser.add_argument("folder", type=Path, help="structure files; descriptors are computed if needed")
-    probed = parser.add_mutually_exclusive_group(required=True)
-    probed.add_argument(
-        "--embeddings", type=Path, metavar="FILE", help=".csv, .npz or .parquet: id and a column a feature"
-    )
-    probed.add_argument(
-        "--network",
-        metavar="FILE.py:CLASS",
-        help="a class with fit and predict, or a torch module class on packed graphs",
-    )
-    parser.add_argument("--name", default="", help="its name in figures; default: the file or the class")
-    add_settings(parser, ProbeSettings, SETTINGS)
-    add_split(parser, "each seed")
-    parser.add_argument("--epochs", type=int, help="of a torch module; default: its own, or 100")
-    parser.add_argument(
-        "--beside",
-        type=Path,
-        metavar="RECORD",
-        help="record of other networks to draw beside, such as results/cpu/figure2.json",
-    )
-    parser.add_argument(
-        "--output", type=Path, metavar="OUT", help="without ending; default: <folder>-<name>-probe here"
-    )
-    add_common(parser)
+    add = parser.add_argument
+    add("folder", type=Path, help="structure files; descriptors are computed if needed")
+    one_of = parser.add_mutually_exclusive_group(required=True)
+    tables = ".csv, .npz or .parquet with a column id and a column for each feature"
+    one_of.add_argument("--embeddings", type=Path, metavar="FILE", help=tables)
+    classes = "a network, or a class with fit and predict; or the name of a model"
+    one_of.add_argument("--network", metavar="FILE.py:CLASS", help=classes)
+    add("--name", default="", help="its name in figures; default: the file or the class")
+    common.add_settings(parser, ProbeSettings, SETTINGS)
+    common.add_split(parser, "each seed")
+    common.add_code(parser)
+    add("--epochs", type=int, help="of a network; default: its own")
+    records = "record of other networks to draw beside, such as results/cpu/figure2.json"
+    add("--beside", type=Path, metavar="RECORD", help=records)
+    outputs = "without ending; default: <folder>-<name>-probe here"
+    add("--output", type=Path, metavar="OUT", help=outputs)
+    common.add_common(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Tests which descriptors a model knows, and writes record, table and figure."""
-    from hybrid.probe.networks import load_network
-    from hybrid.probe.probe import probe
-    from hybrid.probe.report import as_table, write
+    from hybrid.probing.candidates import on_crystals
+    from hybrid.probing.probe import probe
+    from hybrid.probing.report import as_table, write
 
     options.split = options.split_file or options.split
     try:
-        settings = ProbeSettings(**given(options, ("split", *SETTINGS)))
+        settings = ProbeSettings(**common.given(options, ("split", *SETTINGS)))
     except ValidationError as error:
-        raise wrong_option(error) from error
+        raise common.wrong_option(error) from error
     if options.beside and not options.beside.exists():
         raise InputError(f"{options.beside}: no such record")
     if options.embeddings and options.epochs:
-        raise InputError("--epochs goes with --network")
-    network = load_network(options.network, options.epochs) if options.network else None
+        raise InputError("--epochs can be used with --network only")
+    common.run_code(options)
+    network = on_crystals(options.network, options.name, options.epochs) if options.network else None
     name = options.name or (network.label if network else options.embeddings.stem)
-    out = options.output or default_output(options.folder, f"-{name}-probe")
+    out = options.output or common.default_output(options.folder, f"-{name}-probe")
     record = probe(
         network or options.embeddings,
         options.folder,
@@ -75,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
         device=options.device,
         skip_bad=options.skip_bad,
     )
-    report_dropped(record["dropped"])
+    common.report_dropped(record["dropped"])
     write(record, out, options.beside)
     table = as_table(record).to_string(float_format="%.3f")
     print(f"test set: R², or accuracy of the crystal system\n{table}")

@@ -4,29 +4,30 @@ import argparse
 import re
 from pathlib import Path
 
-from hybrid.commands.options import add_common, default_output, read
+from hybrid.commands.common import add_code, add_common, default_output, read, run_code
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
-    parser.add_argument("model", type=Path, help="run folder or checkpoint file")
-    parser.add_argument("folder", type=Path, help="structure files, with or without id_prop.csv")
-    parser.add_argument("--sizes", type=_supercell, nargs="+", metavar="AxBxC", help="default: 2x1x1 2x2x2")
-    parser.add_argument("--n-crystals", type=int, default=50, help="a random subset; default: 50")
-    parser.add_argument("--seed", type=int, default=0, help="of the subset; default: 0")
-    parser.add_argument(
-        "--out", type=Path, help="tables to write, .md and .csv; default: <folder>-supercells here"
-    )
+    add = parser.add_argument
+    add("model", type=Path, help="run folder or checkpoint file")
+    add("folder", type=Path, help="structure files, with or without id_prop.csv")
+    add("--sizes", type=_supercell, nargs="+", metavar="AxBxC", help="default: 2x1x1 2x2x2")
+    add("--n-crystals", type=int, default=50, help="a random subset; default: 50")
+    add("--seed", type=int, default=0, help="of the subset; default: 0")
+    add("--out", type=Path, help="tables to write, .md and .csv; default: <folder>-supercells here")
+    add_code(parser)
     add_common(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Compares a model's predictions for crystals and for their supercells."""
     from hybrid.checkpoint import load
+    from hybrid.device import resolve_device
     from hybrid.supercells import SIZES, supercell_table, write_supercells
-    from hybrid.training.run import resolve_device
 
     out = options.out or default_output(options.folder, "-supercells")
+    run_code(options)
     model = load(options.model)
     folder = read(options)
     rows = supercell_table(

@@ -1,30 +1,13 @@
 """`hybrid train`: trains a model on a folder of structures."""
 
 import argparse
+import ast
 from pathlib import Path
+from typing import Any
 
-from pydantic import ValidationError
-
-from hybrid.commands.options import (
-    add_common,
-    add_settings,
-    add_split,
-    default_output,
-    given,
-    read,
-    wrong_option,
-)
+from hybrid.commands import common
 from hybrid.errors import InputError
-from hybrid.settings import (
-    PAPER,
-    TUNED,
-    ALIGNNSettings,
-    GraphSettings,
-    ModelSettings,
-    RunSettings,
-    TrainerSettings,
-    recipe,
-)
+from hybrid.settings import ALIGNNSettings, GraphSettings, ModelSettings, RunSettings, TrainerSettings
 
 CGCNN = ("n_conv", "atom_fea_len", "h_fea_len", "n_h")
 ALIGNN = ("alignn_layers", "gcn_layers", "hidden")
@@ -35,49 +18,50 @@ RUN = ("targets", "task", "n_structures", "data_seed", "model_seed")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
-    parser.add_argument(
-        "folder", type=Path, help="id_prop.csv (id,target; no header) and a structure file for each id"
-    )
-    parser.add_argument(
-        "--model",
-        default="cgcnn",
-        help="cgcnn, alignn; de-cgcnn, de-alignn: with descriptors; roost: of the formula; default: cgcnn",
-    )
-    parser.add_argument(
-        "--pooling",
-        default="mean",
-        help="mean (intensive targets), sum (extensive) or shifted-sum (neither, as lengths); default: mean",
-    )
-    add_settings(parser, ModelSettings, ("descriptors",))
-    add_settings(parser, RunSettings, RUN)
-    parser.add_argument("--out", type=Path, help="run folder; default: <folder>-<model>-<pooling> here")
-    add_split(parser, "--data-seed")
-    parser.add_argument(
-        "--trainer",
-        default="tuned",
-        choices=["tuned", "paper"],
-        help="the optimiser and its settings: ours, or those of the paper; default: tuned",
-    )
-    add_settings(parser, TrainerSettings, ("epochs",))
+    add, settings = parser.add_argument, common.add_settings
+    add("folder", type=Path, help="id_prop.csv (id,target; no header) and structure files named by id")
+    models = "cgcnn, alignn, de-cgcnn, de-alignn, roost, forest, FILE.py:CLASS; default: cgcnn"
+    add("--model", default="cgcnn", help=models)
+    poolings = "mean (intensive), sum (extensive), shifted-sum (lengths), FILE.py:NAME; default: mean"
+    add("--pooling", default="mean", help=poolings)
+    settings(parser, ModelSettings, ("descriptors",))
+    settings(parser, RunSettings, RUN)
+    add("--out", type=Path, help="run folder; default: <folder>-<model>-<pooling> here")
+    common.add_split(parser, "--data-seed")
+    trainers = "the optimiser and its settings: ours, or those of the paper; default: tuned"
+    add("--trainer", default="tuned", choices=["tuned", "paper"], help=trainers)
+    settings(parser, TrainerSettings, ("epochs",))
     trainer = parser.add_argument_group("settings of the trainer, instead of its own")
-    add_settings(trainer, TrainerSettings, TRAINER, defaults=False)
-    add_settings(parser.add_argument_group("sizes of CGCNN"), ModelSettings, CGCNN)
-    add_settings(parser.add_argument_group("sizes of ALIGNN"), ALIGNNSettings, ALIGNN)
-    add_settings(parser.add_argument_group("the graph"), GraphSettings, GRAPH)
-    add_common(parser)
+    settings(trainer, TrainerSettings, TRAINER, defaults=False)
+    own = parser.add_argument_group("a network of your own")
+    sets = "arguments of its class with other values"
+    own.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help=sets)
+    common.add_code(own)
+    settings(parser.add_argument_group("sizes of CGCNN"), ModelSettings, CGCNN)
+    settings(parser.add_argument_group("sizes of ALIGNN"), ALIGNNSettings, ALIGNN)
+    settings(parser.add_argument_group("the graph"), GraphSettings, GRAPH)
+    common.add_common(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Trains, and prints the errors on the test set."""
     from hybrid.data.splits import read_split
+    from hybrid.training.choices import chosen_settings
     from hybrid.training.run import subset, train
+    from hybrid.user_code import named
 
-    settings = _settings(options)
-    folder = subset(read(options, targets=not settings.targets), settings)
+    if options.split and options.split_file:
+        raise InputError("--split: --split-file already gives the folds")
+    common.run_code(options)
+    options.model, options.pooling = named(options.model), named(options.pooling)
+    names = ("descriptors", "epochs", "split", *RUN, *TRAINER, *CGCNN, *ALIGNN, *GRAPH)
+    choices = {**common.given(options, names), **dict(map(_assigned, options.set))}
+    settings = chosen_settings(options.model, options.pooling, options.trainer, **choices)
+    folder = subset(common.read(options, targets=not settings.targets), settings)
     folds = read_split(options.split_file, folder.ids, settings.data_seed) if options.split_file else None
-    out = options.out or default_output(options.folder, f"-{options.model}-{options.pooling}")
+    out = options.out or common.default_output(options.folder, _ending(options))
     if out.exists() and not (out / "metrics.json").exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: is there already and is not a run folder; choose another --out")
+        raise InputError(f"{out}: exists already and is not a run folder; choose another --out")
     test = train(folder, settings, out, folds, options.device)["test"]
     for name, scores in test.items() if settings.targets else [("", test)]:
         print(f"test {name + ': ' if name else ''}{in_words(scores)}")
@@ -91,25 +75,17 @@ def in_words(scores: dict[str, float]) -> str:
     return f"MAE {scores['mae']:.4g}, MAE/MAD {scores['mae_over_mad']:.3f}, R² {scores['r2']:.3f}"
 
 
-def _settings(options: argparse.Namespace) -> RunSettings:
-    from hybrid.training.registry import get_model
-
-    get_model(options.model)
+def _assigned(text: str) -> tuple[str, Any]:
+    """NAME=VALUE as a name and a number, truth value or text."""
+    name, separator, value = text.partition("=")
+    if not separator or not name.isidentifier():
+        raise InputError(f"--set {text}: should be NAME=VALUE")
     try:
-        model = ModelSettings(
-            name=options.model,
-            pooling=options.pooling,
-            alignn=ALIGNNSettings(**given(options, ALIGNN)),
-            **given(options, ("descriptors", *CGCNN)),
-        )
-        default = recipe(model, PAPER if options.trainer == "paper" else TUNED)
-        return RunSettings(
-            model=default.model(model),
-            graph=GraphSettings(**given(options, GRAPH)),
-            trainer=TrainerSettings(
-                **{**default.trainer.model_dump(), **given(options, ("epochs", *TRAINER))}
-            ),
-            **given(options, ("split", *RUN)),
-        )
-    except ValidationError as error:
-        raise wrong_option(error) from error
+        return name, ast.literal_eval(value)
+    except (SyntaxError, ValueError):
+        return name, value
+
+
+def _ending(options: argparse.Namespace) -> str:
+    """-<model>-<pooling>, a user's own without its file."""
+    return "".join(f"-{name.rpartition(':')[2]}" for name in (options.model, options.pooling))

@@ -10,26 +10,26 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, cast
 
 import numpy as np
 from pymatgen.core import Element, Structure
 from tqdm import tqdm
+from typing_extensions import TypeVar
 
-from hybrid.atomic import atomic_folder
-from hybrid.data.splits import write_split
 from hybrid.data.structure_table import StructureTable
 from hybrid.errors import InputError
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.kinds import KindGraphs
 from hybrid.graphs.line_graph import LineGraphs
 from hybrid.settings import GraphSettings
 from hybrid.structures import structure_files
 
-G = TypeVar("G", bound=CrystalGraphs | LineGraphs | CompositionGraphs)
+G = TypeVar("G", bound=KindGraphs | CrystalGraphs | LineGraphs | CompositionGraphs, default=CrystalGraphs)
 ATOM_INIT = Path(__file__).with_name("atom_init.json")
 
 
@@ -40,9 +40,10 @@ class CrystalFolder:
     path: Path
     ids: list[str]
     targets: np.ndarray | None  # (n_crystals,), in the target's unit
-    files: list[Path]
+    files: list[Any]  # paths; structures if they are in memory
     atom_features: dict[int, list[float]]  # by atomic number
     dropped: list[str] = field(default_factory=list)  # a reason for each crystal that was left out
+    stored: bool = True  # in a folder, where graphs and descriptors are kept; `path` is a mere name otherwise
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -63,11 +64,16 @@ class CrystalFolder:
         Raises:
             InputError: one cannot be read, or has an element without features.
         """
+        if not self.stored:
+            yield from (
+                self.checked(structure, name) for name, structure in zip(self.ids, self.files, strict=True)
+            )
+            return
         with StructureTable(self.path) as table:
             for path in self.files:
                 yield self.checked(table.read(path), path)
 
-    def checked(self, structure: Structure, path: Path) -> Structure:
+    def checked(self, structure: Structure, path: Path | str) -> Structure:
         """The structure, after a check that there are features for all its elements.
 
         Raises:
@@ -79,28 +85,25 @@ class CrystalFolder:
                 raise InputError(f"{path}: site {number} is {name}, which atom_init.json does not describe")
         return structure
 
-    @overload
-    def graphs(self, settings: GraphSettings) -> CrystalGraphs: ...
-
-    @overload
-    def graphs(self, settings: GraphSettings, kind: type[G]) -> G: ...
-
-    def graphs(self, settings: GraphSettings, kind: type[Any] = CrystalGraphs) -> Any:
+    def graphs(self, settings: GraphSettings, kind: type[G] = CrystalGraphs) -> G:  # type: ignore[assignment]
         """The crystals' graphs, which are kept in `.hybrid/` inside the folder."""
+        if not self.stored:
+            return cast(G, kind.from_structures(self.structures(), settings))
         cache = self.path / ".hybrid" / f"graphs-{self._key(settings, kind)}.npz"
         if cache.exists():
-            graphs = kind.load(cache)
+            graphs: Any = kind.load(cache)
             if set(graphs.species.tolist()) <= self.atom_features.keys():
-                return graphs  # otherwise `structures` names the element without features
+                return cast(G, graphs)  # otherwise `structures` names the element without features
         bar = tqdm(self.structures(), f"graphs of {self.path.name}", len(self), unit="crystal")
         graphs = kind.from_structures(bar, settings)
         with contextlib.suppress(OSError):  # the folder cannot be written to
             graphs.save(cache)
-        return graphs
+        return cast(G, graphs)
 
     def _key(self, settings: GraphSettings, kind: type) -> str:
-        """A hash of the structure files' ids, sizes and times, the kind of graph and its settings."""
-        prefix = "" if kind is CrystalGraphs else f"{kind.__name__} "
+        """A hash of the files' ids, sizes and times, of what the graphs hold and of their settings."""
+        columns = " ".join(column.name for column in fields(kind))
+        prefix = "" if kind is CrystalGraphs else f"{kind.__name__} {columns} "
         key = hashlib.sha256(f"{prefix}{settings.max_neighbours} {settings.radius}".encode())
         for identity, path in zip(self.ids, self.files, strict=True):
             stat = path.stat()
@@ -133,42 +136,52 @@ def read_folder(path: Path, targets: bool = True, skip_bad: bool = False) -> Cry
     if skip_bad:
         folder = _without_unreadable(folder)
     if not folder:
-        raise InputError(f"{path}: holds no structures that can be used")
+        raise InputError(f"{path}: contains no structures that can be used")
     return folder
 
 
 def _read_targets(path: Path, files: dict[str, Path], skip_bad: bool) -> tuple[dict[str, float], list[str]]:
     """Targets by id, and why other crystals are left out."""
-    table = path / "id_prop.csv"
-    if not table.exists():
-        raise InputError(f"{path}: has no id_prop.csv (rows id,target; no header)")
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:  # Excel writes a byte order mark
-            rows = list(csv.reader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{table}: is not a CSV file in UTF-8 ({error})") from error
+    rows = read_table(path)
     targets: dict[str, float] = {}
     problems = []
-    for number, row in enumerate(rows, start=1):
-        if not row:
-            continue
+    for number, row in rows:
         problem = _problem(row, targets, files)
         if problem:
-            problems.append(f"{table}: row {number}: {problem}")
+            problems.append(f"{path / 'id_prop.csv'}: row {number}: {problem}")
         else:
-            targets[row[0].strip()] = float(row[1])
-    named = {row[0].strip() for row in rows if row}
+            targets[row[0]] = float(row[1])
+    named = {row[0] for _, row in rows}
     problems += [f"{files[i]}: has no row in id_prop.csv" for i in sorted(set(files) - named)]
     if problems and not skip_bad:
         raise InputError(problems[0])
     return targets, problems
 
 
+def read_table(path: Path) -> list[tuple[int, list[str]]]:
+    """The rows of a folder's id_prop.csv that are not empty, each with its number.
+
+    Raises:
+        InputError: there is no such file, or it cannot be read.
+    """
+    table = path / "id_prop.csv"
+    if not table.exists():
+        raise InputError(f"{path}: has no id_prop.csv (rows id,target; no header)")
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:  # Excel writes a byte order mark
+            rows = list(csv.reader(file))
+    except OSError as error:
+        raise InputError(f"{table}: cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{table}: is not a CSV file in UTF-8 ({error})") from error
+    return [(number, [cell.strip() for cell in row]) for number, row in enumerate(rows, start=1) if row]
+
+
 def _problem(row: list[str], seen: dict[str, float], files: dict[str, Path]) -> str | None:
     """Why a row of id_prop.csv cannot be used, if so."""
     if len(row) != 2:
         return f"has {len(row)} columns instead of id,target"
-    identity, target = row[0].strip(), row[1].strip()
+    identity, target = row
     try:
         number = float(target)
     except ValueError:
@@ -209,28 +222,6 @@ def read_atom_features(path: Path) -> dict[int, list[float]]:
     if len({len(values) for values in features.values()}) != 1:
         raise InputError(f"{path}: the elements' features differ in length")
     return features
-
-
-def write_folder(
-    path: Path,
-    crystals: Iterable[tuple[str, Structure, float]],
-    manifest: dict[str, Any],
-    splits: Mapping[str, Mapping[str, str]] | None = None,
-) -> None:
-    """Writes a dataset folder atomically: CIF files, id_prop.csv, atom_init.json, splits, manifest.json.
-
-    Args:
-        path: the folder.
-        crystals: ids, structures and targets.
-        manifest: written last, so that entries can be added while the crystals are generated.
-        splits: folds by id, by the split's name; only ids that were written appear in its file.
-    """
-    with atomic_folder(path) as folder:
-        ids = write_crystals(folder, crystals)
-        for name, folds in (splits or {}).items():
-            kept = [identity for identity in ids if identity in folds]
-            write_split(folder / "splits" / f"{name}.csv", kept, [folds[identity] for identity in kept])
-        write_manifest(folder, {**manifest, "n_crystals": len(ids)})
 
 
 def write_crystals(folder: Path, crystals: Iterable[tuple[str, Structure, float]]) -> list[str]:

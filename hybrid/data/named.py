@@ -9,15 +9,10 @@ from hybrid.data.folder import CrystalFolder
 
 @dataclass(frozen=True)
 class NamedDataset:
-    """A dataset that can be built.
+    """A dataset that can be built."""
 
-    Attributes:
-        description: one line.
-        folder: returns its folder, after building it if necessary.
-    """
-
-    description: str
-    folder: Callable[[], CrystalFolder]
+    description: str  # one line
+    folder: Callable[[], CrystalFolder]  # returns its folder, after building it if necessary
 
 
 def named_datasets() -> dict[str, NamedDataset]:

@@ -15,7 +15,6 @@ from hybrid.data.folder import ATOM_INIT, read_folder, write_crystals, write_man
 from hybrid.data.groups import GROUPINGS
 from hybrid.data.normalisation import NORMALISATIONS, renormalise
 from hybrid.data.splits import FOLDS, grouped_split, random_split, write_split
-from hybrid.data.structure_table import StructureTable
 from hybrid.errors import InputError, unknown_name
 
 FRACTIONS = (0.8, 0.1, 0.1)
@@ -57,10 +56,10 @@ def normalise_folder(
         if name not in GROUPINGS:
             raise unknown_name("grouping", name, GROUPINGS)
     if out.exists():
-        raise InputError(f"{out}: is there already")
+        raise InputError(f"{out}: exists already")
     folder = read_folder(source, skip_bad=skip_bad)
     assert folder.targets is not None
-    targets = dict(zip(folder.ids, folder.targets.tolist(), strict=True))
+    targets = folder.targets.tolist()
     if random or groupings:
         random_split(len(folder), fractions, seed)  # an error comes before the work
     groups: dict[str, list[str]] = {}  # of each crystal, in each grouping
@@ -68,27 +67,25 @@ def normalise_folder(
 
     def crystals() -> Iterator[tuple[str, Structure, float]]:
         nonlocal n_reduced
-        files = zip(folder.ids, folder.files, strict=True)
-        with StructureTable(folder.path) as table:
-            for identity, path in tqdm(files, "reducing cells", len(folder), unit="crystal"):
-                try:
-                    given = folder.checked(table.read(path), path)
-                    cell, groups[identity] = _reduced(given, path, groupings)
-                except InputError as error:
-                    if not skip_bad:
-                        raise
-                    dropped.append(str(error))
-                    continue
-                n_reduced += len(cell) < len(given)
-                target = targets[identity]
-                if given_per and per:
-                    target = renormalise(target, given, given_per, cell, per)
-                yield identity, cell, target
+        structures = tqdm(folder.structures(), "reducing cells", len(folder), unit="crystal")
+        for identity, path, target, given in zip(folder.ids, folder.files, targets, structures, strict=True):
+            try:
+                cell = reduced_cell(given)
+                groups[identity] = [GROUPINGS[name](cell) for name in groupings]
+            except InputError as error:
+                if not skip_bad:
+                    raise InputError(f"{path}: {error}") from error
+                dropped.append(f"{path}: {error}")
+                continue
+            n_reduced += len(cell) < len(given)
+            if given_per and per:
+                target = renormalise(target, given, given_per, cell, per)
+            yield identity, cell, target
 
     with atomic_folder(out) as scratch:
         ids = write_crystals(scratch, crystals())
         if not ids:
-            raise InputError(f"{folder.path}: holds no structures that can be used")
+            raise InputError(f"{folder.path}: contains no structures that can be used")
         if (source / ATOM_INIT.name).exists():
             shutil.copy(source / ATOM_INIT.name, scratch)
         splits = {"random": random_split(len(ids), fractions, seed)} if random else {}
@@ -122,12 +119,3 @@ def _check_units(given_per: str | None, per: str | None) -> None:
         raise InputError(f"targets per {per} need --given-per, what those in id_prop.csv belong to")
     if given_per and not per:
         raise InputError(f"targets given per {given_per} need --per, what the new ones belong to")
-
-
-def _reduced(structure: Structure, path: Path, groupings: Sequence[str]) -> tuple[Structure, list[str]]:
-    """The reduced cell of a file's structure, and its groups."""
-    try:
-        cell = reduced_cell(structure)
-        return cell, [GROUPINGS[name](cell) for name in groupings]
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error

@@ -8,7 +8,7 @@ import torch
 
 from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.many import describe_many, kept_rows, write_descriptors
-from hybrid.descriptors.registry import choose
+from hybrid.descriptors.registry import choose, paper_descriptors
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
 
@@ -26,6 +26,8 @@ def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> Desc
     Raises:
         InputError: the file cannot be used, or lacks a crystal or a descriptor that cannot be computed.
     """
+    if not folder.stored:
+        return _computed(folder, names or [d.name for d in paper_descriptors(space_group=True)])
     path = folder.path / "descriptors.csv"
     table = DescriptorTable.read(path) if path.exists() else write_descriptors(folder.path, space_group=True)
     missing = [name for name in names if name not in table.names]
@@ -49,7 +51,7 @@ def atom_counts(folder: CrystalFolder) -> np.ndarray:
         InputError: the file cannot be used, or a crystal's number is not known.
     """
     named = ["natoms"]
-    known = (folder.path / "descriptors.csv").exists()
+    known = folder.stored and (folder.path / "descriptors.csv").exists()
     table = folder_descriptors(folder, named) if known else _computed(folder, named)
     counts = table.rows(folder.ids, gaps=True)  # other columns may be missing
     if counts.isnan().any():
@@ -60,4 +62,7 @@ def atom_counts(folder: CrystalFolder) -> np.ndarray:
 def _computed(folder: CrystalFolder, names: Sequence[str]) -> DescriptorTable:
     """The named descriptors alone; the folder stays as it is."""
     crystals = zip(folder.ids, folder.files, strict=True)
-    return describe_many(crystals, names, cache=kept_rows(folder.path), path=folder.path / "descriptors.csv")
+    cache = kept_rows(folder.path) if folder.stored else None
+    return describe_many(
+        crystals, names, cache=cache, progress=folder.stored, path=folder.path / "descriptors.csv"
+    )

@@ -31,7 +31,7 @@ def structural_complexity(cell: Structure) -> dict[str, float]:
     at the coarser tolerance is left out. An operation that maps the crystal onto itself within 0.01 Å does so
     within 0.1 Å too, so a coarser tolerance can only join orbits, and no orbit has atoms of two elements. The
     atoms have to be further apart than twice the coarser tolerance, otherwise an atom's partner is ambiguous.
-    This holds for the crystal; spglib itself gives no guarantee, as it tightens a tolerance if a search fails.
+    This holds for the crystal; spglib gives no guarantee, as it tightens a tolerance if a search fails.
 
     Raises:
         InputError: spglib cannot analyse the cell.

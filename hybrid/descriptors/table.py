@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from hybrid.errors import InputError
+from hybrid.structures import without_ending
 
 ID, ERROR = "id", "error"
 
@@ -97,19 +98,21 @@ class DescriptorTable:
         """The descriptors (n_ids, n_descriptors) of the crystals `ids`.
 
         Args:
-            ids: of crystals in the table.
+            ids: of crystals in the table, which may carry the ending of their structure file.
             gaps: give NaN for what could not be computed instead of stopping there.
 
         Raises:
             InputError: a crystal has no row, or one without values.
         """
-        ids = list(ids)
+        found = []
         for identity in ids:
-            if identity not in self._position:
+            name = identity if identity in self._position else without_ending(identity)
+            if name not in self._position:
                 raise InputError(f"{self.path}: has no row for id '{identity}'")
-            if identity in self.errors and not gaps:
-                raise InputError(f"{self.path}: id '{identity}' has no descriptors ({self.errors[identity]})")
-        return self.values[[self._position[identity] for identity in ids]]
+            if name in self.errors and not gaps:
+                raise InputError(f"{self.path}: id '{identity}' has no descriptors ({self.errors[name]})")
+            found.append(self._position[name])
+        return self.values[found]
 
     @cached_property
     def _position(self) -> dict[str, int]:

@@ -9,7 +9,7 @@ from pymatgen.core import Structure
 from torch import Tensor
 
 from hybrid.graphs.neighbours import nearest_neighbours
-from hybrid.graphs.packed import Packed
+from hybrid.graphs.packed import Packed, Rows
 from hybrid.readout import Crystals
 from hybrid.settings import GraphSettings
 
@@ -58,9 +58,7 @@ class CrystalGraphs(Packed):
     def batch(self, indices: Tensor) -> CrystalBatch:
         """The graphs at `indices` (n_crystals,), on the device where the graphs are."""
         n_atoms = self.n_atoms[indices]
-        crystals = Crystals.from_counts(n_atoms)
-        first = n_atoms.cumsum(0) - n_atoms
-        rows = torch.arange(len(crystals.of_atom), device=n_atoms.device)
-        rows = rows + (self.first_atom[indices] - first)[crystals.of_atom]
-        neighbours = self.neighbours[rows] + first[crystals.of_atom].unsqueeze(1)
-        return CrystalBatch(self.species[rows], neighbours, self.distances[rows], crystals)
+        atoms = Rows.of(self.first_atom[indices], n_atoms)
+        neighbours = self.neighbours[atoms.at] + atoms.first[atoms.crystal].unsqueeze(1)
+        crystals = Crystals(atoms.crystal, torch.ones_like(atoms.crystal), n_atoms)
+        return CrystalBatch(self.species[atoms.at], neighbours, self.distances[atoms.at], crystals)

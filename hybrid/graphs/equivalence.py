@@ -51,9 +51,9 @@ def merge_equivalent(
         angle_kinds = np.arange(len(angles.cosines))
     else:
         atom_kinds, bond_kinds, angle_kinds = kinds_of(species, bonds, angles, tolerance)
-    atom_kind = _Kinds.of(atom_kinds)
-    bond_kind = _Kinds.of(bond_kinds, along=atom_kind.label[bonds.target])
-    angle_kind = _Kinds.of(angle_kinds, along=bond_kind.label[angles.second])
+    atom_kind = Kinds.of(atom_kinds)
+    bond_kind = Kinds.of(bond_kinds, along=atom_kind.label[bonds.target])
+    angle_kind = Kinds.of(angle_kinds, along=bond_kind.label[angles.second])
     return MergedGraph(
         species[atom_kind.example],
         atom_kind.count,
@@ -69,7 +69,7 @@ def merge_equivalent(
 
 
 @dataclass(frozen=True)
-class _Kinds:
+class Kinds:
     """A partition into kinds, numbered in the order in which they are packed."""
 
     label: np.ndarray  # (n,) number of each one's kind
@@ -77,7 +77,7 @@ class _Kinds:
     count: np.ndarray  # (n_kinds,) how many there are
 
     @classmethod
-    def of(cls, kinds: np.ndarray, along: np.ndarray | None = None) -> "_Kinds":
+    def of(cls, kinds: np.ndarray, along: np.ndarray | None = None) -> "Kinds":
         """Numbers kinds (n,) by `along` (n,), if it is given, then as they are numbered."""
         if along is not None:
             kinds = along * (kinds.max() + 1) + kinds
@@ -103,20 +103,22 @@ def kinds_of(
         the first bond and the cosine, and stand beside the second bond's.
     """
     lengths = bonds.lengths
-    bins = _bins(angles.cosines, tolerance)
-    by_cosine = _hash(_hash(np.arange(bins.max() + 1)))[bins]  # twice, for a product to tell them from bonds
-    by_atom, by_bond = _numbered(species), _bins(lengths, tolerance)
+    bins = bins_of(angles.cosines, tolerance)
+    by_cosine = hashed(hashed(np.arange(bins.max() + 1)))[
+        bins
+    ]  # twice, for a product to tell them from bonds
+    by_atom, by_bond = _numbered(species), bins_of(lengths, tolerance)
     first_met = np.searchsorted(angles.second, np.arange(len(lengths)))
     found, before = (by_atom.max(), by_bond.max()), None
     while found != before:
-        met = np.add.reduceat(by_cosine * _hash(by_bond)[angles.first], first_met)
-        by_bond = _numbered(_hash(by_bond, by_atom[bonds.source], by_atom[bonds.target], met))
-        by_atom = _numbered(_hash(by_atom, _multisets(_hash(by_bond), bonds.target, len(species))))
+        met = np.add.reduceat(by_cosine * hashed(by_bond)[angles.first], first_met)
+        by_bond = _numbered(hashed(by_bond, by_atom[bonds.source], by_atom[bonds.target], met))
+        by_atom = _numbered(hashed(by_atom, _multisets(hashed(by_bond), bonds.target, len(species))))
         found, before = (by_atom.max(), by_bond.max()), found
     return by_atom, by_bond, by_bond[angles.first] * (bins.max() + 1) + bins
 
 
-def _bins(values: np.ndarray, tolerance: float) -> np.ndarray:
+def bins_of(values: np.ndarray, tolerance: float) -> np.ndarray:
     """Numbers (n,) that are equal for values that lie together, in bins that begin after a gap."""
     order = np.argsort(values)
     ordered = values[order]
@@ -133,15 +135,15 @@ def _numbered(keys: np.ndarray) -> np.ndarray:
     return numbers
 
 
-def _hash(*columns: np.ndarray) -> np.ndarray:
+def hashed(*columns: np.ndarray) -> np.ndarray:
     """A 64-bit hash of each row (splitmix64)."""
-    hashed = np.zeros(len(columns[0]), dtype=np.uint64)
+    rows = np.zeros(len(columns[0]), dtype=np.uint64)
     for column in columns:
-        hashed = hashed * np.uint64(3) + column.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-        hashed = (hashed ^ (hashed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        hashed = (hashed ^ (hashed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        hashed = hashed ^ (hashed >> np.uint64(31))
-    return hashed
+        rows = rows * np.uint64(3) + column.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        rows = (rows ^ (rows >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        rows = (rows ^ (rows >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        rows = rows ^ (rows >> np.uint64(31))
+    return rows
 
 
 def _multisets(hashes: np.ndarray, owner: np.ndarray, n_owners: int) -> np.ndarray:

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from hybrid.graphs.bonds import Bonds, angles_of, bonds_of
 from hybrid.graphs.equivalence import TOLERANCE, MergedGraph, merge_equivalent
-from hybrid.graphs.packed import Packed
-from hybrid.kernels.links import Links
+from hybrid.graphs.packed import Packed, Rows
+from hybrid.kernels.links import Alike, Links
 from hybrid.kernels.merging import Merging
 from hybrid.readout import Crystals
 from hybrid.settings import GraphSettings
@@ -30,8 +30,9 @@ class LineBatch:
     cosines: Tensor  # (n_angle_kinds,)
     bonds: Links  # from atom to atom
     angles: Links  # from bond to bond: the second begins where the first ends
-    atoms_of_kind: Tensor  # (n_atom_kinds,) int64, how many atoms each stands for
-    crystals: Crystals  # of the atoms, not of their kinds
+    equal_lengths: Alike  # among the bonds of a crystal
+    equal_cosines: Alike  # among the angles of a crystal
+    crystals: Crystals  # a row a kind of atom
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ class LineGraphs(Packed):
     second: Tensor  # (n_angle_kinds,) bond out of it, ascending
     cosines: Tensor  # (n_angle_kinds,) of the angle between them
     angles_of_kind: Tensor  # (n_angle_kinds,)
+    length_group: Tensor  # (n_bond_kinds,) which of its crystal's different lengths each has
+    cosine_group: Tensor  # (n_angle_kinds,)
+    n_groups: Tensor  # (n_crystals, 2) how many different lengths and cosines there are
     n_atoms: Tensor  # (n_crystals,)
     n_kinds: Tensor  # (n_crystals, 3) kinds of atoms, bonds and angles
     first_kind: Tensor  # (n_crystals, 3) positions of each crystal's first ones
@@ -69,17 +73,20 @@ class LineGraphs(Packed):
                 atom, bond and angle apart.
             dtype: of bond lengths and cosines.
         """
+        precision = torch.empty(0, dtype=dtype).numpy().dtype
         columns: list[tuple[np.ndarray, ...]] = []
-        n_atoms = []
+        n_atoms, n_groups = [], []
         for structure in structures:
             bonds = bonds_of(structure, settings.max_neighbours, settings.radius)
             graph = _merged(np.array(structure.atomic_numbers), bonds, tolerance)
-            columns.append(tuple(getattr(graph, f.name) for f in fields(graph)))
+            groups = [_groups(values.astype(precision)) for values in (graph.lengths, graph.cosines)]
+            columns.append((*(getattr(graph, f.name) for f in fields(graph)), *groups))
+            n_groups.append([group.max() + 1 for group in groups])
             n_atoms.append(len(structure))
         tensors = [torch.from_numpy(np.concatenate(column)) for column in zip(*columns, strict=True)]
         packed = [t.to(dtype) if t.is_floating_point() else t.to(torch.int32) for t in tensors]
         n_kinds = torch.tensor([[len(graph[k]) for k in (0, 2, 6)] for graph in columns])
-        packed += [torch.tensor(n_atoms), n_kinds, n_kinds.cumsum(0) - n_kinds]
+        packed += [torch.tensor(n_groups), torch.tensor(n_atoms), n_kinds, n_kinds.cumsum(0) - n_kinds]
         return cls(**{f.name: tensor for f, tensor in zip(fields(cls), packed, strict=True)})
 
     def __len__(self) -> int:
@@ -88,22 +95,26 @@ class LineGraphs(Packed):
     def batch(self, indices: Tensor) -> LineBatch:
         """The graphs at `indices` (n_crystals,), on the device where the graphs are."""
         n_kinds, first_kind = self.n_kinds[indices], self.first_kind[indices]
-        moved = n_kinds.cumsum(0) - n_kinds  # (n_crystals, 3) first positions in the batch
-        atoms, bonds, angles = (_Rows.of(first_kind[:, k], n_kinds[:, k]) for k in range(3))
-        source, target = (bonds.shifted(of, moved[:, 0]) for of in (self.source, self.target))
-        first, second = (angles.shifted(of, moved[:, 1]) for of in (self.first, self.second))
-        lengths, cosines = self.lengths[bonds.rows], self.cosines[angles.rows]
-        atoms_of_kind = self.atoms_of_kind[atoms.rows].long()
-        n_of_bonds = self.bonds_of_kind[bonds.rows].to(lengths.dtype)
-        n_of_angles = self.angles_of_kind[angles.rows].to(lengths.dtype)
+        atoms, bonds, angles = (Rows.of(first_kind[:, k], n_kinds[:, k]) for k in range(3))
+        source, target = (bonds.shifted(of, atoms) for of in (self.source, self.target))
+        first, second = (angles.shifted(of, bonds) for of in (self.first, self.second))
+        lengths, cosines = self.lengths[bonds.at], self.cosines[angles.at]
+        n_of_atoms = self.atoms_of_kind[atoms.at].to(lengths.dtype)
+        n_of_bonds = self.bonds_of_kind[bonds.at].to(lengths.dtype)
+        n_of_angles = self.angles_of_kind[angles.at].to(lengths.dtype)
+        n_groups = self.n_groups[indices]
+        moved, totals = n_groups.cumsum(0) - n_groups, n_groups.sum(dim=0).tolist()
+        by_length = self.length_group[bonds.at] + moved[bonds.crystal, 0]
+        by_cosine = self.cosine_group[angles.at] + moved[angles.crystal, 1]
         return LineBatch(
-            self.species[atoms.rows].long(),
+            self.species[atoms.at].long(),
             lengths,
             cosines,
-            Links.of(source, target, n_of_bonds, atoms_of_kind.to(lengths.dtype), n_kinds[:, 0]),
+            Links.of(source, target, n_of_bonds, n_of_atoms, n_kinds[:, 0]),
             Links.of(first, second, n_of_angles, n_of_bonds, n_kinds[:, 1]),
-            atoms_of_kind,
-            Crystals.from_counts(self.n_atoms[indices]),
+            Alike.of(by_length, totals[0], n_of_bonds),
+            Alike.of(by_cosine, totals[1], n_of_angles),
+            Crystals(atoms.crystal, n_of_atoms, self.n_atoms[indices]),
         )
 
 
@@ -114,19 +125,6 @@ def _merged(species: np.ndarray, bonds: Bonds, tolerance: float | None) -> Merge
     return MergedGraph(*kernel(species, bonds.source, bonds.target, bonds.vectors, tolerance))
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """The rows of some crystals in a packed tensor."""
-
-    rows: Tensor  # (n_rows,)
-    crystal: Tensor  # (n_rows,) place of the row's crystal among those asked for
-
-    @classmethod
-    def of(cls, first: Tensor, counts: Tensor) -> "_Rows":
-        crystal = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts)
-        places = torch.arange(len(crystal), device=counts.device)
-        return cls(places + (first - (counts.cumsum(0) - counts))[crystal], crystal)
-
-    def shifted(self, packed: Tensor, shift: Tensor) -> Tensor:
-        """Indices within a crystal as indices in the batch; `shift` has one number a crystal."""
-        return packed[self.rows].long() + shift[self.crystal]
+def _groups(values: np.ndarray) -> np.ndarray:
+    """(n,) which of the different numbers among values (n,) each is."""
+    return np.unique(values, return_inverse=True)[1]

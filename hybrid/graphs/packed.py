@@ -6,6 +6,8 @@ from typing import Self
 
 import numpy as np
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from hybrid.atomic import atomic_file
 
@@ -31,3 +33,26 @@ class Packed:
         """Reads what `save` wrote."""
         with np.load(path) as arrays:
             return cls(**{f.name: torch.from_numpy(arrays[f.name]) for f in fields(cls)})
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of some crystals in a packed tensor, as they follow one another in a batch."""
+
+    at: Tensor  # (n_rows,) positions in the packed tensor
+    crystal: Tensor  # (n_rows,) place of the row's crystal among those asked for
+    first: (
+        Tensor  # (n_crystals + 1,) position in the batch of each crystal's first row, and how many there are
+    )
+
+    @classmethod
+    def of(cls, first: Tensor, counts: Tensor) -> "Rows":
+        """The rows of crystals that have `counts` (n_crystals,) from position `first` on."""
+        crystal = torch.repeat_interleave(counts)
+        begin = F.pad(counts.cumsum(0), (1, 0))
+        places = torch.arange(len(crystal), device=counts.device)
+        return cls(places + (first - begin[:-1])[crystal], crystal, begin)
+
+    def shifted(self, packed: Tensor, rows: "Rows") -> Tensor:
+        """Indices of `rows` within a crystal, one a row of this, as indices in the batch."""
+        return packed[self.at] + rows.first[self.crystal]

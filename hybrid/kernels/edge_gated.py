@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import BatchNorm1d
-from torch.nn import functional as F
 
 from hybrid.kernels.compiler import compiled
 from hybrid.kernels.links import Links
@@ -176,29 +175,33 @@ class EdgeGated:
         return activated
 
     def convolve(
-        self, layer: Any, nodes: Tensor, edges: Tensor, links: Links, edges_needed: bool
-    ) -> tuple[Tensor, Tensor]:
-        """Upstream's edge-gated convolution; see `hybrid.models.alignn`."""
-        linears = (layer.src_gate, layer.dst_gate, layer.dst_update, layer.src_update)
-        bias = torch.cat([linear.bias for linear in linears])
-        width = len(layer.edge_gate.bias)
-        at_targets = F.pad(layer.edge_gate.bias, (width, 2 * width))  # where the edges' own bias is added
+        self,
+        layer: Any,
+        projected: Tensor,
+        m: Tensor,
+        nodes: Tensor,
+        edges: Tensor | None,
+        links: Links,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Upstream's edge-gated convolution; see `hybrid.models.alignn`.
+
+        Args:
+            layer: holds the normalisations `bn_nodes` and `bn_edges`.
+            projected: s, t, v and o of the nodes (n_nodes, 4 n), side by side.
+            m: u (n_edges, n), overwritten.
+            nodes: (n_nodes, n), what the new node vectors are added to.
+            edges: (n_edges, n), likewise; None where nobody needs the edges.
+            links: the graph.
+
+        Returns:
+            Node vectors (n_nodes, n), and edge vectors (n_edges, n) if they are needed.
+        """
+        norms = (layer.bn_nodes, layer.bn_edges)
+        parameters = [parameter for norm in norms for parameter in (norm.weight, norm.bias)]
         new_nodes, new_edges = _Convolution.apply(  # type: ignore[no-untyped-call]
-            self.library,
-            nodes,
-            edges,
-            torch.cat([linear.weight for linear in linears]),
-            bias + at_targets,
-            layer.edge_gate.weight,
-            layer.bn_nodes.weight,
-            layer.bn_nodes.bias,
-            layer.bn_edges.weight,
-            layer.bn_edges.bias,
-            layer,
-            links,
-            edges_needed,
+            self.library, projected, m, nodes, edges, *parameters, norms, links
         )
-        return new_nodes, new_edges if edges_needed else edges
+        return new_nodes, new_edges
 
 
 def _statistics(library: ctypes.CDLL, rows: Tensor, share: Tensor) -> Tensor:
@@ -238,32 +241,29 @@ class _Convolution(torch.autograd.Function):
     def forward(
         ctx: Any,
         library: ctypes.CDLL,
+        projected: Tensor,
+        m: Tensor,
         nodes: Tensor,
-        edges: Tensor,
-        weight: Tensor,
-        bias: Tensor,
-        edge_weight: Tensor,
+        edges: Tensor | None,
         *rest: Any,
     ) -> tuple[Tensor, Tensor | None]:
-        layer, links, edges_needed = rest[-3:]
-        nodes, edges = nodes.contiguous(), edges.contiguous()
-        weight, edge_weight = weight.to(nodes.dtype), edge_weight.to(nodes.dtype)
-        projected = torch.addmm(bias.to(nodes.dtype), nodes, weight.T)
-        m = edges @ edge_weight.T
+        (bn_nodes, bn_edges), links = rest[-2:]
+        nodes = nodes.contiguous()
         combined = torch.empty_like(nodes)
         weights, means = (torch.empty_like(nodes, dtype=links.share.dtype) for _ in range(2))
         totals = torch.empty(2, m.shape[1], dtype=torch.float64)
         library.gate(_work(m), _links(links), *map(_at, (projected, m, weights, means, combined, totals)))
-        of_edges = _Normalised.of(m, links.share, links.total, layer.bn_edges, totals)
+        of_edges = _Normalised.of(m, links.share, links.total, bn_edges, totals)
         totals = _statistics(library, combined, links.node_share)
-        of_nodes = _Normalised.of(combined, links.node_share, links.node_total, layer.bn_nodes, totals)
-        ctx.save_for_backward(nodes, edges, weight, edge_weight, projected, weights, means)
+        of_nodes = _Normalised.of(combined, links.node_share, links.node_total, bn_nodes, totals)
+        ctx.save_for_backward(projected, weights, means)
         ctx.library, ctx.links, ctx.of_nodes, ctx.of_edges = library, links, of_nodes, of_edges
-        return of_nodes.activate(library, nodes), of_edges.activate(library, edges) if edges_needed else None
+        new_edges = None if edges is None else of_edges.activate(library, edges.contiguous())
+        return of_nodes.activate(library, nodes), new_edges
 
     @staticmethod
     def backward(ctx: Any, d_nodes: Tensor, d_edges: Tensor | None) -> tuple[Tensor | None, ...]:
-        nodes, edges, weight, edge_weight, projected, weights, means = ctx.saved_tensors
+        projected, weights, means = ctx.saved_tensors
         library, m = ctx.library, ctx.of_edges.rows
         d_nodes = d_nodes.contiguous()
         nodes_norm = ctx.of_nodes.backward(library, d_nodes)
@@ -279,18 +279,15 @@ class _Convolution(torch.autograd.Function):
             None if d_edges is None else edges_norm.norm(),
             *map(_at, (d_edges, d_projected, d_m)),
         )
-        d_bias, d_projected = d_projected.sum(dim=0), d_projected.to(nodes.dtype)
         return (
             None,
-            torch.addmm(d_nodes, d_projected, weight),
-            d_m @ edge_weight if d_edges is None else torch.addmm(d_edges, d_m, edge_weight),
-            d_projected.T @ nodes,
-            d_bias,
-            d_m.T @ edges,
+            d_projected.to(projected.dtype),
+            d_m,
+            d_nodes,
+            d_edges,
             nodes_norm.d_gamma,
             nodes_norm.d_beta,
             *((None, None) if d_edges is None else (edges_norm.d_gamma, edges_norm.d_beta)),
-            None,
             None,
             None,
         )

@@ -1,11 +1,14 @@
-// CGCNN's gated sum over neighbours, forward and backward, without any edge-sized buffer.
+// CGCNN's convolution after its linear layer, forward and backward, on graphs of kinds of atoms.
 //
-// With S = a W_self + b and T = a W_neighbour per atom and g the Gaussian expansion of a distance, the
-// pre-activation of the edge from atom i to its neighbour j is x = S_i + T_j + g W_edge: A gates, then
-// A messages. The layer returns h_i = sum_j sigmoid(u_gate) softplus(u_message) with u = scale x + shift,
-// the batch normalisation. Every pass recomputes x from S, T and g: a few dozen multiply-adds a channel
-// cost less than writing x to memory and reading it back. Edges of an atom to the same neighbour at the
-// same distance (periodic images, and the edges that fill up a short row) are one edge with a weight.
+// With S = a W_self + b and T = a W_neighbour per kind of atom and g the Gaussian expansion of a distance, the
+// pre-activation of the edge from kind i to its neighbour j is x = S_i + T_j + g W_edge: A gates, then A
+// messages. With u = scale x + shift, the first batch normalisation, the gated sum is
+// h_i = sum_j n_ij sigmoid(u_gate) softplus(u_message) over edges that an atom has n_ij times, and the new atom
+// vector is softplus(a_i + scale h_i + shift), the second one. Both normalisations count what each kind stands
+// for. The gradient of a kind's row is that of all its atoms together.
+//
+// The forward pass keeps x and the derivatives of sigmoid(u_gate) softplus(u_message) for the backward pass,
+// and their sums per kind: with them the gradients of the first normalisation take no pass over edges.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -20,48 +23,55 @@ constexpr int A = ATOM_FEATURES;  // given to the compiler
 constexpr int C = 2 * A;
 constexpr int BAND = 8;           // Gaussians kept per edge; the others are below exp(-16)
 constexpr int TILE = C % 64 == 0 ? 64 : C;
-constexpr int64_t FLUSH = 256;    // atoms summed in single precision before they join the double sum
+constexpr int64_t FLUSH = 256;    // kinds summed in single precision before they join the double sum
 
 }  // namespace
 
-struct Edges {
-    int64_t n_crystals;
-    const int64_t *first_atom;  // (n_crystals + 1,)
-    const int64_t *first_edge;  // (n_atoms + 1,)
-    const int64_t *neighbours;  // (n_edges,)
-    const float *weights;       // (n_edges,)
-    const int32_t *band_start;  // (n_edges,) index of the first kept Gaussian
-    const float *gaussians;     // (n_edges, BAND)
-    int64_t n_gaussians;
-    int n_threads;
+struct Graph {
+    const int64_t *first_kind;   // (n_crystals + 1,)
+    const int64_t *first_edge;   // (n_kinds + 1,)
+    const int64_t *neighbours;   // (n_edges,) kinds
+    const float *times;          // (n_edges,) how often an atom has this edge
+    const float *atoms_of_kind;  // (n_kinds,)
+    const int32_t *band_start;   // (n_edges,) index of the first kept Gaussian
+    const float *gaussians;      // (n_edges, BAND)
+    int64_t n_crystals, n_gaussians, n_threads;
 };
 
 struct Layer {
-    const float *self_part;       // S (n_atoms, C)
-    const float *neighbour_part;  // T (n_atoms, C)
+    const float *atoms;           // a (n_kinds, A)
+    const float *self_part;       // S (n_kinds, C)
+    const float *neighbour_part;  // T (n_kinds, C)
     const float *edge_weight;     // W_edge (n_gaussians, C)
 };
 
 struct Norm {
-    const float *scale;  // (C,)
-    const float *shift;  // (C,)
+    const float *gamma, *beta;          // (n,)
+    float *running_mean, *running_var;  // (n,)
+    int64_t *n_batches;
+    double *statistics;                 // (2, n) mean and 1 / standard deviation, of this batch or running
+    double count;                       // of what is normalised
+    double eps, momentum;
+    int64_t training;
+};
+
+struct Kept {  // for the backward pass
+    float *x;       // (n_edges, C)
+    float *slopes;  // (n_edges, C) of sigmoid(u_gate) softplus(u_message) in u; null if there is no such pass
+    float *sums;    // (n_kinds, 2C) over a kind's edges, of slopes and of slopes times x
+    float *h;       // (n_kinds, A)
+};
+
+struct Gradients {
+    const float *of_new_atoms;               // (n_kinds, A)
+    float *of_atoms;                         // (n_kinds, A) past the linear layer
+    float *of_self, *of_neighbour;           // (n_kinds, C), the second one zeros when it comes in
+    float *of_edge_weight;                   // (n_gaussians, C)
+    float *of_edge_gamma, *of_edge_beta;     // (C,)
+    float *of_atom_gamma, *of_atom_beta;     // (A,)
 };
 
 namespace {
-
-void preactivation(const Edges &edges, const Layer &layer, int64_t atom, int64_t edge, float *x) {
-    const float *self_row = layer.self_part + atom * C;
-    const float *neighbour_row = layer.neighbour_part + edges.neighbours[edge] * C;
-    const float *gaussians = edges.gaussians + edge * BAND;
-    const float *weight = layer.edge_weight + static_cast<int64_t>(edges.band_start[edge]) * C;
-    for (int tile = 0; tile < C; tile += TILE) {
-        float sum[TILE];
-        for (int c = 0; c < TILE; c++) sum[c] = self_row[tile + c] + neighbour_row[tile + c];
-        for (int b = 0; b < BAND; b++)
-            for (int c = 0; c < TILE; c++) sum[c] += gaussians[b] * weight[b * C + tile + c];
-        for (int c = 0; c < TILE; c++) x[tile + c] = sum[c];
-    }
-}
 
 // log(1 + d) for 0 <= d <= 1, to 1e-7.
 inline float logarithm_of_one_plus(float d) {
@@ -77,52 +87,129 @@ inline float logarithm_of_one_plus(float d) {
     return p * d;
 }
 
-// du = dh * derivative of sigmoid(u_gate) softplus(u_message).
-void gate_gradient(const float *x, const Norm &norm, const float *dh, float *du) {
+// Edges never leave a crystal, so the threads' shares touch different kinds.
+template <typename Work>
+void over_kinds(const Graph &graph, Work work) {
+    over_crystals(graph.n_crystals, graph.first_kind, static_cast<int>(graph.n_threads), work);
+}
+
+// totals[0:n] = sum over kinds of values, totals[n:2n] = sum of products, where sums(kind, values, products) writes
+// those of a kind.
+template <int N, typename Sums>
+std::vector<double> totals_of(const Graph &graph, Sums sums) {
+    std::vector<double> partial(graph.n_threads * 2 * N, 0.0), totals(2 * N);
+    over_kinds(graph, [&](int thread, int64_t begin, int64_t end) {
+        float values[N], products[N];
+        double *mine = partial.data() + static_cast<int64_t>(thread) * 2 * N;
+        for (int64_t i = begin; i < end; i++) {
+            sums(i, values, products);
+            for (int c = 0; c < N; c++) {
+                mine[c] += values[c];
+                mine[N + c] += products[c];
+            }
+        }
+    });
+    add_up(partial, 2 * N, totals.data());
+    return totals;
+}
+
+// A batch normalisation as scale x + shift.
+template <int N>
+struct Affine {
+    float scale[N], shift[N];
+
+    // Of the batch, with its sums of values and squares; the running statistics follow. Or of those alone.
+    Affine(const Norm &norm, const std::vector<double> &totals) {
+        *norm.n_batches += norm.training;
+        for (int c = 0; c < N; c++) {
+            double mean = norm.running_mean[c], variance = norm.running_var[c];
+            if (norm.training) {
+                mean = totals[c] / norm.count;
+                variance = fmax(totals[N + c] / norm.count - mean * mean, 0.0);
+                const double unbiased = variance * norm.count / fmax(norm.count - 1, 1.0);
+                norm.running_mean[c] += norm.momentum * (mean - norm.running_mean[c]);
+                norm.running_var[c] += norm.momentum * (unbiased - norm.running_var[c]);
+            }
+            norm.statistics[c] = mean;
+            norm.statistics[N + c] = 1 / std::sqrt(variance + norm.eps);
+        }
+        fill(norm);
+    }
+
+    explicit Affine(const Norm &norm) { fill(norm); }
+
+    void fill(const Norm &norm) {
+        for (int c = 0; c < N; c++) {
+            const double factor = norm.gamma[c] * norm.statistics[N + c];
+            scale[c] = factor;
+            shift[c] = norm.beta[c] - norm.statistics[c] * factor;
+        }
+    }
+};
+
+// What the gradient of a normalised row loses, as it moves mean and variance: constant + slope x.
+template <int N>
+struct Loss {
+    float constant[N], slope[N];
+
+    // With the sums of the gradients du and of du x, which give gamma's and beta's gradients too.
+    Loss(const Norm &norm, const std::vector<double> &totals, float *d_gamma, float *d_beta) {
+        for (int c = 0; c < N; c++) {
+            const double mean = norm.statistics[c], inverse_std = norm.statistics[N + c];
+            const double scale = norm.gamma[c] * inverse_std;
+            const double of_gamma = (totals[N + c] - mean * totals[c]) * inverse_std;
+            const double tilt = norm.training ? scale * inverse_std * of_gamma / norm.count : 0;
+            d_gamma[c] = of_gamma;
+            d_beta[c] = totals[c];
+            slope[c] = tilt;
+            constant[c] = norm.training ? scale * totals[c] / norm.count - tilt * mean : 0;
+        }
+    }
+};
+
+void preactivation(const Graph &graph, const Layer &layer, int64_t kind, int64_t edge, float *x) {
+    const float *self_row = layer.self_part + kind * C;
+    const float *neighbour_row = layer.neighbour_part + graph.neighbours[edge] * C;
+    const float *gaussians = graph.gaussians + edge * BAND;
+    const float *weight = layer.edge_weight + static_cast<int64_t>(graph.band_start[edge]) * C;
+    for (int tile = 0; tile < C; tile += TILE) {
+        float sum[TILE];
+        for (int c = 0; c < TILE; c++) sum[c] = self_row[tile + c] + neighbour_row[tile + c];
+        for (int b = 0; b < BAND; b++)
+            for (int c = 0; c < TILE; c++) sum[c] += gaussians[b] * weight[b * C + tile + c];
+        for (int c = 0; c < TILE; c++) x[tile + c] = sum[c];
+    }
+}
+
+// Adds n times sigmoid(u_gate) softplus(u_message) to h.
+void add_gated(const float *x, const Affine<C> &affine, float n, float *h) {
 #pragma omp simd
     for (int c = 0; c < A; c++) {
-        const float gate = x[c] * norm.scale[c] + norm.shift[c];
-        const float message = x[A + c] * norm.scale[A + c] + norm.shift[A + c];
+        const float gate = x[c] * affine.scale[c] + affine.shift[c];
+        const float message = x[A + c] * affine.scale[A + c] + affine.shift[A + c];
+        const float softplus = fmaxf(message, 0.f) + logarithm_of_one_plus(exponential(-fabsf(message)));
+        h[c] += n * softplus / (1.f + exponential(-gate));
+    }
+}
+
+// The same, with its derivatives and their sums.
+void add_gated(const float *x, const Affine<C> &affine, float n, float *h, float *slopes, float *sums) {
+#pragma omp simd
+    for (int c = 0; c < A; c++) {
+        const float gate = x[c] * affine.scale[c] + affine.shift[c];
+        const float message = x[A + c] * affine.scale[A + c] + affine.shift[A + c];
         const float sigmoid_gate = 1.f / (1.f + exponential(-gate));
         const float decay = exponential(-fabsf(message));
         const float softplus = fmaxf(message, 0.f) + logarithm_of_one_plus(decay);
         const float sigmoid_message = (message >= 0 ? 1.f : decay) / (1.f + decay);
-        du[c] = dh[c] * softplus * sigmoid_gate * (1.f - sigmoid_gate);
-        du[A + c] = dh[c] * sigmoid_gate * sigmoid_message;
+        slopes[c] = softplus * sigmoid_gate * (1.f - sigmoid_gate);
+        slopes[A + c] = sigmoid_gate * sigmoid_message;
+        h[c] += n * softplus * sigmoid_gate;
     }
-}
-
-// Edges never leave a crystal, so the threads' shares touch different atoms.
-template <typename Work>
-void over_atoms(const Edges &edges, Work work) {
-    over_crystals(edges.n_crystals, edges.first_atom, edges.n_threads, work);
-}
-
-// totals[0:C] = sum over edges of v, totals[C:2C] = sum of v * x, where value(atom, x, v) writes v.
-template <typename Value>
-void edge_sums(const Edges &edges, const Layer &layer, double *totals, Value value) {
-    std::vector<double> partial(static_cast<size_t>(edges.n_threads) * 2 * C, 0.0);
-    over_atoms(edges, [&](int thread, int64_t begin, int64_t end) {
-        float x[C], v[C], plain[C], product[C];
-        double *mine = partial.data() + static_cast<size_t>(thread) * 2 * C;
-        for (int64_t i = begin; i < end; i++) {
-            for (int c = 0; c < C; c++) plain[c] = product[c] = 0;
-            for (int64_t edge = edges.first_edge[i]; edge < edges.first_edge[i + 1]; edge++) {
-                preactivation(edges, layer, i, edge, x);
-                value(i, x, v);
-                const float weight = edges.weights[edge];
-                for (int c = 0; c < C; c++) {
-                    plain[c] += weight * v[c];
-                    product[c] += weight * v[c] * x[c];
-                }
-            }
-            for (int c = 0; c < C; c++) {
-                mine[c] += plain[c];
-                mine[C + c] += product[c];
-            }
-        }
-    });
-    add_up(partial, 2 * C, totals);
+    for (int c = 0; c < C; c++) {
+        sums[c] += n * slopes[c];
+        sums[C + c] += n * slopes[c] * x[c];
+    }
 }
 
 }  // namespace
@@ -131,101 +218,128 @@ extern "C" {
 
 int band() { return BAND; }
 
-// Expands distances (n_atoms, n_neighbours) and merges equal edges. The outputs have room for n_atoms * n_neighbours edges.
-void expand_distances(int64_t n_atoms, int64_t n_neighbours, const int64_t *neighbours, const float *distances,
-                         float step, int64_t n_gaussians, int64_t *first_edge, int64_t *merged_neighbours,
-                         float *weights, int32_t *band_start, float *gaussians) {
+void expand(int64_t n_edges, const float *distances, float step, int64_t n_gaussians, int32_t *band_start,
+            float *gaussians) {
     const int last = static_cast<int>(n_gaussians) - BAND;
-    int64_t edge = 0;
-    for (int64_t i = 0; i < n_atoms; i++) {
-        first_edge[i] = edge;
-        for (int64_t at = i * n_neighbours; at < (i + 1) * n_neighbours; at++) {
-            if (at > i * n_neighbours && neighbours[at] == neighbours[at - 1] && distances[at] == distances[at - 1]) {
-                weights[edge - 1] += 1.f;
-                continue;
-            }
-            const float position = distances[at] / step;
-            int start = static_cast<int>(position) - (BAND / 2 - 1);
-            start = start > last ? last : start;
-            start = start < 0 ? 0 : start;
-            merged_neighbours[edge] = neighbours[at];
-            weights[edge] = 1.f;
-            band_start[edge] = start;
-            for (int b = 0; b < BAND; b++) {
-                const float t = position - static_cast<float>(start + b);
-                gaussians[edge * BAND + b] = expf(-t * t);
-            }
-            edge++;
+    for (int64_t edge = 0; edge < n_edges; edge++) {
+        const float position = distances[edge] / step;
+        int start = static_cast<int>(position) - (BAND / 2 - 1);
+        start = start > last ? last : start;
+        start = start < 0 ? 0 : start;
+        band_start[edge] = start;
+        for (int b = 0; b < BAND; b++) {
+            const float t = position - static_cast<float>(start + b);
+            gaussians[edge * BAND + b] = exponential(-t * t);
         }
     }
-    first_edge[n_atoms] = edge;
 }
 
-// totals (2C,): sums over edges of x and of x squared.
-void statistics(const Edges *edges, const Layer *layer, double *totals) {
-    edge_sums(*edges, *layer, totals, [](int64_t, const float *x, float *v) {
-        for (int c = 0; c < C; c++) v[c] = x[c];
-    });
-}
-
-// h (n_atoms, A).
-void forward(const Edges *edges, const Layer *layer, const Norm *norm, float *h) {
-    over_atoms(*edges, [&](int, int64_t begin, int64_t end) {
-        float x[C], sum[A];
-        for (int64_t i = begin; i < end; i++) {
-            for (int c = 0; c < A; c++) sum[c] = 0;
-            for (int64_t edge = edges->first_edge[i]; edge < edges->first_edge[i + 1]; edge++) {
-                preactivation(*edges, *layer, i, edge, x);
-                const float weight = edges->weights[edge];
-#pragma omp simd
-                for (int c = 0; c < A; c++) {
-                    const float gate = x[c] * norm->scale[c] + norm->shift[c];
-                    const float message = x[A + c] * norm->scale[A + c] + norm->shift[A + c];
-                    const float softplus = fmaxf(message, 0.f) + logarithm_of_one_plus(exponential(-fabsf(message)));
-                    sum[c] += weight * softplus / (1.f + exponential(-gate));
-                }
+// new_atoms (n_kinds, A). In training both norms' running statistics are updated.
+void forward(const Graph *graph, const Layer *layer, const Norm *edge_norm, const Norm *atom_norm, const Kept *kept,
+             float *new_atoms) {
+    const auto edge_totals = totals_of<C>(*graph, [&](int64_t i, float *values, float *squares) {
+        for (int c = 0; c < C; c++) values[c] = squares[c] = 0;
+        for (int64_t edge = graph->first_edge[i]; edge < graph->first_edge[i + 1]; edge++) {
+            float *x = kept->x + edge * C;
+            preactivation(*graph, *layer, i, edge, x);
+            const float n = graph->times[edge] * graph->atoms_of_kind[i];
+            for (int c = 0; c < C; c++) {
+                values[c] += n * x[c];
+                squares[c] += n * x[c] * x[c];
             }
-            for (int c = 0; c < A; c++) h[i * A + c] = sum[c];
+        }
+    });
+    const Affine<C> of_edges(*edge_norm, edge_totals);
+    const auto atom_totals = totals_of<A>(*graph, [&](int64_t i, float *values, float *squares) {
+        float *h = kept->h + i * A, *sums = kept->sums + i * 2 * C;
+        for (int c = 0; c < A; c++) h[c] = 0;
+        if (kept->slopes)
+            for (int c = 0; c < 2 * C; c++) sums[c] = 0;
+        for (int64_t edge = graph->first_edge[i]; edge < graph->first_edge[i + 1]; edge++) {
+            const float *x = kept->x + edge * C;
+            if (kept->slopes)
+                add_gated(x, of_edges, graph->times[edge], h, kept->slopes + edge * C, sums);
+            else
+                add_gated(x, of_edges, graph->times[edge], h);
+        }
+        for (int c = 0; c < A; c++) {
+            values[c] = graph->atoms_of_kind[i] * h[c];
+            squares[c] = graph->atoms_of_kind[i] * h[c] * h[c];
+        }
+    });
+    const Affine<A> of_atoms(*atom_norm, atom_totals);
+    over_kinds(*graph, [&](int, int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; i++) {
+            const float *h = kept->h + i * A, *atom = layer->atoms + i * A;
+#pragma omp simd
+            for (int c = 0; c < A; c++) {
+                const float sum = atom[c] + h[c] * of_atoms.scale[c] + of_atoms.shift[c];
+                new_atoms[i * A + c] = fmaxf(sum, 0.f) + logarithm_of_one_plus(exponential(-fabsf(sum)));
+            }
         }
     });
 }
 
-// totals (2C,): sums over edges of du and of du * x, for the gradient dh (n_atoms, A).
-void backward_statistics(const Edges *edges, const Layer *layer, const Norm *norm, const float *dh,
-                         double *totals) {
-    edge_sums(*edges, *layer, totals, [&](int64_t i, const float *x, float *v) {
-        gate_gradient(x, *norm, dh + i * A, v);
+void backward(const Graph *graph, const Layer *layer, const Norm *edge_norm, const Norm *atom_norm,
+              const Kept *kept, const Gradients *gradients) {
+    const Affine<C> of_edges(*edge_norm);
+    const Affine<A> of_atoms(*atom_norm);
+    const auto atom_totals = totals_of<A>(*graph, [&](int64_t i, float *values, float *products) {
+        const float *h = kept->h + i * A, *atom = layer->atoms + i * A, *d_new = gradients->of_new_atoms + i * A;
+        float *d_atom = gradients->of_atoms + i * A;
+#pragma omp simd
+        for (int c = 0; c < A; c++) {
+            const float sum = atom[c] + h[c] * of_atoms.scale[c] + of_atoms.shift[c];
+            d_atom[c] = values[c] = d_new[c] / (1.f + exponential(-sum));
+            products[c] = values[c] * h[c];
+        }
     });
-}
-
-// dx = scale du - constant - slope x, the last two being the batch statistics' own derivative.
-// d_neighbour must come in as zeros.
-void backward(const Edges *edges, const Layer *layer, const Norm *norm, const float *dh, const float *constant,
-              const float *slope, float *d_self, float *d_neighbour, float *d_edge_weight) {
-    const int64_t size = edges->n_gaussians * C;
-    std::vector<double> partial(static_cast<size_t>(edges->n_threads) * size, 0.0);
-    over_atoms(*edges, [&](int thread, int64_t begin, int64_t end) {
-        float x[C], dx[C], sum[C];
+    const Loss<A> atom_loss(*atom_norm, atom_totals, gradients->of_atom_gamma, gradients->of_atom_beta);
+    const auto gradient_of_h = [&](int64_t i, float *dh) {
+        const float *h = kept->h + i * A, *d_sum = gradients->of_atoms + i * A;
+        for (int c = 0; c < A; c++)
+            dh[c] = of_atoms.scale[c] * d_sum[c] -
+                    graph->atoms_of_kind[i] * (atom_loss.constant[c] + atom_loss.slope[c] * h[c]);
+    };
+    const auto edge_totals = totals_of<C>(*graph, [&](int64_t i, float *values, float *products) {
+        float dh[A];
+        gradient_of_h(i, dh);
+        const float *sums = kept->sums + i * 2 * C;
+        for (int c = 0; c < C; c++) {
+            values[c] = dh[c % A] * sums[c];
+            products[c] = dh[c % A] * sums[C + c];
+        }
+    });
+    const Loss<C> edge_loss(*edge_norm, edge_totals, gradients->of_edge_gamma, gradients->of_edge_beta);
+    const int64_t size = graph->n_gaussians * C;
+    std::vector<double> partial(graph->n_threads * size, 0.0);
+    over_kinds(*graph, [&](int thread, int64_t begin, int64_t end) {
+        float dh[A], factor[C], constant[C], slope[C], dx[C], sum[C];
         std::vector<float> recent(size, 0.f);
-        double *mine = partial.data() + static_cast<size_t>(thread) * size;
+        double *mine = partial.data() + thread * size;
         for (int64_t i = begin; i < end; i++) {
-            for (int c = 0; c < C; c++) sum[c] = 0;
-            for (int64_t edge = edges->first_edge[i]; edge < edges->first_edge[i + 1]; edge++) {
-                preactivation(*edges, *layer, i, edge, x);
-                gate_gradient(x, *norm, dh + i * A, dx);
-                const float multiplicity = edges->weights[edge];
-                float *neighbour_row = d_neighbour + edges->neighbours[edge] * C;
+            gradient_of_h(i, dh);
+            for (int c = 0; c < C; c++) {
+                factor[c] = of_edges.scale[c] * dh[c % A];
+                constant[c] = graph->atoms_of_kind[i] * edge_loss.constant[c];
+                slope[c] = graph->atoms_of_kind[i] * edge_loss.slope[c];
+                sum[c] = 0;
+            }
+            for (int64_t edge = graph->first_edge[i]; edge < graph->first_edge[i + 1]; edge++) {
+                const float *x = kept->x + edge * C, *slopes = kept->slopes + edge * C;
+                const float n = graph->times[edge];
+                float *neighbour_row = gradients->of_neighbour + graph->neighbours[edge] * C;
                 for (int c = 0; c < C; c++) {
-                    dx[c] = multiplicity * (norm->scale[c] * dx[c] - constant[c] - slope[c] * x[c]);
+                    dx[c] = n * (factor[c] * slopes[c] - constant[c] - slope[c] * x[c]);
                     sum[c] += dx[c];
                     neighbour_row[c] += dx[c];
                 }
-                const float *gaussians = edges->gaussians + edge * BAND;
-                float *weight = recent.data() + static_cast<int64_t>(edges->band_start[edge]) * C;
+                const float *gaussians = graph->gaussians + edge * BAND;
+                float *weight = recent.data() + static_cast<int64_t>(graph->band_start[edge]) * C;
                 for (int b = 0; b < BAND; b++)
                     for (int c = 0; c < C; c++) weight[b * C + c] += gaussians[b] * dx[c];
             }
-            for (int c = 0; c < C; c++) d_self[i * C + c] = sum[c];
+            for (int c = 0; c < C; c++) gradients->of_self[i * C + c] = sum[c];
             if ((i - begin) % FLUSH == FLUSH - 1 || i == end - 1)
                 for (int64_t k = 0; k < size; k++) {
                     mine[k] += recent[k];
@@ -233,7 +347,7 @@ void backward(const Edges *edges, const Layer *layer, const Norm *norm, const fl
                 }
         }
     });
-    add_up(partial, size, d_edge_weight);
+    add_up(partial, size, gradients->of_edge_weight);
 }
 
 }  // extern "C"

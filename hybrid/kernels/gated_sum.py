@@ -1,73 +1,88 @@
-"""The gated sum of CGCNN's convolution as one differentiable operation on the CPU."""
+"""CGCNN's convolution as one differentiable operation on the CPU."""
 
 import ctypes
-from dataclasses import dataclass
+import weakref
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import BatchNorm1d
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from hybrid.kernels.compiler import compiled
-from hybrid.kernels.normalisation import update_running_statistics
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 _POINTER = ctypes.c_void_p
 
 
-class _Edges(ctypes.Structure):
+class _Graph(ctypes.Structure):
     _fields_ = (
-        ("n_crystals", ctypes.c_int64),
-        ("first_atom", _POINTER),
+        ("first_kind", _POINTER),
         ("first_edge", _POINTER),
         ("neighbours", _POINTER),
-        ("weights", _POINTER),
+        ("times", _POINTER),
+        ("atoms_of_kind", _POINTER),
         ("band_start", _POINTER),
         ("gaussians", _POINTER),
+        ("n_crystals", ctypes.c_int64),
         ("n_gaussians", ctypes.c_int64),
-        ("n_threads", ctypes.c_int),
+        ("n_threads", ctypes.c_int64),
     )
 
 
-class _Layer(ctypes.Structure):
-    _fields_ = (("self_part", _POINTER), ("neighbour_part", _POINTER), ("edge_weight", _POINTER))
-
-
 class _Norm(ctypes.Structure):
-    _fields_ = (("scale", _POINTER), ("shift", _POINTER))
+    _fields_ = (
+        ("gamma", _POINTER),
+        ("beta", _POINTER),
+        ("running_mean", _POINTER),
+        ("running_var", _POINTER),
+        ("n_batches", _POINTER),
+        ("statistics", _POINTER),
+        ("count", ctypes.c_double),
+        ("eps", ctypes.c_double),
+        ("momentum", ctypes.c_double),
+        ("training", ctypes.c_int64),
+    )
 
 
-def _at(tensor: Tensor) -> ctypes.c_void_p:
-    return _POINTER(tensor.data_ptr())
+class Edges:
+    """The edges of a batch with their distances expanded, shared by all layers.
 
+    Args:
+        library: the compiled kernel.
+        batch: a `hybrid.graphs.kinds.KindBatch`.
+        step: of the Gaussians at 0, step, 2 step, …, which are as wide, in Å.
+        n_gaussians: how many there are.
+    """
 
-@dataclass(frozen=True)
-class BandedEdges:
-    """A batch's edges with their distances expanded, shared by all layers; equal edges are merged."""
-
-    n_edges: int  # before merging
-    first_atom: Tensor  # (n_crystals + 1,) int64
-    first_edge: Tensor  # (n_atoms + 1,) int64
-    neighbours: Tensor  # (n_merged,) int64, with unused room behind
-    weights: Tensor  # (n_merged,) float32, how many edges each stands for
-    band_start: Tensor  # (n_merged,) int32
-    gaussians: Tensor  # (n_merged, band) float32, the only ones that are not negligible
-    n_gaussians: int
-
-    def address(self) -> _Edges:
-        """The edges as the kernel takes them; valid as long as this object lives."""
-        return _Edges(
-            len(self.first_atom) - 1,
-            self.first_atom.data_ptr(),
-            self.first_edge.data_ptr(),
-            self.neighbours.data_ptr(),
-            self.weights.data_ptr(),
-            self.band_start.data_ptr(),
-            self.gaussians.data_ptr(),
-            self.n_gaussians,
-            torch.get_num_threads(),
+    def __init__(self, library: ctypes.CDLL, batch: Any, step: float, n_gaussians: int):
+        atoms_of_kind, times, self.n_edges = batch.crystals.atoms_of_row, batch.times, len(batch.distances)
+        self.n_all_atoms = float(atoms_of_kind.sum())
+        self.n_all_edges = float(times @ atoms_of_kind.repeat_interleave(batch.edges_of_kind))
+        first_edge = F.pad(batch.edges_of_kind.cumsum(0), (1, 0))
+        band_start = torch.empty(self.n_edges, dtype=torch.int32)
+        gaussians = torch.empty(self.n_edges, library.band())
+        library.expand(
+            ctypes.c_int64(self.n_edges),
+            _POINTER(batch.distances.data_ptr()),
+            ctypes.c_float(step),
+            ctypes.c_int64(n_gaussians),
+            _POINTER(band_start.data_ptr()),
+            _POINTER(gaussians.data_ptr()),
         )
+        tensors = (
+            batch.first_kind,
+            first_edge,
+            batch.neighbours,
+            times,
+            atoms_of_kind,
+            band_start,
+            gaussians,
+        )
+        sizes = len(batch.first_kind) - 1, n_gaussians, torch.get_num_threads()
+        self.graph = _Graph(*(tensor.data_ptr() for tensor in tensors), *sizes)
+        self._alive = tensors
 
 
 class GatedSum:
@@ -75,7 +90,6 @@ class GatedSum:
 
     def __init__(self, library: ctypes.CDLL):
         self.library = library
-        self.band = library.band()
 
     @classmethod
     def get(cls, atom_fea_len: int, n_gaussians: int, like: Tensor) -> "GatedSum | None":
@@ -87,118 +101,118 @@ class GatedSum:
             return None
         return cls(library)
 
-    def expand(
-        self, distances: Tensor, neighbours: Tensor, n_atoms: Tensor, step: float, n_gaussians: int
-    ) -> BandedEdges:
-        """Expands distances (n_atoms, n_neighbours) in Gaussians at 0, step, 2 step, … of width step."""
-        distances, neighbours = distances.contiguous(), neighbours.contiguous()
-        rows, columns = distances.shape
-        edges = BandedEdges(
-            n_edges=rows * columns,
-            first_atom=torch.nn.functional.pad(n_atoms.cumsum(0), (1, 0)),
-            first_edge=torch.empty(rows + 1, dtype=torch.int64),
-            neighbours=torch.empty(rows * columns, dtype=torch.int64),
-            weights=torch.empty(rows * columns),
-            band_start=torch.empty(rows * columns, dtype=torch.int32),
-            gaussians=torch.empty(rows * columns, self.band),
-            n_gaussians=n_gaussians,
-        )
-        self.library.expand_distances(
-            ctypes.c_int64(rows),
-            ctypes.c_int64(columns),
-            _at(neighbours),
-            _at(distances),
-            ctypes.c_float(step),
-            ctypes.c_int64(n_gaussians),
-            _at(edges.first_edge),
-            _at(edges.neighbours),
-            _at(edges.weights),
-            _at(edges.band_start),
-            _at(edges.gaussians),
-        )
-        return edges
+    def edges(self, batch: Any, step: float, n_gaussians: int) -> Edges:
+        """The edges of a batch; see `Edges`."""
+        return Edges(self.library, batch, step, n_gaussians)
 
-    def __call__(
-        self,
-        edges: BandedEdges,
-        self_part: Tensor,
-        neighbour_part: Tensor,
-        edge_weight: Tensor,
-        norm: BatchNorm1d,
-    ) -> Tensor:
-        """h_i = sum_j sigmoid(u_gate) softplus(u_message), u = norm(S_i + T_j + g_ij W).
+    def convolve(self, layer: Any, atoms: Tensor, edges: Edges) -> Tensor:
+        """The new atom vectors softplus(a_i + bn2(h_i)), (n_kinds, A).
+
+        h_i = sum_j n_ij sigmoid(u_gate) softplus(u_message), u = bn1(fc_full(a_i ⊕ a_j ⊕ g_ij)).
 
         Args:
-            edges: from `expand`.
-            self_part: S (n_atoms, 2 A).
-            neighbour_part: T (n_atoms, 2 A).
-            edge_weight: W (n_gaussians, 2 A).
-            norm: batch normalisation over all edges; its running statistics are updated in training.
-
-        Returns:
-            h (n_atoms, A).
+            layer: with fc_full, bn1 and bn2, whose running statistics are updated in training.
+            atoms: a (n_kinds, A).
+            edges: from `edges`.
         """
-        h: Tensor = _GatedSum.apply(  # type: ignore[no-untyped-call]
-            self.library, edges, self_part, neighbour_part, edge_weight, norm.weight, norm.bias, norm
+        linear, norms = layer.fc_full, (layer.bn1, layer.bn2)
+        parameters = [parameter for norm in norms for parameter in (norm.weight, norm.bias)]
+        new: Tensor = _Convolution.apply(  # type: ignore[no-untyped-call]
+            self.library,
+            edges,
+            norms,
+            torch.is_grad_enabled(),
+            atoms,
+            linear.weight,
+            linear.bias,
+            *parameters,
         )
-        return h
+        return new
 
 
-class _GatedSum(torch.autograd.Function):
+def _pointers(*tensors: Tensor | None) -> Any:
+    """A structure of pointers alone."""
+    return (_POINTER * len(tensors))(*(None if t is None else t.data_ptr() for t in tensors))
+
+
+class _Convolution(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
         library: ctypes.CDLL,
-        edges: BandedEdges,
-        self_part: Tensor,
-        neighbour_part: Tensor,
-        edge_weight: Tensor,
-        gamma: Tensor,
-        beta: Tensor,
-        norm: BatchNorm1d,
+        edges: Edges,
+        norms: tuple[nn.BatchNorm1d, nn.BatchNorm1d],
+        needed: bool,
+        atoms: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        *parameters: Tensor,
     ) -> Tensor:
-        self_part, neighbour_part = self_part.contiguous(), neighbour_part.contiguous()
-        edge_weight = edge_weight.contiguous()
-        layer = _Layer(self_part.data_ptr(), neighbour_part.data_ptr(), edge_weight.data_ptr())
-        pointers = ctypes.byref(edges.address()), ctypes.byref(layer)
-        if norm.training:
-            totals = torch.empty(2, self_part.shape[1], dtype=torch.float64)
-            library.statistics(*pointers, _at(totals))
-            n_edges = edges.n_edges
-            mean, square = totals / n_edges
-            variance = (square - mean * mean).clamp_min(0)
-            update_running_statistics(norm, mean, variance * n_edges / max(n_edges - 1, 1))
-        else:
-            assert norm.running_mean is not None
-            assert norm.running_var is not None
-            mean, variance = norm.running_mean.double(), norm.running_var.double()
-        inverse_std = (variance + norm.eps).rsqrt()
-        scale = (gamma * inverse_std).float()
-        shift = (beta - mean * gamma * inverse_std).float()
-        h = torch.empty(len(self_part), self_part.shape[1] // 2)
-        library.forward(*pointers, ctypes.byref(_Norm(scale.data_ptr(), shift.data_ptr())), _at(h))
-        ctx.save_for_backward(self_part, neighbour_part, edge_weight, scale, shift, mean, inverse_std)
-        ctx.library, ctx.edges, ctx.training = library, edges, norm.training
-        return h
+        atoms = atoms.contiguous()
+        n_kinds, width = atoms.shape
+        own, neighbour, edge = weight.tensor_split([width, 2 * width], dim=1)
+        layer = (atoms, F.linear(atoms, own, bias), F.linear(atoms, neighbour), edge.T.contiguous())
+        kept = (
+            _buffer(edges.n_edges, 2 * width),
+            _buffer(edges.n_edges, 2 * width) if needed else None,
+            torch.empty(n_kinds, 4 * width) if needed else None,
+            torch.empty(n_kinds, width),
+        )
+        statistics = [torch.empty(2, len(norm.weight), dtype=torch.float64) for norm in norms]
+        counts = edges.n_all_edges, edges.n_all_atoms
+        ctx.norms = [_norm(*of) for of in zip(norms, statistics, counts, strict=True)]
+        new = torch.empty_like(atoms)
+        library.forward(
+            ctypes.byref(edges.graph),
+            _pointers(*layer),
+            *map(ctypes.byref, ctx.norms),
+            _pointers(*kept),
+            _POINTER(new.data_ptr()),
+        )
+        ctx.save_for_backward(weight, *parameters, *layer, *kept, *statistics)
+        ctx.library, ctx.edges = library, edges
+        return new
 
     @staticmethod
-    def backward(ctx: Any, dh: Tensor) -> tuple[Tensor | None, ...]:
-        self_part, neighbour_part, edge_weight, scale, shift, mean, inverse_std = ctx.saved_tensors
-        edges, dh = ctx.edges, dh.contiguous()
-        layer = _Layer(self_part.data_ptr(), neighbour_part.data_ptr(), edge_weight.data_ptr())
-        norm = _Norm(scale.data_ptr(), shift.data_ptr())
-        pointers = ctypes.byref(edges.address()), ctypes.byref(layer), ctypes.byref(norm)
-        totals = torch.empty(2, self_part.shape[1], dtype=torch.float64)
-        ctx.library.backward_statistics(*pointers, _at(dh), _at(totals))
-        d_beta = totals[0]
-        d_gamma = (totals[1] - mean * totals[0]) * inverse_std
-        slope = scale * inverse_std * d_gamma / edges.n_edges * ctx.training
-        constant = scale * d_beta / edges.n_edges * ctx.training - slope * mean
-        slope, constant = slope.float(), constant.float()
-        d_self = torch.empty_like(self_part)
-        d_neighbour = torch.zeros_like(neighbour_part)
-        d_edge_weight = torch.empty_like(edge_weight)
-        ctx.library.backward(
-            *pointers, _at(dh), _at(constant), _at(slope), _at(d_self), _at(d_neighbour), _at(d_edge_weight)
+    def backward(ctx: Any, d_new: Tensor) -> tuple[Tensor | None, ...]:
+        weight, *parameters = ctx.saved_tensors[:5]
+        layer, kept = ctx.saved_tensors[5:9], ctx.saved_tensors[9:13]
+        atoms, own_part, _, edge_weight = layer
+        width, d_new = atoms.shape[1], d_new.contiguous()
+        d_atoms, d_own, d_edge_weight, *d_parameters = map(
+            torch.empty_like, (atoms, own_part, edge_weight, *parameters)
         )
-        return None, None, d_self, d_neighbour, d_edge_weight, d_gamma.float(), d_beta.float(), None
+        d_neighbour = torch.zeros_like(own_part)
+        ctx.library.backward(
+            ctypes.byref(ctx.edges.graph),
+            _pointers(*layer),
+            *map(ctypes.byref, ctx.norms),
+            _pointers(*kept),
+            _pointers(d_new, d_atoms, d_own, d_neighbour, d_edge_weight, *d_parameters),
+        )
+        d_atoms.addmm_(d_own, weight[:, :width]).addmm_(d_neighbour, weight[:, width : 2 * width])
+        d_weight = torch.cat([d_own.T @ atoms, d_neighbour.T @ atoms, d_edge_weight.T], dim=1)
+        return None, None, None, None, d_atoms, d_weight, d_own.sum(dim=0), *d_parameters
+
+
+_unused: list[np.ndarray] = []
+
+
+def _buffer(rows: int, columns: int) -> Tensor:
+    """An empty tensor in memory that is used again when the tensor is gone.
+
+    Edge-sized memory that the system gives and takes back every step costs more time than what is computed
+    in it.
+    """
+    memory = _unused.pop() if _unused else np.empty(0, dtype=np.float32)
+    if len(memory) < rows * columns:
+        memory = np.empty(rows * columns, dtype=np.float32)
+    part = memory[: rows * columns]
+    weakref.finalize(part, _unused.append, memory)
+    return torch.from_numpy(part).view(rows, columns)
+
+
+def _norm(norm: Any, statistics: Tensor, count: float) -> _Norm:
+    running = (norm.running_mean, norm.running_var, norm.num_batches_tracked)
+    pointers = (tensor.data_ptr() for tensor in (norm.weight, norm.bias, *running, statistics))
+    return _Norm(*pointers, count, norm.eps, norm.momentum, norm.training)

@@ -1,6 +1,7 @@
-"""The edges of a graph as kernels and networks sum over them."""
+"""The edges of a graph as kernels and networks sum over them, and rows that are equal from the start."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,6 +43,43 @@ class Links:
             node_total,
             F.pad(n_nodes.cumsum(0), (1, 0)),
         )
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Which rows are equal, those of equally long bonds for example, so that each is computed once."""
+
+    group: Tensor  # (n_rows,) int64 number of the group of equal rows that each is in
+    by_group: Tensor  # (n_rows,) the rows' positions in the order of their groups
+    first: Tensor  # (n_groups,) position in `by_group` of the first row of a group
+    share: Tensor  # (n_groups,) floating point: how much of all rows each group stands for
+
+    @classmethod
+    def of(cls, group: Tensor, n_groups: int, counts: Tensor) -> "Alike":
+        """From the rows' groups (n_rows,) and from how many each row stands for (n_rows,)."""
+        totals = counts.new_zeros(n_groups).index_add(0, group, counts)
+        return cls(group, group.argsort(stable=True), _first_of(group, n_groups), totals / counts.sum())
+
+    def once(self, rows: Tensor) -> Tensor:
+        """One row of each group (n_groups, ...) from all rows (n_rows, ...)."""
+        return rows[self.by_group[self.first]]
+
+    def repeated(self, rows: Tensor) -> Tensor:
+        """All rows (n_rows, n) from one of each group (n_groups, n)."""
+        every: Tensor = _Repeat.apply(rows, self)  # type: ignore[no-untyped-call]
+        return every
+
+
+class _Repeat(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, alike: Alike) -> Tensor:
+        ctx.alike = alike
+        return rows.index_select(0, alike.group)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        alike: Alike = ctx.alike
+        return F.embedding_bag(alike.by_group, gradient, alike.first, mode="sum"), None
 
 
 def _first_of(nodes: Tensor, n_nodes: int) -> Tensor:

@@ -1,5 +1,6 @@
 """ALIGNN and de-ALIGNN (eqs. 13, 14) on packed graphs, without DGL, with upstream's parameters."""
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hybrid.graphs.line_graph import LineBatch
+from hybrid.graphs.line_graph import LineBatch, LineGraphs
 from hybrid.kernels.edge_gated import EdgeGated
-from hybrid.kernels.links import Links
+from hybrid.kernels.links import Alike, Links
+from hybrid.kernels.products import linear
 from hybrid.models.edge_gated import gated_mean, normalised_silu, outside_autocast, update_statistics
-from hybrid.models.network import CrystalNetwork
+from hybrid.models.network import CrystalNetwork, NetworkKind
 from hybrid.readout import Crystals, get_pooling
-from hybrid.settings import GraphSettings, ModelSettings
+from hybrid.settings import GraphSettings, ModelSettings, Recipe, TrainerSettings, annealed
 
 LONGEST = 8.0  # Å, the last Gaussian of bond lengths, whatever the graph
 
@@ -47,7 +49,7 @@ class ALIGNN(CrystalNetwork):
         super().__init__()
         sizes = model.alignn
         hidden, joined = sizes.hidden, sizes.hidden + n_descriptors
-        self.classification, self.readout = classification, get_pooling(model.pooling)
+        self.classification, self.pooling = classification, get_pooling(model.pooling)
         self.n_outputs = n_outputs or (2 if classification else 1)
         self.atom_embedding = Perceptron(atom_features.shape[1], hidden)
         self.edge_embedding = nn.Sequential(
@@ -72,31 +74,34 @@ class ALIGNN(CrystalNetwork):
         self.register_buffer("atom_features", atom_features, persistent=False)
 
     def atom_vectors(self, batch: LineBatch) -> Tensor:
-        """The atom vectors after the last layer, (n_atoms, hidden); equivalent atoms one after the other."""
+        """The atom vectors after the last layer, (n_atom_kinds, hidden)."""
         bonds, angles = batch.bonds, batch.angles
         x = _perceptron(
             self.atom_embedding, self.atom_features[batch.species], bonds.node_share, bonds.node_total
         )
-        y = _expanded(self.edge_embedding, batch.lengths, bonds.share, bonds.total)
-        z = _expanded(self.angle_embedding, batch.cosines, angles.share, angles.total)
+        y = _expanded(self.edge_embedding, batch.lengths, batch.equal_lengths, bonds.total)
+        z = _expanded(self.angle_embedding, batch.cosines, batch.equal_cosines, angles.total)
         for number, layer in enumerate(self.alignn_layers, start=1):
             x, m = _convolve(layer.node_update, x, y, bonds)
             y, z = _convolve(layer.edge_update, m, z, angles, number < len(self.alignn_layers))
         for number, layer in enumerate(self.gcn_layers, start=1):
             x, y = _convolve(layer, x, y, bonds, number < len(self.gcn_layers))
-        x = x.to(self.atom_features.dtype)
-        return torch.repeat_interleave(x, batch.atoms_of_kind, dim=0, output_size=len(batch.crystals.of_atom))
+        return x.to(self.atom_features.dtype)
 
     def read_out(self, atoms: Tensor, crystals: Crystals, descriptors: Tensor | None = None) -> Tensor:
-        """What `forward` returns, from the atom vectors (n_atoms, hidden)."""
+        """What `forward` returns, from the atom vectors (n_rows, hidden)."""
         with outside_autocast(atoms.device):
-            rows = self.readout.pool_atoms(atoms, crystals)
+            rows = self.pooling.pool_atoms(atoms, crystals)
             if self.n_descriptors:
-                rows = self.readout.join(rows, self.extra_feature_embedding(descriptors), crystals)
-                rows = self.fc3(self.fc2(self.fc1(rows)))
+                rows = self.pooling.join(rows, self.extra_feature_embedding(descriptors), crystals)
+                counts = self.pooling.counts(crystals).to(rows.dtype)
+                total = counts.sum()
+                for layer in (self.fc1, self.fc2):
+                    rows = _perceptron(layer, rows, counts / total, total)
+                rows = self.fc3(rows)
             else:
                 rows = self.fc(rows)
-            outputs = self.readout.pool_outputs(rows, crystals)
+            outputs = self.pooling.pool_outputs(rows, crystals)
             return F.log_softmax(outputs, dim=1) if self.classification else outputs
 
 
@@ -149,37 +154,75 @@ class LineConvolution(nn.Module):
 
 
 def _perceptron(layer: Any, rows: Tensor, share: Tensor, total: Tensor) -> Tensor:
-    linear, norm, _ = layer.layer
-    rows = linear(rows)
+    transform, norm, _ = layer.layer
+    rows = linear(rows, transform.weight, transform.bias)
     kernel = EdgeGated.get(rows)
     if kernel:
         return kernel.normalised_silu(rows, norm, share, total)
     return normalised_silu(rows.to(share.dtype), norm, share, total)
 
 
-def _expanded(embedding: nn.Sequential, values: Tensor, share: Tensor, total: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class _Repeated:
+    """Rows of which many are equal, as those of equal bond lengths are before any layer."""
+
+    rows: Tensor  # (n_groups, n), one of each
+    equal: Alike
+
+
+def _expanded(embedding: nn.Sequential, values: Tensor, equal: Alike, total: Tensor) -> _Repeated:
     """Embeds lengths or cosines (n,): Gaussians and two layers, (n, hidden)."""
     gaussians, inner, outer = embedding
-    return _perceptron(outer, _perceptron(inner, gaussians(values), share, total), share, total)
+    rows = _perceptron(inner, gaussians(equal.once(values)), equal.share, total)
+    return _Repeated(_perceptron(outer, rows, equal.share, total), equal)
 
 
-def _convolve(layer: Any, nodes: Tensor, edges: Tensor, links: Links, edges_needed: bool = True) -> Any:
+def _convolve(
+    layer: Any, nodes: Tensor, edges: Tensor | _Repeated, links: Links, edges_needed: bool = True
+) -> Any:
     """Node and edge vectors after an edge-gated convolution.
 
-    Where nobody needs the edges, they are left as they are, but for the running statistics, which are
-    upstream's.
+    Where nobody needs the edges, there are none, but the running statistics are updated as upstream's are.
     """
+    parts = (layer.src_gate, layer.dst_gate, layer.dst_update, layer.src_update)
+    bias = torch.cat([part.bias for part in parts])
+    width = len(layer.edge_gate.bias)
+    at_targets = F.pad(layer.edge_gate.bias, (width, 2 * width))  # where it is added fewest times
+    projected = linear(nodes, torch.cat([part.weight for part in parts]), bias + at_targets)
+    if isinstance(edges, _Repeated):  # in the first layer
+        m = edges.equal.repeated(linear(edges.rows, layer.edge_gate.weight))
+        edges = edges.equal.repeated(edges.rows)
+    else:
+        m = linear(edges, layer.edge_gate.weight)
     kernel = EdgeGated.get(nodes)
     if kernel:
-        return kernel.convolve(layer, nodes, edges, links, edges_needed)
-    linears = (layer.src_gate, layer.dst_gate, layer.dst_update, layer.src_update)
-    weight = torch.cat([linear.weight for linear in linears])
-    bias = torch.cat([linear.bias for linear in linears])
-    sources, targets, messages, own = F.linear(nodes, weight, bias).to(nodes.dtype).chunk(4, dim=1)
-    means, m = gated_mean(sources, targets, layer.edge_gate(edges).to(edges.dtype), messages, links)
+        return kernel.convolve(layer, projected, m, nodes, edges if edges_needed else None, links)
+    sources, targets, messages, own = projected.to(nodes.dtype).chunk(4, dim=1)
+    means, m = gated_mean(sources, targets, m.to(edges.dtype), messages, links)
     nodes = nodes + normalised_silu(own + means, layer.bn_nodes, links.node_share, links.node_total)
     if edges_needed:
         edges = edges + normalised_silu(m, layer.bn_edges, links.share, links.total)
     elif layer.training:
         update_statistics(m, layer.bn_edges, links.share, links.total)
     return nodes, edges
+
+
+_ALIGNN = NetworkKind(
+    "alignn",
+    ALIGNN,
+    graphs=LineGraphs,
+    sizes=("alignn",),
+    precisions=("fp32", "bf16"),
+    at_once=32,
+    tuned={
+        "mean": Recipe(trainer=annealed(learning_rate=0.001, weight_decay=1e-5, batch_size=64, loss="mse")),
+    },
+    paper={
+        "mean": Recipe(
+            trainer=TrainerSettings(
+                batch_size=64, optimiser="adamw", learning_rate=0.01, schedule="one-cycle"
+            )
+        )
+    },
+)
+KINDS = {"alignn": _ALIGNN, "de-alignn": replace(_ALIGNN, name="de-alignn", takes_descriptors=True)}

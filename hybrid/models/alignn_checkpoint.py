@@ -41,7 +41,7 @@ def converted(checkpoint: dict[str, Any], file: Path) -> dict[str, Any]:
     classification = bool(chosen.get("classification") or config.get("classification_threshold") is not None)
     graph = GraphSettings(max_neighbours=config.get("max_neighbors", 12), radius=config.get("cutoff", 8.0))
     model = ModelSettings(pooling=chosen.get("pooling", "mean"), alignn=_sizes(weights))
-    n_classes = len(weights["fc.bias"]) if classification else 0
+    n_outputs = len(weights.get("fc3.bias", weights["fc.bias"]))
     return {
         "state_dict": weights,
         "args": {
@@ -51,7 +51,8 @@ def converted(checkpoint: dict[str, Any], file: Path) -> dict[str, Any]:
             "graph": graph.model_dump(),
         },
         "normalizer": checkpoint.get("normalizer", {"mean": 0.0, "std": 1.0}),
-        "classes": range(n_classes),
+        "classes": range(n_outputs if classification else 0),
+        "targets": [] if classification or n_outputs == 1 else [f"target {i + 1}" for i in range(n_outputs)],
         "descriptors": checkpoint.get("descriptors"),
     }
 

@@ -1,28 +1,66 @@
-"""What training, checkpoints and predictions ask of a network."""
+"""The contract for networks: what training, checkpoints and predictions need to know of one.
 
-from typing import Any
+A network's own module declares it: `KINDS` of the built-in ones, class attributes of a user's class.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from hybrid.readout import Crystals, Pooling, crystal_mean
+from hybrid.errors import InputError
+from hybrid.graphs.composition import CompositionGraphs
+from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.kinds import KindGraphs
+from hybrid.graphs.line_graph import LineGraphs
+from hybrid.readout import Crystals, Pooling, crystal_mean, get_pooling
+from hybrid.settings import GraphSettings, ModelSettings, Recipe, TrainerSettings
+from hybrid.user_code import UserCode, running
+
+PackedGraphs = CrystalGraphs | KindGraphs | LineGraphs | CompositionGraphs
+Build = Callable[[Tensor, GraphSettings, ModelSettings, int, int | None, bool], Any]
+Recipes = Mapping[str, Recipe]  # by pooling: mean, or sum for every extensive one
 
 
 class CrystalNetwork(nn.Module):
-    """A network on graphs of crystals.
+    """A network that gives each atom a vector, pools, and turns the pooled rows into outputs.
+
+    A subclass has `atom_vectors` and `head`, or its own `read_out`. Its class attributes say what differs
+    from here.
 
     Attributes:
-        classification: whether its outputs are log-probabilities of classes.
-        readout: its pooling.
-        atom_features: (n_elements + 1, n_features), row Z holds the features of the element Z; zeros where
-            it knows none.
+        graphs: the class of its graphs; `LineGraphs` have bond angles.
+        graph: their settings.
+        trainer: how it is trained.
+        at_once: how many crystals are predicted at a time, a matter of memory.
+        pooling: of the atom vectors.
+        classification: whether its outputs are log-probabilities of classes; set for a user's network.
+        atom_features: (n_elements + 1, n_features), row Z holds the features of the element Z, zeros if it
+            is not known; set for a user's network.
     """
 
+    graphs: ClassVar[Any] = CrystalGraphs
+    graph: ClassVar[GraphSettings] = GraphSettings()
+    trainer: ClassVar[TrainerSettings] = TrainerSettings(
+        epochs=100,
+        batch_size=32,
+        optimiser="adam",
+        learning_rate=0.003,
+        schedule="one-cycle",
+        gradient_clip=5.0,
+    )
+    at_once: ClassVar[int] = 64
+
+    pooling: Pooling
     classification: bool
-    readout: Pooling
     atom_features: Tensor
 
     def forward(self, batch: Any, descriptors: Tensor | None = None) -> Tensor:
-        """Outputs, or log-probabilities, (n_crystals, n_outputs).
+        """Outputs, or log-probabilities or logits of classes, (n_crystals, n_outputs).
 
         Args:
             batch: the crystals' graphs.
@@ -35,9 +73,140 @@ class CrystalNetwork(nn.Module):
         return crystal_mean(self.atom_vectors(batch), batch.crystals)
 
     def atom_vectors(self, batch: Any) -> Tensor:
-        """The atom vectors a_i after the last layer, (n_atoms, n_features)."""
+        """The atom vectors a_i after the last layer, (n_rows, n_features), in the order of the batch."""
         raise NotImplementedError
 
     def read_out(self, atoms: Tensor, crystals: Crystals, descriptors: Tensor | None = None) -> Tensor:
         """What `forward` returns, from the atom vectors."""
+        rows = self.pooling.join(self.pooling.pool_atoms(atoms, crystals), descriptors, crystals)
+        return self.pooling.pool_outputs(self.head(rows), crystals)
+
+    def head(self, rows: Tensor) -> Tensor:
+        """Outputs (n, n_outputs) from pooled vectors with descriptors (n, n_features + n_descriptors)."""
         raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class NetworkKind:
+    """A network by name.
+
+    Attributes:
+        name: in settings and checkpoints.
+        build: makes the network from element features (n_elements + 1, n_features), row Z those of element
+            Z; the settings of graph and model; the number of descriptors; the number of outputs (None:
+            upstream's); and whether it classifies.
+        graphs: the class of its graphs.
+        graph: their default settings.
+        sizes: the fields of ModelSettings that are its own.
+        takes_descriptors: whether descriptors enter its readout.
+        sees_structure: whether it sees more of a crystal than the formula.
+        poolings: names; none: all.
+        precisions: that it can be trained in.
+        at_once: how many crystals are predicted at a time.
+        tuned: how it is trained.
+        paper: how the paper, or the original code, trains it.
+    """
+
+    name: str
+    build: Build
+    graphs: Any = CrystalGraphs
+    graph: GraphSettings = field(default_factory=GraphSettings)
+    sizes: tuple[str, ...] = ()
+    takes_descriptors: bool = False
+    sees_structure: bool = True
+    poolings: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ("fp32",)
+    at_once: int = 64
+    tuned: Recipes = field(default_factory=dict)
+    paper: Recipes = field(default_factory=dict)
+
+
+def user_kind(code: UserCode) -> NetworkKind:
+    """The kind of a user's class of torch modules.
+
+    The class is called with those of the arguments `n_outputs`, `n_descriptors` and `pooling` that it has,
+    and with its own settings. It may have the class attributes of `CrystalNetwork`.
+    """
+    arguments = inspect.signature(code.value).parameters
+
+    def attribute(name: str) -> Any:
+        return getattr(code.value, name, getattr(CrystalNetwork, name))
+
+    return NetworkKind(
+        code.where,
+        partial(UserNetwork, code),
+        graphs=attribute("graphs"),
+        graph=attribute("graph"),
+        sizes=("own",),
+        takes_descriptors="n_descriptors" in arguments,
+        poolings=() if "pooling" in arguments else ("mean",),
+        at_once=attribute("at_once"),
+        tuned={"mean": Recipe(trainer=attribute("trainer"))},
+        paper={"mean": Recipe(trainer=attribute("trainer"))},
+    )
+
+
+class UserNetwork(CrystalNetwork):
+    """A user's module as training and checkpoints use it; what it returns is checked.
+
+    Args:
+        code: the class.
+        atom_features: as for every network; the class is not given them.
+        graph: the same.
+        model: pooling, and settings of its own.
+        n_descriptors: length of a crystal's descriptors.
+        n_outputs: targets, or classes.
+        classification: whether it learns classes.
+
+    Raises:
+        InputError: the class cannot be called, or does not make a torch module.
+    """
+
+    def __init__(
+        self,
+        code: UserCode,
+        atom_features: Tensor,
+        graph: GraphSettings,
+        model: ModelSettings,
+        n_descriptors: int = 0,
+        n_outputs: int | None = None,
+        classification: bool = False,
+    ):
+        super().__init__()
+        n_outputs = n_outputs or (2 if classification else 1)
+        self.code, self.classification, self.n_outputs = code, classification, n_outputs
+        self.register_buffer("atom_features", atom_features, persistent=False)
+        pooling = get_pooling(model.pooling)
+        known = {"n_outputs": n_outputs, "n_descriptors": n_descriptors, "pooling": pooling}
+        arguments = inspect.signature(code.value).parameters
+        named = {name: value for name, value in known.items() if name in arguments}
+        try:
+            inspect.signature(code.value).bind(**named, **model.own)
+        except TypeError as error:
+            raise InputError(
+                f"{code.where}: cannot be called with {', '.join([*named, *model.own])} ({error})"
+            ) from error
+        with running(code.path):
+            self.module = code.value(**named, **model.own)
+        if not isinstance(self.module, nn.Module):
+            raise InputError(f"{code.where}: does not make a torch module")
+
+    def forward(self, batch: Any, descriptors: Tensor | None = None) -> Tensor:
+        """Outputs, or log-probabilities of classes, (n_crystals, n_outputs)."""
+        with running(self.code.path):
+            outputs = self.module(batch) if descriptors is None else self.module(batch, descriptors)
+        wanted = (len(batch.crystals.n_atoms), self.n_outputs)
+        if not isinstance(outputs, Tensor) or outputs.shape != wanted:
+            given = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+            raise InputError(
+                f"{self.code.where}: forward gives {given}; for {wanted[0]} crystals and {wanted[1]} outputs "
+                f"it should give a tensor of shape {wanted}"
+            )
+        return F.log_softmax(outputs, dim=1) if self.classification else outputs
+
+    def represent(self, batch: Any) -> Tensor:
+        """The crystals' learnt vectors, if the module is a `CrystalNetwork`."""
+        if not isinstance(self.module, CrystalNetwork):
+            raise InputError(f"{self.code.where}: has no vectors of crystals; make it a CrystalNetwork")
+        with running(self.code.path):
+            return self.module.represent(batch)

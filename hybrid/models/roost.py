@@ -8,8 +8,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hybrid.errors import InputError
-from hybrid.graphs.composition import CompositionBatch
-from hybrid.settings import ModelSettings
+from hybrid.graphs.composition import CompositionBatch, CompositionGraphs
+from hybrid.models.network import NetworkKind
+from hybrid.settings import GraphSettings, ModelSettings, Recipe, annealed
 
 try:
     from aviary.roost.model import Roost as UpstreamRoost
@@ -75,3 +76,32 @@ class Roost(UpstreamRoost):
             batch.weights, features, batch.target, batch.source, batch.of_element
         )
         return vectors
+
+
+def _build(
+    _: Tensor,  # upstream has its own element features
+    __: GraphSettings,  # a formula has no distances
+    model: ModelSettings,
+    n_descriptors: int,
+    n_outputs: int | None,
+    classification: bool,
+) -> Roost:
+    return Roost(model, n_outputs, classification)
+
+
+_TRAINED = Recipe(
+    trainer=annealed(learning_rate=0.0003, weight_decay=1e-6, batch_size=128, gradient_clip=None)
+)
+KINDS = {
+    "roost": NetworkKind(
+        "roost",
+        _build,
+        graphs=CompositionGraphs,
+        sizes=("roost",),
+        sees_structure=False,
+        poolings=("mean",),  # attention over the elements, in fact; a formula has no cell
+        at_once=1024,
+        tuned={"mean": _TRAINED},
+        paper={"mean": _TRAINED},
+    )
+}

@@ -9,47 +9,26 @@ from hybrid.data.splits import FOLDS
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One model with one seed on one target of a dataset.
+    """One model with one seed on one target of a dataset."""
 
-    Attributes:
-        dataset: its name.
-        dataset_label: its name in figures.
-        target: symbol of the quantity.
-        descriptor: the target's column of descriptors.csv; None: the target is that of id_prop.csv.
-        unit: of the target.
-        network: name of the network or model.
-        network_label: its name in figures.
-        model: its architecture, or the kind of baseline.
-        pooling: None if it has none.
-        descriptors: those in its input, "all", or None.
-        variant: name of the settings.
-        panel: of the figure.
-        seed: of the weights.
-        epochs: None if it is not trained in epochs.
-        paper: the paper's values and words for it.
-        status: done or diverged.
-        note: anything else.
-        split: further keys that tell one split from another.
-    """
-
-    dataset: str | None
-    dataset_label: str
-    target: str
-    descriptor: str | None
-    unit: str
-    network: str
-    network_label: str
-    model: str
+    dataset: str | None  # its name
+    dataset_label: str  # its name in figures
+    target: str  # symbol of the quantity
+    descriptor: str | None  # the target's column of descriptors.csv; None: the target is id_prop.csv's
+    unit: str  # of the target
+    network: str  # name of the network or model
+    network_label: str  # its name in figures
+    model: str  # its architecture, or the kind of baseline
     pooling: str | None
-    descriptors: list[str] | str | None
-    variant: str
-    panel: str
-    seed: int
+    descriptors: list[str] | str | None  # those in its input, or "all"
+    variant: str  # name of the settings
+    panel: str  # of the figure
+    seed: int  # of the weights
     epochs: int | None
-    paper: dict[str, Any] | None = None
-    status: str
+    paper: dict[str, Any] | None = None  # the paper's values and words for it
+    status: str  # done or diverged
     note: str
-    split: dict[str, Any] = field(default_factory=dict)
+    split: dict[str, Any] = field(default_factory=dict)  # further keys that tell one split from another
 
     def with_metrics(self, metrics: Mapping[str, float], **others: Any) -> dict[str, Any]:
         """The row for a record, with metrics of the test set and further keys."""

@@ -5,11 +5,12 @@ import sys
 import torch
 from torch import Tensor
 
-from hybrid.checkpoint import MODEL_FILE, TrainedModel
+from hybrid.checkpoint import MODEL_FILE
 from hybrid.descriptors.table import Standardisation
 from hybrid.models.cgcnn import atom_feature_table
-from hybrid.models.networks import NetworkKind
+from hybrid.models.network import NetworkKind
 from hybrid.settings import RunSettings
+from hybrid.trained_model import TrainedModel
 from hybrid.training.loop import Training
 from hybrid.training.objective import objective_of
 from hybrid.training.results import Fitted, Job
@@ -28,8 +29,7 @@ def fit_network(kind: NetworkKind, samples: Samples, settings: RunSettings, job:
     Raises:
         InputError: the targets are no classes where classes are to be learnt, or training diverged.
     """
-    graphs = samples.graphs
-    assert graphs is not None
+    graphs = samples.graphs or samples.folder.graphs(settings.graph, kind.graphs)
     objective = objective_of(samples, settings, graphs.n_atoms)
     descriptors = StandardisedDescriptors(samples, settings, job.progress)
     torch.manual_seed(settings.model_seed)
@@ -44,16 +44,16 @@ def fit_network(kind: NetworkKind, samples: Samples, settings: RunSettings, job:
     log = Training(network, graphs, descriptors.rows, objective, samples, settings, job).run()
     model = TrainedModel(
         network,
+        settings.model,
         settings.graph,
         objective.scale,
         samples.names,
         objective.classes,
         descriptors.standardisation,
-        kind.name,
     )
     epoch, error = log.best()
-    model.save(job.folder / MODEL_FILE, settings.model, epoch=epoch, best_mae_error=error)
-    predictions = model.predict(graphs, job.device, descriptors.rows)
+    model.save(job.folder / MODEL_FILE, epoch=epoch, best_mae_error=error)
+    predictions = model.predict_graphs(graphs, job.device, descriptors.rows)
     return Fitted(predictions, {**log.notes(job.device), **descriptors.notes})
 
 

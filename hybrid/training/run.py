@@ -12,10 +12,11 @@ import torch
 from hybrid.atomic import locked, write_text
 from hybrid.data.folder import CrystalFolder
 from hybrid.data.groups import formula_overlap
+from hybrid.device import resolve_device
 from hybrid.errors import InputError
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.settings import RunSettings
-from hybrid.training.registry import BUILT_IN, get_model
+from hybrid.training.registry import get_model
 from hybrid.training.results import Fit, Fitted, Job, fold_metrics, write_predictions
 from hybrid.training.run_folder import discard_other_run, fingerprint, refuse_other_settings
 from hybrid.training.samples import Samples
@@ -91,18 +92,6 @@ def subset(folder: CrystalFolder, settings: RunSettings) -> CrystalFolder:
     return folder.take(sorted(chosen))
 
 
-def resolve_device(name: str) -> torch.device:
-    """The device called auto, cpu or cuda.
-
-    Raises:
-        InputError: cuda is asked for and not there.
-    """
-    cuda = torch.cuda.is_available()
-    if name == "cuda" and not cuda:
-        raise InputError("--device cuda: this machine has no CUDA GPU that torch can use")
-    return torch.device("cuda" if cuda and name != "cpu" else "cpu")
-
-
 def refuse_precision(settings: RunSettings, device: torch.device) -> None:
     """Training in bfloat16 is for networks that it makes faster and that lose no accuracy.
 
@@ -112,9 +101,8 @@ def refuse_precision(settings: RunSettings, device: torch.device) -> None:
     if settings.trainer.precision == "fp32":
         return
     if settings.trainer.precision not in get_model(settings.model.name).precisions:
-        able = [name for name, model in BUILT_IN.items() if settings.trainer.precision in model.precisions]
         raise InputError(
-            f"--precision bf16: is for {' and '.join(able)} alone, not for {settings.model.name}"
+            f"--precision {settings.trainer.precision}: {settings.model.name} cannot be trained in it"
         )
     if device.type == "cuda" and not torch.cuda.is_bf16_supported():
         raise InputError("--precision bf16: this machine's GPU does not compute in bfloat16")
@@ -130,6 +118,9 @@ def _with_graphs(samples: Samples, settings: RunSettings) -> Samples:
     network = get_model(settings.model.name).network
     if network is None:
         return samples
+    if network.poolings and settings.model.pooling not in network.poolings:
+        known = " and ".join(network.poolings)
+        raise InputError(f"--pooling {settings.model.pooling}: {network.name} has {known} pooling only")
     graphs = samples.folder.graphs(settings.graph, network.graphs)
     if not isinstance(graphs, CompositionGraphs):  # Roost has no batch normalisation
         samples.refuse_single_rows(graphs.n_atoms, settings)

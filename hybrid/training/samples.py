@@ -11,7 +11,7 @@ from hybrid.data.splits import FOLDS, grouped_split, random_split, read_split, t
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
-from hybrid.models.networks import PackedGraphs
+from hybrid.models.network import PackedGraphs
 from hybrid.settings import RunSettings
 
 

@@ -1,14 +1,16 @@
 """How the descriptors move when a structure is slightly distorted, a question that the paper leaves open.
 
 Structures from experiment, from another functional or after another relaxation differ by thousandths of an
-Å. A descriptor that jumps under such a difference tells a network about noise. Crystals of a dataset are
-distorted in three ways, and changes are measured in the descriptor's standard deviations over the dataset.
+Å. A network that takes a descriptor which jumps under such a difference learns from noise. Crystals of a
+dataset are distorted in three ways, and changes are measured in the descriptor's standard deviations over the
+dataset.
 """
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -95,32 +97,24 @@ def choose_crystals(
         InputError: the folder holds too few.
     """
     columns = table.select(["crys_sys", "natoms"]).values.numpy()
-    known = {
-        identity: (int(system), natoms)
-        for identity, (system, natoms) in zip(table.ids, columns, strict=True)
-        if identity not in table.errors
-    }
+    known = dict(zip(table.ids, columns, strict=True))
     groups: dict[int, list[int]] = {}
     for i, identity in enumerate(folder.ids):
-        if identity in known and known[identity][1] <= max_atoms:
-            groups.setdefault(known[identity][0], []).append(i)
+        if identity in known and identity not in table.errors and known[identity][1] <= max_atoms:
+            groups.setdefault(int(known[identity][0]), []).append(i)
     if sum(map(len, groups.values())) < n_crystals:
         raise InputError(
             f"{folder.path}: has fewer than {n_crystals} crystals of at most {max_atoms} atoms with "
             "descriptors"
         )
     rng = np.random.default_rng(seed)
-    queues = {system: rng.permutation(groups[system]).tolist() for system in sorted(groups)}
-    chosen: list[int] = []
-    while len(chosen) < n_crystals:
-        for queue in queues.values():
-            if queue and len(chosen) < n_crystals:
-                chosen.append(queue.pop())
-    return sorted(chosen)
+    queues = [rng.permutation(groups[system])[::-1] for system in sorted(groups)]
+    in_turn = [i for turn in zip_longest(*queues) for i in turn if i is not None]
+    return sorted(map(int, in_turn[:n_crystals]))
 
 
 def observe(structure: Structure) -> dict[str, float]:
-    """All descriptors of a structure, and what tells why they change.
+    """All descriptors of a structure, and values that show why they change.
 
     Beside the descriptors, by their names: those of COUNTED without sliver faces (`… without slivers`), the
     space group's number at 0.1 Å (`loose space group`), the structural complexity per atom with all
@@ -158,7 +152,7 @@ def without_slivers(faces: VoronoiFaces) -> VoronoiFaces:
 def niggli_type(lattice: Lattice) -> int:
     """The type of a Niggli cell: 1 if its angles are below 90°, 2 if none is.
 
-    The angle furthest from 90° tells; the others may be on either side by rounding.
+    The angle furthest from 90° decides; the others may be on either side by rounding.
     """
     cosines = np.cos(np.radians(lattice.angles))
     return 1 if cosines[np.abs(cosines).argmax()] > RIGHT_ANGLE else 2
@@ -166,11 +160,10 @@ def niggli_type(lattice: Lattice) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """Descriptors of crystals before and after distortions.
+    """Descriptors of crystals before and after each of the DISTORTIONS.
 
     Attributes:
         ids: (n_crystals,).
-        distortions: (n_distortions,).
         names: (n_values,) the descriptors, and what else `observe` gives.
         scale: (n_values,) standard deviation over the whole dataset; NaN for what is not a descriptor.
         before: (n_crystals, n_values).
@@ -178,7 +171,6 @@ class Study:
     """
 
     ids: tuple[str, ...]
-    distortions: tuple[Distortion, ...]
     names: tuple[str, ...]
     scale: np.ndarray
     before: np.ndarray
@@ -186,118 +178,89 @@ class Study:
 
     def changes(self, name: str) -> np.ndarray:
         """|after - before| of a descriptor in standard deviations: (n_distortions, n_crystals * n_draws)."""
-        i = self.names.index(name)
-        changes: np.ndarray = self.differences(name) / self.scale[i]
+        changes: np.ndarray = self.differences(name) / self.scale[self.names.index(name)]
         return changes
 
     def differences(self, name: str) -> np.ndarray:
         """|after - before| in the value's unit: (n_distortions, n_crystals * n_draws)."""
         i = self.names.index(name)
         change: np.ndarray = np.abs(self.after[..., i] - self.before[:, None, i])
-        flat: np.ndarray = change.reshape(len(self.distortions), -1)
-        return flat
-
-    def place(self, kind: Kind, size: float) -> int:
-        """Where a distortion stands."""
-        return self.distortions.index(Distortion(kind, size))
+        return change.reshape(len(self.after), -1)
 
 
-@dataclass(frozen=True)
-class Movement:
-    """How one descriptor moves under one distortion, in its standard deviations over the dataset."""
+@dataclass(frozen=True, eq=False)
+class Movements:
+    """How the descriptors move, in their standard deviations over the dataset.
 
-    name: str
-    distortion: Distortion
-    median: float
-    percentile95: float
-    over_small: float  # share of the distorted structures that change by more than 1 % of it
-    over_large: float  # by more than 10 %
+    Attributes:
+        median: (n_descriptors, n_distortions) of the change.
+        percentile95: its 95th percentile.
+        over_small: share of the distorted structures that change by more than 1 % of a standard deviation.
+        over_large: share of those that change by more than 10 %.
+    """
 
-
-def movements(study: Study) -> list[Movement]:
-    """Every descriptor under every distortion."""
-    rows = []
-    for name in NAMES:
-        for distortion, change in zip(study.distortions, study.changes(name), strict=True):
-            rows.append(
-                Movement(
-                    name,
-                    distortion,
-                    float(np.median(change)),
-                    float(np.percentile(change, 95)),
-                    float((change > SMALL).mean()),
-                    float((change > LARGE).mean()),
-                )
-            )
-    return rows
+    median: np.ndarray
+    percentile95: np.ndarray
+    over_small: np.ndarray
+    over_large: np.ndarray
 
 
-def run_study(
-    folder: CrystalFolder,
-    n_crystals: int = 200,
-    n_draws: int = 3,
-    max_atoms: int = MAX_ATOMS,
-    seed: int = 0,
-    distortions: Sequence[Distortion] = DISTORTIONS,
-) -> Study:
+def movements(study: Study) -> Movements:
+    """How the descriptors of NAMES move under the DISTORTIONS."""
+    changes = np.array([study.changes(name) for name in NAMES])
+    return Movements(
+        np.median(changes, axis=2),
+        np.percentile(changes, 95, axis=2),
+        (changes > SMALL).mean(axis=2),
+        (changes > LARGE).mean(axis=2),
+    )
+
+
+def run_study(folder: CrystalFolder, n_crystals: int = 200, n_draws: int = 3, seed: int = 0) -> Study:
     """Distorts crystals of a dataset and computes their descriptors again; a stopped call goes on.
 
     Args:
         folder: the dataset, with its descriptor table.
         n_crystals: how many of its crystals.
         n_draws: times that each distortion is drawn for a crystal.
-        max_atoms: in the primitive cell.
         seed: of the choice and of the noise.
-        distortions: which.
 
     Raises:
         InputError: the table or the folder lacks something.
     """
     table = DescriptorTable.read(folder.path / "descriptors.csv").select(NAMES)
-    chosen = folder.take(choose_crystals(folder, table, n_crystals, max_atoms, seed))
-    shape = (len(distortions), len(chosen), n_draws)
-    n_observed = len(chosen) * (1 + len(distortions) * n_draws)
+    chosen = folder.take(choose_crystals(folder, table, n_crystals, MAX_ATOMS, seed))
+    n_observed = len(chosen) * (1 + len(DISTORTIONS) * n_draws)
     version = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
-    before, after = [], np.empty(shape, dtype=object)
+    observed = []  # of each crystal: undistorted, then each draw of each distortion
     with (
         LineCache(folder.path / ".hybrid" / "distortion.jsonl") as rows,
         tqdm(total=n_observed, desc="distorted crystals", unit="crystal") as progress,
     ):
-
-        def observed(structure: Structure, identity: str) -> dict[str, float]:
-            key = key_of(structure, (), f"distortion {version}")
-            if key not in rows:
-                try:
-                    rows.add(key, observe(structure))
-                except InputError as error:
-                    raise InputError(f"{folder.path}: '{identity}', distorted: {error}") from error
-            progress.update()
-            values: dict[str, float] = rows[key]
-            return values
-
         for i, (identity, structure) in enumerate(zip(chosen.ids, chosen.structures(), strict=True)):
-            before.append(observed(structure, identity))
-            for j, k, distorted in _distorted(structure, distortions, n_draws, (seed, i)):
-                after[j, i, k] = observed(distorted, identity)
-    names = tuple(before[0])
-    scale = np.full(len(names), math.nan)
-    deviation = np.nanstd(table.values.numpy(), axis=0)
-    scale[[names.index(name) for name in NAMES]] = deviation
-    return Study(
-        tuple(chosen.ids),
-        tuple(distortions),
-        names,
-        scale,
-        np.array([[values[name] for name in names] for values in before]),
-        np.array([[values[name] for name in names] for values in after.flat]).reshape(*shape, len(names)),
+            for one in _with_distortions(structure, n_draws, (seed, i)):
+                key = key_of(one, (), f"distortion {version}")
+                if key not in rows:
+                    try:
+                        rows.add(key, observe(one))
+                    except InputError as error:
+                        raise InputError(f"{folder.path}: '{identity}', distorted: {error}") from error
+                observed.append(rows[key])
+                progress.update()
+    names = tuple(observed[0])
+    values = np.array([[row[name] for name in names] for row in observed]).reshape(
+        len(chosen), -1, len(names)
     )
+    after = values[:, 1:].reshape(len(chosen), len(DISTORTIONS), n_draws, len(names)).swapaxes(0, 1)
+    deviation = dict(zip(NAMES, np.nanstd(table.values.numpy(), axis=0), strict=True))
+    scale = np.array([deviation.get(name, math.nan) for name in names])
+    return Study(tuple(chosen.ids), names, scale, values[:, 0], after)
 
 
-def _distorted(
-    structure: Structure, distortions: Sequence[Distortion], n_draws: int, seed: tuple[int, ...]
-) -> Iterator[tuple[int, int, Structure]]:
-    """Each distortion of a structure, drawn several times: (distortion, draw, structure)."""
-    for j, distortion in enumerate(distortions):
+def _with_distortions(structure: Structure, n_draws: int, seed: tuple[int, ...]) -> Iterator[Structure]:
+    """A structure, and each distortion of it drawn several times."""
+    yield structure
+    for j, distortion in enumerate(DISTORTIONS):
         rng = np.random.default_rng((*seed, j))
-        for k in range(n_draws):
-            yield j, k, distortion(structure, rng)
+        for _ in range(n_draws):
+            yield distortion(structure, rng)

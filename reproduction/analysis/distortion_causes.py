@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reproduction.analysis.distortion import COUNTED, LARGE, SMALL, Distortion, Study
+from reproduction.analysis.distortion import COUNTED, DISTORTIONS, LARGE, SMALL, Distortion, Study
 
 ANGLES = ("alpha", "beta", "gamma")
-LENGTHS = ("a", "b", "c")
+Holds = Callable[[Study, str, int], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Cause:
         distortion: under which it is checked.
         text: what happens.
         test: what holds for a jump that has this cause.
-        holds: of a study, a descriptor and the place of the distortion, whether it does for each distorted
-            structure.
+        holds: of a study, a descriptor and the place of the distortion: for each distorted structure, whether
+            the test holds.
     """
 
     name: str
@@ -31,27 +31,28 @@ class Cause:
     distortion: Distortion
     text: str
     test: str
-    holds: Callable[[Study, str, int], np.ndarray]
+    holds: Holds
 
 
 def _gone_without_slivers(study: Study, name: str, place: int) -> np.ndarray:
-    change = study.differences(f"{name} without slivers")[place]
-    gone: np.ndarray = np.asarray(change <= LARGE * study.scale[study.names.index(name)])
+    gone: np.ndarray = (
+        study.differences(f"{name} without slivers")[place] <= LARGE * study.scale[study.names.index(name)]
+    )
     return gone
 
 
-def _same_lengths(study: Study, name: str, place: int) -> np.ndarray:
-    changes = np.array([study.changes(length)[place] for length in LENGTHS])
+def _same_lengths(study: Study, _: str, place: int) -> np.ndarray:
+    changes = np.array([study.changes(length)[place] for length in ("a", "b", "c")])
     same: np.ndarray = np.all(changes < SMALL, axis=0)
     return same
 
 
-def _same(other: str) -> Callable[[Study, str, int], np.ndarray]:
-    return lambda study, name, place: study.differences(other)[place] < 1e-9
+def _same(other: str) -> Holds:
+    return lambda study, _, place: study.differences(other)[place] < 1e-9
 
 
-def _another(other: str) -> Callable[[Study, str, int], np.ndarray]:
-    return lambda study, name, place: study.differences(other)[place] > 1e-9
+def _another(other: str) -> Holds:
+    return lambda study, _, place: study.differences(other)[place] > 1e-9
 
 
 CAUSES = (
@@ -124,13 +125,10 @@ def checks(study: Study) -> list[Check]:
     """The causes, checked on the structures that changed."""
     rows = []
     for cause in CAUSES:
-        place = study.distortions.index(cause.distortion)
+        place = DISTORTIONS.index(cause.distortion)
         for name in cause.names:
             changed = study.changes(name)[place] > LARGE
             explained = cause.holds(study, name, place)[changed]
-            rows.append(
-                Check(
-                    name, cause, float(changed.mean()), float(explained.mean()) if changed.any() else math.nan
-                )
-            )
+            share = float(explained.mean()) if changed.any() else math.nan
+            rows.append(Check(name, cause, float(changed.mean()), share))
     return rows

@@ -1,23 +1,20 @@
-"""Lattice lengths against what an atom's surroundings tell: SI sections 1 and 5 (Figures S1 and S5)."""
+"""Lattice lengths against local quantities such as the density: SI sections 1 and 5 (Figures S1 and S5)."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 from pymatgen.core import Lattice, Structure
-from scipy.stats import spearmanr
 
 from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.settings import GraphSettings
-from reproduction.analysis.untrained import untrained_outputs
 
-LENGTHS = ("a", "b", "c")
-LOCAL = ("density", "vpa")
+COLUMNS = ("natoms", "a", "b", "c", "density", "vpa")
 LONG = 20.0  # Å, the lattice length above which the paper calls a structure long
 N_CONVOLUTIONS = 3  # of default CGCNN, from which the paper takes its receptive field
 SAME_SHELL = 1e-3  # of the distance: neighbours nearer to each other than this are one shell
@@ -25,69 +22,33 @@ SAME_SHELL = 1e-3  # of the distance: neighbours nearer to each other than this 
 MAX_ELEMENTS, MAX_ATOMS, MAX_VPA = 3, 40, 60.0  # what can be drawn, and is a solid (Å³ an atom)
 
 
-@dataclass(frozen=True)
-class Lattices:
-    """The primitive cells of a dataset.
+def lattices(folder: CrystalFolder) -> pd.DataFrame:
+    """The primitive cells of all crystals of a folder by id, from its descriptor table.
 
-    Attributes:
-        ids: (n_crystals,).
-        natoms: atoms in the cell.
-        a: longest lattice length, Å.
-        b: the second longest, Å.
-        c: the shortest, Å.
-        density: g/cm³.
-        vpa: volume per atom, Å³.
-    """
-
-    ids: tuple[str, ...]
-    natoms: np.ndarray
-    a: np.ndarray
-    b: np.ndarray
-    c: np.ndarray
-    density: np.ndarray
-    vpa: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-
-def lattices(folder: CrystalFolder) -> Lattices:
-    """The lattices of all crystals of a folder, from its descriptor table.
+    Returns:
+        natoms; the lattice lengths a >= b >= c in Å; density in g/cm³; vpa, the volume per atom in Å³.
 
     Raises:
         InputError: the table is not there, or lacks a column, a crystal or a value.
     """
-    names = [field.name for field in fields(Lattices)][1:]
-    table = DescriptorTable.read(folder.path / "descriptors.csv").select(names)
-    known = dict(zip(table.ids, table.values.numpy(), strict=True))
-    for identity in folder.ids:
-        if identity not in known:
-            raise InputError(f"{table.path}: has no row for id '{identity}'")
-        if np.isnan(known[identity]).any():
-            raise InputError(f"{table.path}: id '{identity}' has no lattice ({table.errors[identity]})")
-    columns = np.array([known[identity] for identity in folder.ids]).T
-    return Lattices(tuple(folder.ids), *columns)
+    table = DescriptorTable.read(folder.path / "descriptors.csv").select(COLUMNS)
+    cells = pd.DataFrame(table.values.numpy(), index=table.ids, columns=table.names)
+    for identity in pd.Index(folder.ids).difference(cells.index):
+        raise InputError(f"{table.path}: has no row for id '{identity}'")
+    cells = cells.loc[folder.ids]
+    for identity in cells.index[cells.isna().any(axis=1)]:
+        raise InputError(f"{table.path}: id '{identity}' has no lattice ({table.errors[identity]})")
+    return cells
 
 
-@dataclass(frozen=True)
-class Correlation:
-    """How a lattice length goes with a quantity that the surroundings of an atom tell."""
-
-    length: str
-    local: str
-    pearson: float
-    spearman: float
-
-
-def correlations(cells: Lattices) -> list[Correlation]:
-    """Pearson's and Spearman's coefficients of every lattice length with density and volume per atom."""
-    rows = []
-    for local in LOCAL:
-        for length in LENGTHS:
-            x, y = getattr(cells, local), getattr(cells, length)
-            pearson = float(np.corrcoef(x, y)[0, 1])
-            rows.append(Correlation(length, local, pearson, float(spearmanr(x, y).statistic)))
-    return rows
+def correlations(cells: pd.DataFrame) -> dict[tuple[str, str], tuple[float, float]]:
+    """Pearson's and Spearman's coefficients of a, b and c with density and volume per atom (vpa)."""
+    pearson, spearman = cells.corr("pearson"), cells.corr("spearman")
+    return {
+        (length, local): (pearson.loc[local, length], spearman.loc[local, length])
+        for local in ("density", "vpa")
+        for length in ("a", "b", "c")
+    }
 
 
 def fcc(distance: float, element: str = "Cu") -> Structure:
@@ -118,31 +79,13 @@ def shells(crystal: Structure, n_shells: int) -> list[tuple[float, int]]:
     """The nearest shells of neighbours of the first atom: (distance in Å, number of atoms)."""
     radius = 2.0 * (crystal.volume / len(crystal)) ** (1 / 3)
     while True:
-        distances = np.sort(
-            [neighbour.nn_distance for neighbour in crystal.get_neighbors(crystal[0], radius)]
-        )
-        gaps = np.diff(distances, prepend=0) > SAME_SHELL * distances
-        starts = np.flatnonzero(gaps)
-        if len(starts) > n_shells:  # so that the last one asked for is whole
-            return [
-                (float(distances[first]), int(end - first))
-                for first, end in pairwise(starts[: n_shells + 1].tolist())
-            ]
+        found = crystal.get_neighbors(crystal[0], radius)
+        distances = np.sort([neighbour.nn_distance for neighbour in found])
+        starts = np.flatnonzero(np.diff(distances, prepend=0) > SAME_SHELL * distances)
+        if len(starts) > n_shells:  # so that the last shell is whole
+            ends = pairwise(starts[: n_shells + 1].tolist())
+            return [(float(distances[first]), int(end - first)) for first, end in ends]
         radius *= 1.3
-
-
-def output_difference(
-    crystals: tuple[Structure, Structure], max_neighbours: int, seeds: Sequence[int]
-) -> float:
-    """Largest difference of the outputs of untrained CGCNN for two crystals, relative to their size.
-
-    Args:
-        crystals: both.
-        max_neighbours: nearest neighbours that the networks see.
-        seeds: a network is drawn for each.
-    """
-    outputs = np.array([untrained_outputs(crystals, max_neighbours, 8.0, seed) for seed in seeds])
-    return float(np.abs(outputs[:, 0] - outputs[:, 1]).max() / np.sqrt(np.mean(outputs**2)))
 
 
 def sphere_radius(vpa: np.ndarray, n_neighbours: int, cutoff: float) -> np.ndarray:
@@ -153,9 +96,8 @@ def sphere_radius(vpa: np.ndarray, n_neighbours: int, cutoff: float) -> np.ndarr
         n_neighbours: of one atom.
         cutoff: of the crystal graph, Å.
     """
-    radius: np.ndarray = np.cbrt(3 / (4 * math.pi) * n_neighbours * vpa)
-    clipped: np.ndarray = np.minimum(radius, cutoff)
-    return clipped
+    radius: np.ndarray = np.minimum(np.cbrt(3 / (4 * math.pi) * n_neighbours * vpa), cutoff)
+    return radius
 
 
 def measured_radius(graphs: CrystalGraphs, settings: GraphSettings) -> np.ndarray:
@@ -177,13 +119,8 @@ class LongCrystal:
     a: float  # Å
     structure: Structure
 
-    @property
-    def formula(self) -> str:
-        """The reduced formula."""
-        return str(self.structure.composition.reduced_formula)
 
-
-def long_examples(folder: CrystalFolder, cells: Lattices, n_examples: int) -> list[LongCrystal]:
+def long_examples(folder: CrystalFolder, cells: pd.DataFrame, n_examples: int) -> list[LongCrystal]:
     """The crystals with the longest a among those that can be drawn, no two of the same elements.
 
     Those have at most 3 elements and 40 atoms in the cell, and at most 60 Å³ an atom, which leaves out gases
@@ -194,21 +131,14 @@ def long_examples(folder: CrystalFolder, cells: Lattices, n_examples: int) -> li
     """
     found: list[LongCrystal] = []
     systems = set()
-    for i in _longest_first(cells):
-        (structure,) = folder.take([i]).structures()
-        system = structure.composition.chemical_system
-        if len(structure.composition) > MAX_ELEMENTS or system in systems:
+    small = ((cells["natoms"] <= MAX_ATOMS) & (cells["vpa"] <= MAX_VPA)).to_numpy()
+    for i in np.argsort(-cells["a"].to_numpy(), kind="stable"):
+        (structure,) = folder.take([int(i)]).structures() if small[i] else (None,)
+        if structure is None or len(structure.composition) > MAX_ELEMENTS:
             continue
-        systems.add(system)
-        found.append(LongCrystal(cells.ids[i], float(cells.a[i]), structure))
+        if (system := structure.composition.chemical_system) not in systems:
+            systems.add(system)
+            found.append(LongCrystal(cells.index[i], float(cells["a"].iloc[i]), structure))
         if len(found) == n_examples:
             return found
     raise InputError(f"{folder.path}: has {len(found)} long crystals that can be drawn, {n_examples} wanted")
-
-
-def _longest_first(cells: Lattices) -> Iterator[int]:
-    """The crystals that are neither too large nor too thin, from the longest a to the shortest."""
-    small = (cells.natoms <= MAX_ATOMS) & (cells.vpa <= MAX_VPA)
-    for i in np.argsort(-cells.a, kind="stable").tolist():
-        if small[i]:
-            yield i

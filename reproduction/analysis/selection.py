@@ -1,15 +1,14 @@
-"""Which groups of descriptors a learnt representation lacks: forward selection on frozen vectors.
+"""Which groups of descriptors are missing from a learnt embedding: forward selection on frozen embeddings.
 
-A random forest learns the target from a trained network's vectors and the groups taken up so far. Each step
-takes up the group with which the error on the validation set is lowest, until none is left. The test set is
-looked at once, for the set of groups with the lowest validation error, beside that of none and that of all.
+A random forest learns the target from a trained network's embeddings and the groups added so far. Each step
+adds the group with which the error on the validation set is lowest, until none is left. The test set is used
+once, for the groups with the lowest validation error, and for no group and for all groups.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.ensemble import RandomForestRegressor
 from tqdm import tqdm
 
 from hybrid.errors import InputError
@@ -20,7 +19,7 @@ N_TREES = 100
 
 @dataclass(frozen=True)
 class Selection:
-    """The order in which groups were taken up, and the errors, all of them MAE/MAD.
+    """The order in which groups were added, and the errors, all of them MAE/MAD.
 
     Attributes:
         order: (n_groups,) names.
@@ -50,7 +49,7 @@ def forward_selection(
     n_trees: int = N_TREES,
     progress: bool = True,
 ) -> Selection:
-    """Takes up groups one by one.
+    """Adds groups one by one.
 
     Args:
         vectors: (n_crystals, n_features), learnt.
@@ -64,6 +63,8 @@ def forward_selection(
     Raises:
         InputError: the validation or test targets do not vary.
     """
+    from sklearn.ensemble import RandomForestRegressor  # here, as planning and drawing need no forest
+
     at = {fold: np.flatnonzero(folds == fold) for fold in ("training", "validation", "test")}
     for fold in ("validation", "test"):
         if np.ptp(targets[at[fold]]) == 0:

@@ -1,4 +1,4 @@
-"""Outputs of untrained networks: what the input and the pooling alone can tell, before any learning."""
+"""Outputs of untrained networks: what input and pooling alone can distinguish, before any training."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import torch
 from pymatgen.core import Structure
 
 from hybrid.data.folder import ATOM_INIT, read_atom_features
-from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.kinds import KindGraphs
 from hybrid.models.cgcnn import CGCNN, atom_feature_table
 from hybrid.settings import GraphSettings, ModelSettings
 from reproduction.data.chains import DOUBLE_OFFSET, chain_of_set, double_chain
@@ -30,9 +30,23 @@ def untrained_outputs(
     table = atom_feature_table(read_atom_features(ATOM_INIT))
     torch.manual_seed(seed)
     network = CGCNN(table, settings, ModelSettings(pooling=pooling)).double().eval()
-    graphs = CrystalGraphs.from_structures(structures, settings).to("cpu", torch.float64)
+    graphs = KindGraphs.from_structures(structures, settings).to("cpu", torch.float64)
     output: np.ndarray = network(graphs.batch(torch.arange(len(graphs))))[:, 0].numpy()
     return output
+
+
+def output_difference(
+    crystals: tuple[Structure, Structure], max_neighbours: int, seeds: Sequence[int]
+) -> float:
+    """Largest difference of the outputs of untrained CGCNN for two crystals, relative to the outputs' size.
+
+    Args:
+        crystals: both.
+        max_neighbours: nearest neighbours that the networks see.
+        seeds: a network is drawn for each.
+    """
+    outputs = np.array([untrained_outputs(crystals, max_neighbours, 8.0, seed) for seed in seeds])
+    return float(np.abs(outputs[:, 0] - outputs[:, 1]).max() / np.sqrt(np.mean(outputs**2)))
 
 
 def double_chain_ratios(

@@ -9,8 +9,8 @@ from typing import Any
 
 from pymatgen.core import Structure
 
-from hybrid.data.folder import write_folder
 from reproduction.data.chains import LONG, chain_set
+from reproduction.data.folders import write_folder
 from reproduction.data.registry import get_dataset
 
 ALEXANDRIA = "matcalc/alexandria-binary-pbe-phonon-2025.1.json.gz"

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from hybrid.data.folder import write_folder
 from reproduction.data import chains
+from reproduction.data.folders import write_folder
 
 
 def build_chains(

@@ -40,4 +40,3 @@ def dulong_petit(value: float, n_atoms: int) -> None:
 
 
 POSITIVE = between(0, math.inf)  # moduli, energies of vibrations
-POISSON = between(-1, 0.5)  # what positive moduli allow

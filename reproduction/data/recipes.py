@@ -1,6 +1,6 @@
 """How a dataset folder of real crystals is made: reduce each cell, bring its target to it, check, write."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -8,14 +8,19 @@ from typing import Any, Literal
 from pymatgen.core import Structure
 from tqdm import tqdm
 
+from hybrid.atomic import atomic_folder
 from hybrid.cells import reduced_cell
-from hybrid.data.folder import write_folder
 from hybrid.data.normalisation import renormalise
 from hybrid.errors import InputError
 from reproduction.data.checks import Check
-from reproduction.data.sources.entries import Entry
+from reproduction.data.files import MissingDataError
+from reproduction.data.folders import write_folder
+from reproduction.data.sources.entries import Entry, Labels
+from reproduction.data.structures import STRUCTURES
 
 MAX_REFUSED = 0.05  # of the entries; with more, a unit or a normalisation is wrong
+PREDICTIONS = "authors_predictions.csv"
+WITHOUT = "without_structure.txt"
 
 
 @dataclass(frozen=True)
@@ -25,29 +30,36 @@ class Recipe:
     Attributes:
         source: for the manifest.
         licence: of the data.
-        entries: gives the crystals.
+        labels: gives the values, by Materials Project id; structures come from `STRUCTURES`.
+        entries: gives crystals with their values, where there are no labels or they cannot be had.
+        published: whether the labels have a split; otherwise splits are drawn by seed.
         quantity: the name of the target among the entries' values.
-        given_per: what the source's value belongs to: cell, atom or formula; none for an intensive quantity.
+        given: an entry whose value belongs to its structure, from the source's entry.
+        given_per: what the value belongs to: cell, atom or formula; none for an intensive quantity.
         per: what the target belongs to.
         check: refuses a target that cannot be right; it is given the atoms of the reduced cell.
         target: computes the target from the reduced cell, where the source has none.
-        folds: of a published split, by id; without it, splits are drawn by seed.
         task: what the target is learnt as.
     """
 
     source: str
     licence: str
-    entries: Callable[[], Iterable[Entry]]
+    labels: Callable[[], Labels] | None = None
+    entries: Callable[[], Iterable[Entry]] | None = None
+    published: bool = False
     quantity: str = ""
+    given: Callable[[Entry], Entry] | None = None
     given_per: str | None = None
     per: str | None = None
     check: Check | None = None
     target: Callable[[Structure], float] | None = None
-    folds: Callable[[], Mapping[str, str]] | None = None
     task: Literal["regression", "classification"] = "regression"
 
     def build(self, path: Path, target: str, unit: str) -> None:
         """Writes the folder.
+
+        Beside the crystals, the manifest and the split there are the labels without a structure, one id a
+        line, and the authors' predictions, rows id,prediction,model, if there are any.
 
         Raises:
             MissingDataError: the source's data cannot be had.
@@ -62,30 +74,51 @@ class Recipe:
             "cell": "Niggli cell of the primitive cell",
             "dropped": [],
         }
-        splits = {"authors": self.folds()} if self.folds else {}
-        write_folder(path, self._crystals(path, manifest, splits), manifest, splits)
+        labels, entries = self._found(manifest)
+        splits = {"authors": labels.folds} if labels.folds else {}
+        seen: set[str] = set()
+        with atomic_folder(path) as folder:
+            write_folder(folder, self._crystals(path.name, entries, seen, labels, manifest), manifest, splits)
+            _write(folder / WITHOUT, [(i,) for i in labels.values if i not in seen])
+            predictions = [(i, repr(p), labels.model) for i, p in labels.predictions.items() if i in seen]
+            _write(folder / PREDICTIONS, [("id", "prediction", "model"), *predictions] if predictions else [])
+
+    def _found(self, manifest: dict[str, Any]) -> tuple[Labels, Iterable[Entry]]:
+        """The labels, if there are any, and the crystals; the manifest hears where they come from."""
+        if self.labels:
+            try:
+                labels = self.labels()
+            except MissingDataError:
+                if not self.entries:
+                    raise
+            else:
+                manifest |= labels.notes
+                manifest["structures"] = {}
+                return labels, STRUCTURES.labelled(labels, self.quantity, manifest["structures"])
+        assert self.entries
+        return Labels({}), self.entries()
 
     def _crystals(
-        self, path: Path, manifest: dict[str, Any], splits: Mapping[str, Mapping[str, str]]
+        self, name: str, entries: Iterable[Entry], seen: set[str], labels: Labels, manifest: dict[str, Any]
     ) -> Iterator[tuple[str, Structure, float]]:
         """Ids, reduced cells and targets; the manifest hears what is left out and why."""
-        seen = set()
         dropped: list[str] = manifest["dropped"]
-        for entry in tqdm(self.entries(), desc=f"building {path.name}", unit="crystal", delay=0.5):
+        for entry in tqdm(entries, desc=f"building {name}", unit="crystal", delay=0.5):
             if entry.id in seen:
-                raise InputError(f"{path.name}: id '{entry.id}' occurs twice")
+                raise InputError(f"{name}: id '{entry.id}' occurs twice")
             seen.add(entry.id)
             try:
-                cell = reduced_cell(entry.structure)
-                yield entry.id, cell, self._value(entry, cell)
+                given = self.given(entry) if self.given else entry
+                cell = reduced_cell(given.structure)
+                yield entry.id, cell, self._value(given, cell)
             except InputError as error:
                 dropped.append(f"{entry.id}: {error}")
         if len(dropped) > MAX_REFUSED * len(seen):
             raise InputError(
-                f"{path.name}: {len(dropped)} of {len(seen)} entries cannot be right; first {dropped[0]}"
+                f"{name}: {len(dropped)} of {len(seen)} entries cannot be right; first {dropped[0]}"
             )
-        for folds in splits.values():
-            manifest["labels without a structure"] = len(folds.keys() - seen)
+        if labels.values:
+            manifest["labels without a structure"] = len(labels.values.keys() - seen)
 
     def _value(self, entry: Entry, cell: Structure) -> float:
         value = self.target(cell) if self.target else entry.values[self.quantity]
@@ -94,3 +127,8 @@ class Recipe:
         if self.check:
             self.check(value, len(cell) if self.per != "atom" else 1)
         return value
+
+
+def _write(path: Path, rows: list[tuple[str, ...]]) -> None:
+    if rows:
+        path.write_text("".join(f"{','.join(row)}\n" for row in rows))

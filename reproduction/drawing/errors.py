@@ -1,5 +1,7 @@
-"""Errors relative to MAD, a row a dataset and a mark a model: Tables 1, 2 and S1 as a picture."""
+"""Tables 1, 2 and S1: errors relative to MAD as a picture, and the table of what descriptors improve."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from textwrap import fill, shorten
 from typing import Any
 
@@ -8,7 +10,16 @@ from matplotlib.lines import Line2D
 
 from hybrid.report.records import Bar, bars, not_run, scale_note
 from hybrid.report.style import COLOURS, PAGE, SMALL, legend_above, new_figure, styled
-from reproduction.drawing.axes import mark_plainly
+from reproduction.drawing.axes import (
+    GOOD,
+    draw_paper,
+    draw_range,
+    footnote,
+    name_rows,
+    paper_error,
+    scale_errors,
+)
+from reproduction.drawing.tables import Error, write_rows
 
 ROW = 7.5  # mm
 NOTE, LABEL = 110, 20  # characters
@@ -17,7 +28,7 @@ SPREAD = 0.55  # of a row, over which its models are spread
 
 @styled
 def draw(record: dict[str, Any]) -> Figure:
-    """MAE/MAD on a logarithmic axis: full marks ours, with all seeds on a line; hollow ones the paper's."""
+    """A row for each dataset: full marks are ours, with all seeds on a line; hollow ones are the paper's."""
     drawn, missing = [bar for bar in bars(record) if bar.done], not_run(record)
     datasets = list(dict.fromkeys(bar.group for bar in drawn))
     labels = [group.replace("\n", ", ") for group in datasets]
@@ -27,45 +38,85 @@ def draw(record: dict[str, Any]) -> Figure:
     axes = figure.subplots()
     for bar in drawn:
         place = networks.index(bar.first["network_label"])
-        offset = (place / max(1, len(networks) - 1) - 0.5) * SPREAD
-        y, values = datasets.index(bar.group) + offset, bar.values("mae_over_mad")
-        axes.plot([min(values), max(values)], [y, y], color=bar.colour, linewidth=1.2)
-        axes.plot(bar.mean("mae_over_mad"), y, _mark(bar), color=bar.colour, markersize=4)
-        said = (bar.first["paper"] or {}).get("mae_over_mad")
-        if said:
-            axes.plot(said, y, "D", color="white", markeredgecolor=bar.colour, markersize=3.5)
+        y = datasets.index(bar.group) + (place / max(1, len(networks) - 1) - 0.5) * SPREAD
+        draw_range(axes, bar.values("mae_over_mad"), y, bar.colour, _mark(bar))
+        draw_paper(axes, bar, y)
     for y, row in enumerate(missing, start=len(datasets)):
-        axes.text(
-            0.01,
-            y,
-            shorten(f"not run: {row['note']}", NOTE, placeholder=" …"),
-            va="center",
-            fontsize=SMALL - 0.5,
-            transform=axes.get_yaxis_transform(),
-        )
-    for y in range(len(labels) - 1):
-        axes.axhline(y + 0.5, color=COLOURS["image"], linewidth=0.4)
-    axes.axvline(0.2, color=COLOURS["footnote"], linewidth=0.6, linestyle=":")
-    axes.set_xscale("log")
-    mark_plainly(axes.xaxis)
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.set_xlabel("MAE/MAD, test set (below 0.2, dotted: a good model)")
-    marks = {bar.first["network_label"]: (bar.colour, _mark(bar)) for bar in drawn}
+        text = shorten(f"not run: {row['note']}", NOTE, placeholder=" …")
+        place_of_text = axes.get_yaxis_transform()
+        axes.text(0.01, y, text, va="center", fontsize=SMALL - 0.5, transform=place_of_text)
+    name_rows(axes, labels)
+    axes.axvline(GOOD, color=COLOURS["footnote"], linewidth=0.6, linestyle=":")
+    scale_errors(axes, f"MAE/MAD, test set (below {GOOD:g}, dotted: a good model)")
     handles = {
-        name: Line2D([], [], color=colour, marker=mark, markersize=4)
-        for name, (colour, mark) in marks.items()
+        bar.first["network_label"]: Line2D([], [], color=bar.colour, marker=_mark(bar), markersize=4)
+        for bar in drawn
     }
-    paper = Line2D([], [], color="none", marker="D", markersize=3.5, markeredgecolor=COLOURS["text"])
-    paper.set_markerfacecolor("white")
-    if any((bar.first["paper"] or {}).get("mae_over_mad") for bar in drawn):
-        handles["the paper's"] = paper
+    if any(map(paper_error, drawn)):
+        look: dict[str, Any] = {"markerfacecolor": "white", "markeredgecolor": COLOURS["text"]}
+        handles["the paper's"] = Line2D([], [], color="none", marker="D", markersize=3.5, **look)
     legend_above(figure, handles)
-    figure.supxlabel(scale_note(record), fontsize=SMALL - 1, color=COLOURS["footnote"])
+    footnote(figure, scale_note(record))
     return figure
 
 
 def _mark(bar: Bar) -> str:
     """Squares for the tuned trainer, triangles for upstream's scripts."""
     return "s" if bar.tuned else "^" if bar.first["variant"] == "upstream" else "o"
+
+
+def write_improvements(record: dict[str, Any], stem: Path) -> None:
+    """Writes the table of every network that was trained both without descriptors and with them.
+
+    Args:
+        record: with errors as MAE/MAD.
+        stem: of the record's table; a b is added to it. Nothing is written where nothing can be compared.
+    """
+    rows = list(_improvements([bar for bar in bars(record) if bar.done]))
+    caption = (
+        "MAE/MAD on the test set without and with descriptors in the readout, means over the seeds, and "
+        "by how much descriptors lower it. Within the seeds' spread: the seeds without them and those "
+        "with them overlap. Descriptors alone: a random forest. MAD is the test set's, mean over the "
+        f"seeds; {scale_note(record)}."
+    )
+    write_rows(stem.with_name(f"{stem.name}b"), caption, rows)
+
+
+def _improvements(done: list[Bar]) -> Iterator[dict[str, str]]:
+    """A row for each network and dataset, one dataset after the other."""
+    found = {(bar.first["dataset"], bar.first["network"]): bar for bar in done}
+    datasets = list(dict.fromkeys(dataset for dataset, _ in found))
+    for dataset, network in sorted(found, key=lambda name: datasets.index(name[0])):
+        plain, hybrid = found[dataset, network], found.get((dataset, f"de-{network}"))
+        if hybrid is None:
+            continue
+        alone = {
+            name: f"{found[dataset, name].mean('mae_over_mad'):.3f}" if (dataset, name) in found else ""
+            for name in ("mean-baseline", "forest")
+        }
+        without, joined = Error.of(plain), Error.of(hybrid)
+        within = "yes" if joined.overlaps(without) else "no"
+        if len(without.values) == len(joined.values) == 1:
+            within = "one seed"
+        said_without, said_joined = paper_error(plain), paper_error(hybrid)
+        yield {
+            "property": plain.first["dataset_label"],
+            "unit": plain.unit,
+            "crystals": str(sum(plain.done[0][f"n_{fold}"] for fold in ("train", "val", "test"))),
+            "MAD": f"{plain.mean('mad'):.3g}",
+            "training mean": alone["mean-baseline"],
+            "descriptors alone": alone["forest"],
+            "network": plain.first["network_label"],
+            "without": str(without),
+            "with descriptors": str(joined),
+            "improvement": _improvement(without.mean, joined.mean),
+            "within the seeds' spread": within,
+            "paper, without": f"{said_without:.3f}" if said_without else "",
+            "paper, with": f"{said_joined:.3f}" if said_joined else "",
+            "paper, improvement": _improvement(said_without, said_joined),
+        }
+
+
+def _improvement(without: float | None, joined: float | None) -> str:
+    """By how much descriptors lower an error; empty if one of the errors is not known."""
+    return f"{100 * (1 - joined / without):.1f} %" if without and joined else ""

@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
-from hybrid.errors import InputError
 from hybrid.report import bars
-from hybrid.report.style import save
+from hybrid.report.records import bars as bars_of
+from hybrid.report.records import scale_note
+from hybrid.report.style import COLOURS, COLUMN, LARGE, new_figure, save, styled
 from hybrid.report.tables import write_record_table
-from reproduction.drawing import errors, parity
-from reproduction.drawing.improvements import write_improvements
+from reproduction.drawing import errors
+from reproduction.drawing.axes import MARKERS, footnote
 
 
 def draw_bars(stem: Path, record: dict[str, Any], notes: Sequence[str] = ()) -> None:
@@ -23,36 +26,35 @@ def draw_bars(stem: Path, record: dict[str, Any], notes: Sequence[str] = ()) -> 
 def draw_errors(stem: Path, record: dict[str, Any], notes: Sequence[str] = ()) -> None:
     """Errors on a logarithmic axis, the record's table, and the table of what descriptors improve."""
     write_record_table(record, stem, notes)
-    write_improvements(record, stem)
+    errors.write_improvements(record, stem)
     save(errors.draw(record), stem)
 
 
 def draw_parity(stem: Path, record: dict[str, Any]) -> None:
     """Predicted against true values of the test set, and the record's table."""
     write_record_table(record, stem)
-    save(parity.draw(record, stem.with_name(f"{stem.name}.predictions.csv")), stem)
+    save(_parity(record, pd.read_csv(stem.with_name(f"{stem.name}.predictions.csv"))), stem)
 
 
-def require(found: object, record: dict[str, Any], measured: bool = False) -> None:
-    """Refuses to draw nothing.
-
-    Args:
-        found: in the record, of what is to be drawn.
-        record: of a figure.
-        measured: whether that is what was measured of trained models.
-
-    Raises:
-        InputError: nothing was found.
-    """
-    if not found:
-        name, scale = record["experiment"], record["scale"]
-        lacks, does = ("no run has come to an end", "trains the networks")
-        if measured:
-            lacks, does = ("no model has been measured", "trains and measures them")
-        raise InputError(f"{name}: {lacks} at scale {scale}; `make {name} SCALE={scale}` {does}")
-
-
-def over_seeds(values: Sequence[float] | np.ndarray) -> str:
-    """The mean, and where there are several seeds the lowest and the highest."""
-    spread = f" ({min(values):z.3f} to {max(values):z.3f})" if len(values) > 1 else ""
-    return f"{float(np.mean(values)):z.3f}{spread}"
+@styled
+def _parity(record: dict[str, Any], predictions: pd.DataFrame) -> Figure:
+    """The test points of every seed of one network on one dataset, the diagonal, and R² in the panel."""
+    (bar,) = bars_of(record)
+    figure = new_figure(COLUMN, COLUMN)
+    axes = figure.subplots()
+    shades = np.linspace(0.85, 0.35, len(bar.rows))
+    for run, marker, shade in zip(bar.rows, MARKERS, shades, strict=False):
+        points = predictions[predictions["seed"] == run["seed"]]
+        label = f"seed {run['seed']}: R² = {run['metrics']['r2']:.2f}"
+        look: dict[str, Any] = {"color": bar.colour, "alpha": shade, "mew": 0, "markersize": 3}
+        axes.plot(points["target"], points["prediction"], marker, label=label, **look)
+    limits = (min(axes.get_xlim()[0], axes.get_ylim()[0]), max(axes.get_xlim()[1], axes.get_ylim()[1]))
+    axes.plot(limits, limits, color=COLOURS["text"], linewidth=0.6, zorder=0)
+    target, unit = bar.first["target"], bar.first["unit"]
+    axes.set(xlabel=f"{target} true ({unit})", ylabel=f"{target} predicted ({unit})")
+    axes.set(xlim=limits, ylim=limits, aspect="equal")
+    text = f"{bar.first['dataset_label']}\nR² = {bar.mean('r2'):.2f}"
+    axes.text(0.04, 0.96, text, transform=axes.transAxes, va="top", fontsize=LARGE)
+    axes.legend(loc="lower right", handletextpad=0.2)
+    footnote(figure, scale_note(record))
+    return figure

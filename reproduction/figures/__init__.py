@@ -9,7 +9,8 @@ To add a figure, add a module; `make my-figure` then reproduces it (`my_figure.p
 - `draw(stem, record)`, or `draw(stem)` without a spec: writes <stem>.png, .pdf, .md and .csv;
 - `PICTURE = False`, if it is a table only.
 
-`reproduction.drawing.recorded` has what many do: `draw_bars`, `draw_errors`, `draw_parity`.
+`reproduction.drawing.recorded` has complete drawings that many figures share (`draw_bars`, `draw_errors`,
+`draw_parity`), `reproduction.drawing.tables` writes tables, and `reproduction.paper` has the paper's numbers.
 """
 
 import importlib

@@ -1,12 +1,12 @@
 """Figure S3: where sum pooling fails too. A double chain has the same a and twice the atoms."""
 
 from reproduction.drawing.recorded import draw_bars as draw
-from reproduction.workflow.spec import PaperStatement, Part, Spec
+from reproduction.paper import statements
+from reproduction.workflow.spec import Part, Spec
 
 __all__ = ["SPEC", "draw"]
 
 SPEC = Spec(
-    experiment="figureS3",
     caption="R² of predicted a: single, and mixed single and double chains, average and sum pooling",
     parts=(
         Part(
@@ -14,39 +14,12 @@ SPEC = Spec(
             networks=("cgcnn", "cgcnn-sum"),
         ),
     ),
-    paper=(  # which gives these values in words only
-        PaperStatement(
-            dataset="chains-short",
-            network="cgcnn",
-            says="can predict a well with the R2 score larger than 0.8",
-            source="Results, Figure 3e",
-        ),
-        PaperStatement(
-            dataset="chains-short",
-            network="cgcnn-sum",
-            says="sum pooling outperforms average pooling significantly",
-            source="SI section 3",
-        ),
-        PaperStatement(
-            dataset="chains-mixed-short",
-            network="cgcnn-sum",
-            says="sum pooling can only have very limited improvement over average pooling",
-            source="SI section 3",
-        ),
-        PaperStatement(
-            dataset="chains-long", network="cgcnn", says="cannot predict a well", source="Results, Figure 3f"
-        ),
-        PaperStatement(
-            dataset="chains-long",
-            network="cgcnn-sum",
-            says="sum pooling outperforms average pooling significantly",
-            source="SI section 3",
-        ),
-        PaperStatement(
-            dataset="chains-mixed-long",
-            network="cgcnn-sum",
-            says="sum pooling can only have very limited improvement over average pooling",
-            source="SI section 3",
-        ),
-    ),
+    paper=statements("""
+        Results, Figure 3e | chains-short | cgcnn | can predict a well with the R2 score larger than 0.8
+        SI section 3 | chains-short | cgcnn-sum | sum pooling outperforms average pooling significantly
+        SI section 3 | chains-mixed-short | cgcnn-sum | sum pooling can only have very limited improvement over average pooling
+        Results, Figure 3f | chains-long | cgcnn | cannot predict a well
+        SI section 3 | chains-long | cgcnn-sum | sum pooling outperforms average pooling significantly
+        SI section 3 | chains-mixed-long | cgcnn-sum | sum pooling can only have very limited improvement over average pooling
+    """),
 )

@@ -1,74 +1,34 @@
 """Figure S4a: lattice angles, by default, with a larger receptive field and with sum pooling."""
 
+from hybrid.descriptors.registry import numeric_descriptors
 from reproduction.drawing.recorded import draw_bars as draw
-from reproduction.workflow.spec import Part, Spec, words_said
+from reproduction.figures.figure2 import SMALL_ALIGNN
+from reproduction.paper import statements
+from reproduction.workflow.spec import Part, Spec
 
 __all__ = ["SPEC", "draw"]
 
+ANGLES = ("alpha", "beta", "gamma")
+
+
+def _learning_all(*networks: str) -> Part:
+    """Networks that learn all 27 descriptors at once, as in Figure 2."""
+    numeric = numeric_descriptors()
+    return Part(datasets=("mp-descriptors",), networks=networks, targets=numeric, together=True, show=ANGLES)
+
+
 SPEC = Spec(
-    experiment="figureS4",
     caption="R² of predicted lattice angles: default CGCNN, 8 layers, 18 neighbours within 12 Å, sum pooling",
     parts=(
+        _learning_all("cgcnn", "cgcnn-8-layers", "cgcnn-18-neighbours-12A"),
         Part(
-            datasets=("mp-descriptors",),
-            networks=("cgcnn", "cgcnn-8-layers", "cgcnn-18-neighbours-12A"),
-            targets="numeric",
-            together=True,
-            show=("alpha", "beta", "gamma"),
+            datasets=("mp-descriptors",), networks=("cgcnn-shifted-sum-256",), targets=ANGLES, together=True
         ),
-        Part(
-            datasets=("mp-descriptors",),
-            networks=("cgcnn-shifted-sum-256",),
-            targets=("alpha", "beta", "gamma"),
-            together=True,
-        ),
-        Part(
-            datasets=("mp-descriptors",),
-            networks=("alignn", "cgcnn-subset"),
-            targets="numeric",
-            together=True,
-            show=("alpha", "beta", "gamma"),
-        ),
+        _learning_all("alignn", "cgcnn-subset"),
     ),
-    scales={
-        "quick": {
-            "networks": {
-                "alignn": {
-                    "epochs": 10,
-                    "n_structures": 300,
-                    "model": {"alignn": {"hidden": 64}},
-                    "variant": "hidden-64",
-                },
-                "cgcnn-subset": {"epochs": 60, "n_structures": 300},
-            }
-        },
-        "cpu": {
-            "networks": {
-                "alignn": {
-                    "epochs": 30,
-                    "n_structures": 1000,
-                    "seeds": (0,),
-                    "model": {"alignn": {"hidden": 128}},
-                    "variant": "hidden-128",
-                },
-                "cgcnn-subset": {"epochs": 300, "n_structures": 1000, "seeds": (0,)},
-            }
-        },
-    },
-    paper=(
-        *words_said(
-            "SI section 5",
-            "mp-descriptors",
-            "cgcnn",
-            ("alpha", "beta", "gamma"),
-            "cannot learn the lattice angles well",
-        ),
-        *words_said(
-            "Results",
-            "mp-descriptors",
-            "cgcnn-shifted-sum-256",
-            ("alpha", "beta", "gamma"),
-            "sum pooling does not improve the prediction",
-        ),
-    ),
+    scales=SMALL_ALIGNN,
+    paper=statements("""
+        SI section 5 | mp-descriptors | cgcnn | alpha beta gamma | cannot learn the lattice angles well
+        Results | mp-descriptors | cgcnn-shifted-sum-256 | alpha beta gamma | sum pooling does not improve the prediction
+    """),
 )

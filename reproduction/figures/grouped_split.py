@@ -9,25 +9,19 @@ from typing import Any
 
 from hybrid.report.records import bars
 from reproduction.drawing.recorded import draw_bars
-from reproduction.drawing.statements import Error, change
+from reproduction.drawing.tables import Error
 from reproduction.workflow.spec import Part, Spec
 
+NETWORKS = ("forest", "cgcnn-tuned", "de-cgcnn-tuned")
 SPEC = Spec(
-    experiment="grouped-split",
     caption="MAE/MAD by random split and by a split that tears no reduced formula apart",
     metric="mae_over_mad",
     scales={"cpu": {"seeds": (0, 1)}},
     parts=(
-        Part(datasets=("elastic-k",), networks=("forest", "cgcnn-tuned", "de-cgcnn-tuned")),
-        Part(
-            datasets=("elastic-k",), networks=("forest", "cgcnn-tuned", "de-cgcnn-tuned"), grouping="formula"
-        ),
-        Part(datasets=("formation-energy",), networks=("forest", "cgcnn-tuned", "de-cgcnn-tuned")),
-        Part(
-            datasets=("formation-energy",),
-            networks=("forest", "cgcnn-tuned", "de-cgcnn-tuned"),
-            grouping="formula",
-        ),
+        Part(datasets=("elastic-k",), networks=NETWORKS),
+        Part(datasets=("elastic-k",), networks=NETWORKS, grouping="formula"),
+        Part(datasets=("formation-energy",), networks=NETWORKS),
+        Part(datasets=("formation-energy",), networks=NETWORKS, grouping="formula"),
     ),
 )
 
@@ -38,7 +32,7 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
 
 
 def notes(record: dict[str, Any]) -> list[str]:
-    """Lines for the end of the table of splits: by how much errors rise where no formula is torn apart."""
+    """Lines for the end of the table of splits: by how much errors rise where no formula is in two folds."""
     found = {(b.first["dataset"], b.first["network"], b.first["grouping"]): b for b in bars(record) if b.done}
     lines = []
     for (dataset, network, grouping), bar in found.items():
@@ -47,7 +41,6 @@ def notes(record: dict[str, Any]) -> list[str]:
             before, after = Error.of(at_random), Error.of(bar)
             seeds = ", within the spread of the seeds" if after.overlaps(before) else ""
             name = f"{at_random.first['dataset_label']}, {bar.first['network_label']}"
-            lines.append(
-                f"- {name}: {before} by random split, {after} by {grouping} ({change(before, after)}{seeds})"
-            )
+            change = before.change(after)
+            lines.append(f"- {name}: {before} by random split, {after} by {grouping} ({change}{seeds})")
     return lines

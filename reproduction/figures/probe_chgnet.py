@@ -5,37 +5,13 @@ Crystals and splits are those of CGCNN, which learns the descriptors from scratc
 Materials Project crystals, these among them; no descriptor was ever its target.
 """
 
-from hybrid.descriptors.registry import numeric_descriptors
 from reproduction.drawing.recorded import draw_bars as draw
-from reproduction.workflow.spec import Part, Spec
+from reproduction.figures.figure2 import descriptor_panels
+from reproduction.workflow.spec import Spec
 
 __all__ = ["SPEC", "draw"]
 
-NETWORKS = ("cgcnn", "chgnet-linear", "chgnet-sum-linear", "chgnet-forest")
 SPEC = Spec(
-    experiment="probe-chgnet",
     caption="What a linear model and a random forest find of the descriptors in CHGNet's crystal vectors: R², and accuracy for the crystal system",
-    parts=(
-        Part(
-            panel="a  local descriptors",
-            datasets=("mp-descriptors",),
-            networks=(*NETWORKS, "mean-baseline"),
-            targets="numeric",
-            together=True,
-            show=numeric_descriptors(local=True),
-        ),
-        Part(
-            panel="b  global descriptors",
-            datasets=("mp-descriptors",),
-            networks=(*NETWORKS, "mean-baseline"),
-            targets="numeric",
-            together=True,
-            show=numeric_descriptors(local=False),
-        ),
-        Part(
-            panel="c  crystal system",
-            datasets=("mp-crystal-system",),
-            networks=(*NETWORKS, "majority-baseline"),
-        ),
-    ),
+    parts=descriptor_panels("cgcnn", "chgnet-linear", "chgnet-sum-linear", "chgnet-forest"),
 )

@@ -3,46 +3,43 @@
 from pathlib import Path
 
 from hybrid.descriptors.registry import paper_descriptors
-from hybrid.report.tables import write_table
 from reproduction.data.registry import REGISTRY
-
-Property = tuple[str, str, str, str, bool]
+from reproduction.drawing.tables import write_rows
 
 PICTURE = False
 
 
 def draw(stem: Path) -> None:
     """The descriptors and the properties, with what they are."""
-    properties: list[Property] = [
-        (dataset.target, dataset.description, dataset.unit, f"dataset {name}", dataset.intensive)
+    descriptors = [
+        {
+            "kind": "descriptor",
+            "abbreviation": descriptor.name,
+            "symbol": descriptor.symbol,
+            "name": descriptor.full_name,
+            "unit": descriptor.unit,
+            "grows with the cell": "intensive" if descriptor.intensive else "extensive",
+            "of what": "local" if descriptor.local else "global",
+            "source": descriptor.source,
+        }
+        for descriptor in paper_descriptors(space_group=True)
+    ]
+    properties = [
+        {
+            "kind": "property",
+            "abbreviation": dataset.target,
+            "symbol": dataset.target,
+            "name": dataset.description,
+            "unit": dataset.unit,
+            "grows with the cell": "intensive" if dataset.intensive else "extensive",
+            "of what": "",
+            "source": f"dataset {name}",
+        }
         for name, dataset in REGISTRY.items()
         if not name.startswith("chains") and dataset.target not in ("a", "crystal system")
     ]
-    rows = [
-        [
-            "descriptor",
-            descriptor.name,
-            descriptor.symbol,
-            descriptor.full_name,
-            descriptor.unit,
-            _grows(descriptor.intensive),
-            "local" if descriptor.local else "global",
-            descriptor.source,
-        ]
-        for descriptor in paper_descriptors(space_group=True)
-    ]
-    rows += [
-        ["property", symbol, symbol, name, unit, _grows(intensive), "", source]
-        for symbol, name, unit, source, intensive in properties
-    ]
-    write_table(
-        stem,
-        f"The {len(paper_descriptors())} descriptors that are probed, the space-group number"
-        + (f", and the properties ({len(properties)})." if properties else "."),
-        ("kind", "abbreviation", "symbol", "name", "unit", "grows with the cell", "of what", "source"),
-        rows,
+    caption = (
+        f"The {len(paper_descriptors())} descriptors that are probed, the space-group number, and the "
+        f"properties ({len(properties)})."
     )
-
-
-def _grows(intensive: bool) -> str:
-    return "intensive" if intensive else "extensive"
+    write_rows(stem, caption, [*descriptors, *properties])

@@ -9,45 +9,29 @@ their own ids.
 from pathlib import Path
 from typing import Any
 
-from hybrid.report.records import Bar, bars, not_run
-from hybrid.report.style import save
-from hybrid.report.tables import write_table
-from reproduction.drawing import force_field_figure as figure
-from reproduction.workflow.force_field_record import NETWORK
-from reproduction.workflow.spec import ForceFieldScale, ForceFieldStudy, PaperStatement, Part, Spec
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
+from hybrid.report.records import Bar, bars, not_run
+from hybrid.report.style import COLOURS, LARGE, PAGE, legend_above, new_figure, save, styled
+from reproduction.drawing.axes import GOOD, draw_paper, draw_range, footnote, name_rows, scale_errors
+from reproduction.drawing.tables import error_cells, require, write_rows
+from reproduction.models.force_field import UNSTABLE
+from reproduction.paper import TABLE_2, PaperStatement, errors
+from reproduction.workflow.force_field_record import NETWORK
+from reproduction.workflow.spec import ForceFieldScale, ForceFieldStudy, Part, Spec
+
+BASELINES = ("natoms-baseline", "debye", "forest")
+CGCNN = ("cgcnn-sum", "cgcnn-sum-tuned", "de-cgcnn", "de-cgcnn-tuned", "de-cgcnn-sum-tuned")
+M3GNET = "SI section 7 (M3GNet)"
 SPEC = Spec(
-    experiment="umlff",
     caption="Cv and U at 300 K from a force field (CHGNet, phonopy) and from networks, on the same test crystals",
     metric="mae_over_mad",
     parts=(
-        Part(
-            datasets=("phonon-cv", "phonon-u"),
-            networks=(
-                "natoms-baseline",
-                "debye",
-                "forest",
-                "cgcnn-sum",
-                "cgcnn-sum-tuned",
-                "de-cgcnn",
-                "de-cgcnn-tuned",
-                "de-cgcnn-sum-tuned",
-            ),
-        ),
-        Part(
-            datasets=("alexandria-cv",),
-            seeds=(0,),  # another seed would be another test set
-            networks=(
-                "natoms-baseline",
-                "debye",
-                "forest",
-                "cgcnn-sum",
-                "cgcnn-sum-tuned",
-                "de-cgcnn",
-                "de-cgcnn-tuned",
-                "de-cgcnn-sum-tuned",
-            ),
-        ),
+        Part(datasets=("phonon-cv", "phonon-u"), networks=(*BASELINES, *CGCNN)),
+        # another seed would be another test set
+        Part(datasets=("alexandria-cv",), seeds=(0,), networks=(*BASELINES, *CGCNN)),
     ),
     force_field=ForceFieldStudy(
         # the crystals of a set are calculated once, for all of its data sets
@@ -61,121 +45,136 @@ SPEC = Spec(
         },
     ),
     paper=(
-        PaperStatement(
-            dataset="phonon-u", network="chgnet", mae_over_mad=0.1115, source="SI section 7 (M3GNet)"
-        ),
-        PaperStatement(
-            dataset="phonon-cv", network="chgnet", mae_over_mad=0.1298, source="SI section 7 (M3GNet)"
-        ),
-        PaperStatement(dataset="phonon-u", network="de-cgcnn", mae=1.54, mae_over_mad=0.06, source="Table 2"),
-        PaperStatement(
-            dataset="phonon-cv", network="de-cgcnn", mae=3.25, mae_over_mad=0.058, source="Table 2"
-        ),
-        PaperStatement(
-            dataset="phonon-u", network="cgcnn-sum", mae=6.53, mae_over_mad=0.254, source="Table 2"
-        ),
-        PaperStatement(
-            dataset="phonon-cv", network="cgcnn-sum", mae=15.1, mae_over_mad=0.272, source="Table 2"
-        ),
+        PaperStatement(dataset="phonon-u", network=NETWORK, mae_over_mad=0.1115, source=M3GNET),
+        PaperStatement(dataset="phonon-cv", network=NETWORK, mae_over_mad=0.1298, source=M3GNET),
+        *errors("Table 2", TABLE_2, ("de-cgcnn", "cgcnn-sum"), ("phonon-u", "phonon-cv")),
     ),
 )
+ROW = 4.6  # mm for each model
 
 
 def draw(stem: Path, record: dict[str, Any]) -> None:
-    """Errors of the force field and of networks on the same crystals, and how the calculations went."""
+    """Errors of the force field and of networks on the same crystals, and how the calculations went.
+
+    Raises:
+        InputError: the record has no result of the force field.
+    """
     drawn = bars(record)
-    asked = [bar.first for bar in drawn if bar.first["network"] == NETWORK]
-    notes = dict.fromkeys(row["note"] for row in asked)
-    write_table(
-        stem,
+    calculated = [bar for bar in drawn if bar.first["network"] == NETWORK]
+    require(calculated, record)
+    notes = dict.fromkeys(bar.first["note"] for bar in calculated)
+    caption = (
         f"{record['caption']}. Metrics are of the test crystals that the force field has a result for; "
-        f"MAE/MAD (whole test part) is of all. {'. '.join(notes)}. Scale {record['scale']}.",
-        (
-            "dataset",
-            "model",
-            "variant",
-            "test crystals",
-            "MAE",
-            "MAD",
-            "MAE/MAD (mean)",
-            "MAE/MAD (seeds)",
-            "R²",
-            "MAE/MAD (whole test part)",
-            "paper",
-            "source in the paper",
-        ),
-        [
-            *(_error_cells(bar) for bar in drawn),
-            *(
-                [row["dataset_label"], "", "", "", "", "", "not run", *[""] * 4, row["note"]]
-                for row in not_run(record)
-            ),
-        ],
+        f"MAE/MAD (whole test part) is of all. {'. '.join(notes)}. Scale {record['scale']}."
     )
-    write_table(
-        stem.with_name(f"{stem.name}-calculations"),
+    rows = [_error_row(bar) for bar in drawn]
+    for row in not_run(record):
+        cells = {"dataset": row["dataset_label"], "MAE/MAD (mean)": "not run"}
+        rows.append({**dict.fromkeys(rows[0], ""), **cells, "source in the paper": row["note"]})
+    write_rows(stem, caption, rows)
+    failed = {i: why for bar in calculated for i, why in bar.first["force_field"]["failed"].items()}
+    caption = (
         "How the force field's calculations went. Unstable: over 0.1 % of the modes are imaginary. Seconds "
-        f"are of one processor core ({record['hardware']['processor']}).",
-        (
-            "dataset",
-            "settings",
-            "test part",
-            "asked about",
-            "with a result",
-            "too large",
-            "failed",
-            "unstable",
-            "MAE/MAD",
-            "MAE/MAD, imaginary modes at their magnitude",
-            "MAE/MAD, stable ones alone",
-            "median s a crystal",
-            "core minutes",
-        ),
-        [_calculation_cells(row) for row in asked],
-        [
-            f"- failed: {identity}: {why}"
-            for identity, why in {
-                i: w for row in asked for i, w in row["force_field"]["failed"].items()
-            }.items()
-        ],
+        f"are of one processor core ({record['hardware']['processor']})."
     )
-    save(figure.draw(record, stem.with_name(f"{stem.name}.predictions.csv")), stem)
+    write_rows(
+        stem.with_name(f"{stem.name}-calculations"),
+        caption,
+        [_calculation_row(bar.first) for bar in calculated],
+        [f"- failed: {identity}: {why}" for identity, why in failed.items()],
+    )
+    predictions = pd.read_csv(stem.with_name(f"{stem.name}.predictions.csv"))
+    save(_draw(record, predictions), stem)
 
 
-def _error_cells(bar: Bar) -> list[str]:
+def _error_row(bar: Bar) -> dict[str, str]:
     first, done, paper = bar.first, bar.done, bar.first["paper"] or {}
-    names = [first["dataset_label"], first["network_label"], first["variant"]]
-    said = [f"{paper['mae_over_mad']:g}" if "mae_over_mad" in paper else "", paper.get("source", "")]
-    if not done:
-        return [*names, "", "", "", "diverged", *[""] * 3, *said]
     whole = [row["whole_test_part"]["mae_over_mad"] for row in done if "whole_test_part" in row]
-    return [
-        *names,
-        str(done[0]["n_test"]),
-        bar.in_unit("mae"),
-        bar.in_unit("mad"),
-        f"{bar.mean('mae_over_mad'):.3f}",
-        bar.each("mae_over_mad"),
-        f"{bar.mean('r2'):.3f}",
-        f"{sum(whole) / len(whole):.3f}" if whole else "",
-        *said,
-    ]
+    cells = error_cells(bar)
+    return {
+        "dataset": first["dataset_label"],
+        "model": first["network_label"],
+        "variant": first["variant"],
+        "test crystals": str(done[0]["n_test"]) if done else "",
+        "MAE": cells["MAE"],
+        "MAD": bar.in_unit("mad") if done else "",
+        "MAE/MAD (mean)": cells["MAE/MAD (mean)"] or "diverged",
+        "MAE/MAD (seeds)": cells["MAE/MAD (seeds)"] if done else "",
+        "R²": f"{bar.mean('r2'):.3f}" if done else "",
+        "MAE/MAD (whole test part)": f"{sum(whole) / len(whole):.3f}" if whole else "",
+        "paper": f"{paper['mae_over_mad']:g}" if "mae_over_mad" in paper else "",
+        "source in the paper": paper.get("source", ""),
+    }
 
 
-def _calculation_cells(row: dict[str, Any]) -> list[str]:
+def _calculation_row(row: dict[str, Any]) -> dict[str, str]:
     found = row["force_field"]
     stable = found["stable"]
-    return [
-        row["dataset_label"],
-        row["variant"],
-        *(str(found[key]) for key in ("n_test_part", "n_asked")),
-        str(row["n_test"]),
-        str(len(found["too_large"])),
-        str(len(found["failed"])),
-        str(found["n_unstable"]),
-        f"{row['metrics']['mae_over_mad']:.3f}",
-        f"{found['magnitude']['mae_over_mad']:.3f}",
-        f"{stable['mae_over_mad']:.3f}" if stable else "",
-        f"{found['cpu_seconds_median']:.1f}",
-        f"{found['cpu_seconds'] / 60:.1f}",
-    ]
+    return {
+        "dataset": row["dataset_label"],
+        "settings": row["variant"],
+        "test part": str(found["n_test_part"]),
+        "asked about": str(found["n_asked"]),
+        "with a result": str(row["n_test"]),
+        "too large": str(len(found["too_large"])),
+        "failed": str(len(found["failed"])),
+        "unstable": str(found["n_unstable"]),
+        "MAE/MAD": f"{row['metrics']['mae_over_mad']:.3f}",
+        "MAE/MAD, imaginary modes at their magnitude": f"{found['magnitude']['mae_over_mad']:.3f}",
+        "MAE/MAD, stable ones alone": f"{stable['mae_over_mad']:.3f}" if stable else "",
+        "median s a crystal": f"{found['cpu_seconds_median']:.1f}",
+        "core minutes": f"{found['cpu_seconds'] / 60:.1f}",
+    }
+
+
+@styled
+def _draw(record: dict[str, Any], predictions: pd.DataFrame) -> Figure:
+    """Above, parity plots, crystals with imaginary modes hollow; below, MAE/MAD on the same crystals.
+
+    Args:
+        record: of the force field and of networks.
+        predictions: the force field's results, with the targets from density functional theory.
+    """
+    drawn = bars(record)
+    calculated = [bar for bar in drawn if bar.first["network"] == NETWORK]
+    models = list(dict.fromkeys(bar.first["network_label"] for bar in drawn))
+    below = 14 + ROW * len(models)
+    figure = new_figure(PAGE, 68 + below)
+    grid = figure.subplots(2, len(calculated), squeeze=False, height_ratios=(60, below))
+    for column, bar in enumerate(calculated):
+        dataset = bar.first["dataset"]
+        _draw_parity(grid[0, column], bar, predictions[predictions["dataset"] == dataset])
+        here = [other for other in drawn if other.first["dataset"] == dataset and other.done]
+        _draw_errors(grid[1, column], here, models, named=column == 0)
+    legend_above(figure)
+    footnote(figure, f"scale {record['scale']}; diamonds: the paper's; below {GOOD:g} (dotted): a good model")
+    return figure
+
+
+def _draw_parity(axes: Axes, bar: Bar, points: pd.DataFrame) -> None:
+    unstable = points["imaginary"] >= UNSTABLE
+    look: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 2.6, "markeredgewidth": 0.5}
+    for kind, label, fill in ((~unstable, "stable", None), (unstable, "with imaginary modes", "white")):
+        here = points[kind]
+        axes.plot(here["target"], here["prediction"], color=bar.colour, mfc=fill, label=label, **look)
+    limit = 1.05 * float(points[["target", "prediction"]].to_numpy().max())
+    axes.plot([0, limit], [0, limit], color=COLOURS["text"], linewidth=0.6, zorder=0)
+    axes.set(xlim=(0, limit), ylim=(0, limit), aspect="equal")
+    first = bar.first
+    axes.set_title(first["dataset_label"], fontsize=LARGE)
+    axes.set_xlabel(f"{first['target']}, DFT ({first['unit']})")
+    axes.set_ylabel(f"{first['target']}, {first['network_label']} ({first['unit']})")
+    text = f"{len(points)} crystals\nMAE/MAD {bar.mean('mae_over_mad'):.3f}"
+    axes.text(0.04, 0.97, text, transform=axes.transAxes, va="top")
+
+
+def _draw_errors(axes: Axes, drawn: list[Bar], models: list[str], named: bool) -> None:
+    for bar in drawn:
+        y = models.index(bar.first["network_label"])
+        draw_range(axes, bar.values("mae_over_mad"), y, bar.colour)
+        draw_paper(axes, bar, y)
+    axes.axvline(GOOD, color=COLOURS["footnote"], linewidth=0.6, linestyle=":")
+    scale_errors(axes, "MAE/MAD, the same crystals")
+    name_rows(axes, models if named else [""] * len(models), separated=False)
+    axes.grid(axis="y", color=COLOURS["image"], linewidth=0.4)
+    axes.set_axisbelow(True)

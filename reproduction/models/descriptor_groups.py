@@ -1,4 +1,4 @@
-"""The descriptors of Table 3 by what they say, so that a group can be left out or taken alone.
+"""The descriptors of Table 3 in groups of similar meaning, so that a group can be left out or taken alone.
 
 Groups are not independent. The volume of the cell is natoms times the volume per atom, and the structural
 complexity of the cell is natoms times that per atom, so that the size of the cell is only gone when natoms,
@@ -15,24 +15,16 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "lattice angles": ("alpha", "beta", "gamma"),
     "density and volume": ("density", "vpa", "packing_frac", "MAD_in_rela_atom_vol"),
     "bond lengths": (
-        "MAD_in_rela_bond_len",
-        "max_rela_bond_len",
-        "min_rela_bond_len",
-        "mean_avg_bond_len",
-        "std_avg_bond_len",
+        *("MAD_in_rela_bond_len", "max_rela_bond_len", "min_rela_bond_len"),
+        *("mean_avg_bond_len", "std_avg_bond_len"),
     ),
     "neighbour distances": (
-        "max_neighb_dist_var",
-        "min_neighb_dist_var",
-        "range_neighb_dist_var",
-        "mean_neighb_dist_var",
-        "dev_neighb_dist_var",
+        *("max_neighb_dist_var", "min_neighb_dist_var", "range_neighb_dist_var"),
+        *("mean_neighb_dist_var", "dev_neighb_dist_var"),
     ),
     "coordination and bond angles": (
-        "mean_avg_bond_ang",
-        "std_avg_bond_ang",
-        "mean_CN_Voronoi",
-        "std_CN_Voronoi",
+        *("mean_avg_bond_ang", "std_avg_bond_ang"),
+        *("mean_CN_Voronoi", "std_CN_Voronoi"),
     ),
     "complexity and symmetry": ("struct_comp_atom", "struct_comp_cell", "crys_sys", "space_group_number"),
 }
@@ -45,10 +37,9 @@ def members(groups: Iterable[str]) -> tuple[str, ...]:
     Raises:
         InputError: a group is unknown.
     """
-    chosen = tuple(groups)
-    for group in chosen:
-        if group not in GROUPS:
-            raise unknown_name("group of descriptors", group, GROUPS)
+    chosen = set(groups)
+    for group in chosen.difference(GROUPS):
+        raise unknown_name("group of descriptors", group, GROUPS)
     return tuple(name for group, names in GROUPS.items() if group in chosen for name in names)
 
 

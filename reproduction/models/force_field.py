@@ -1,13 +1,13 @@
 """Cv and U of a crystal from a universal machine-learning force field (SI section 7).
 
-The force field is CHGNet, the successor in kind of the one that the paper takes. It was trained on
-relaxation trajectories of the Materials Project, and so on energies and forces of many of the crystals that
-it is asked about here, not on their phonons. phonopy displaces atoms of a supercell, one at a time and only
-those that symmetry makes necessary; the forces give the force constants, these the frequencies on a mesh of
-wave vectors. No correction for the splitting of longitudinal and transverse optical modes is made.
+The force field is CHGNet, a later one of the same kind as the paper's M3GNet. It was trained on relaxation
+trajectories of the Materials Project, and so on energies and forces of many of the crystals calculated here,
+not on their phonons. phonopy displaces atoms of a supercell, one at a time and only those that symmetry makes
+necessary; the forces give the force constants, and these the frequencies on a mesh of wave vectors. The
+splitting of longitudinal and transverse optical modes is not corrected for.
 
 The defaults are chosen on training crystals alone. The displacement is larger than the usual 0.01 Å: CHGNet's
-energy has a cusp where three atoms stand in a line, as in many simple crystals, so that force constants from
+energy has a cusp where three atoms are in a line, as in many simple crystals, so that force constants from
 small displacements have the wrong size and even the wrong sign. Cells are relaxed first, as the phonons are
 those of the force field's own minimum. Imaginary modes are left out of the sums, as they are of the labels'.
 They are mostly modes that CHGNet makes too soft, so that this hides a part of its error in Cv, which too soft
@@ -20,7 +20,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from itertools import product
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -30,16 +30,12 @@ from hybrid.errors import InputError
 from hybrid.settings import Settings
 from reproduction.models.oscillators import heat_capacities, internal_energies
 
-if TYPE_CHECKING:
-    from phonopy import Phonopy
-
 Forces = Callable[[Sequence[Structure]], list[np.ndarray]]
 """Forces (n_atoms, 3) in eV/Å on the atoms of each of some structures."""
 
 IMAGES = np.array([image for image in product(range(-2, 3), repeat=3) if any(image)])
 ROUNDING = 1e-3  # Å: what a lattice vector may be too short by
 BATCH_ATOMS = 128  # in one evaluation: larger batches leave the processor's cache
-RULES = {"left out": "left out", "magnitude": "at their magnitude", "classical": "at 0"}
 UNSTABLE = 1e-3  # share of imaginary modes: a crystal with more counts as unstable
 STILL = -0.1  # THz: what is below counts as imaginary, what is between as rounding around 0
 
@@ -57,10 +53,7 @@ class ForceFieldSettings(Settings):
     )
     symprec: float = Field(0.01, gt=0, description="Å: symmetry to this tolerance saves displacements")
     relax: bool = Field(True, description="relax cell and atoms with the force field first")
-    imaginary: Literal["left out", "magnitude", "classical"] = Field(
-        "left out",
-        description="what stands for an imaginary mode: nothing, a mode of the same |ν|, or one of ν = 0",
-    )
+    imaginary: Literal["left out"] = Field("left out", description="from the sums over modes")
 
 
 def describe(settings: ForceFieldSettings) -> str:
@@ -68,7 +61,7 @@ def describe(settings: ForceFieldSettings) -> str:
     cell = "relaxed" if settings.relax else "unrelaxed"
     return (
         f"{cell}, images {settings.shortest_image:g} Å away, displacement {settings.displacement:g} Å, "
-        f"imaginary modes {RULES[settings.imaginary]}"
+        f"imaginary modes {settings.imaginary}"
     )
 
 
@@ -135,16 +128,17 @@ def thermal(
         raise InputError(f"no phonons: {' '.join(str(error).split())}") from error
     if not np.isfinite(frequencies).all():
         raise InputError("no phonons: a frequency is not a number")
-    kept, kept_weights = resolved(frequencies, weights, settings.imaginary)
+    imaginary = frequencies < STILL
+    cv, u = (quantity(np.abs(frequencies)) * weights for quantity in (heat_capacities, internal_energies))
     return Thermal(
-        cv=float(heat_capacities(kept) @ kept_weights),
-        u=float(internal_energies(kept) @ kept_weights),
-        cv_magnitude=float(heat_capacities(np.abs(frequencies)) @ weights),
-        u_magnitude=float(internal_energies(np.abs(frequencies)) @ weights),
+        cv=float(cv[~imaginary].sum()),
+        u=float(u[~imaginary].sum()),
+        cv_magnitude=float(cv.sum()),
+        u_magnitude=float(u.sum()),
         n_atoms=len(structure),
         n_supercell=n_supercell,
         n_displacements=n_displacements,
-        imaginary=float(weights[frequencies < STILL].sum() / weights.sum()),
+        imaginary=float(weights[imaginary].sum() / weights.sum()),
         lowest=float(frequencies.min()),
     )
 
@@ -163,29 +157,26 @@ def supercell_size(structure: Structure, shortest: float) -> np.ndarray:
         size[lengths.argmin()] += 1
 
 
-def resolved(frequencies: np.ndarray, weights: np.ndarray, imaginary: str) -> tuple[np.ndarray, np.ndarray]:
-    """Frequencies without negative ones, and the number of modes each stands for.
-
-    Args:
-        frequencies: THz; imaginary ones negative.
-        weights: modes that each stands for.
-        imaginary: the rule for imaginary modes, see ForceFieldSettings.
-    """
-    unstable = frequencies < STILL
-    if imaginary == "left out":
-        return np.abs(frequencies[~unstable]), weights[~unstable]
-    if imaginary == "classical":
-        return np.where(unstable, 0.0, np.abs(frequencies)), weights
-    return np.abs(frequencies), weights
-
-
 def _modes(
     structure: Structure, size: np.ndarray, settings: ForceFieldSettings, forces: Forces
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Frequencies (n_modes,) in THz, how many of the cell's modes each is, and the displacements' number."""
-    phonons = _phonopy(structure, size, settings.symprec)
+    try:
+        from phonopy import Phonopy
+        from phonopy.structure.atoms import PhonopyAtoms
+    except ImportError as error:
+        raise _missing("phonopy") from error
+    lattice, numbers, places = structure.lattice.matrix, structure.atomic_numbers, structure.frac_coords
+    phonons = Phonopy(
+        PhonopyAtoms(cell=lattice, numbers=numbers, scaled_positions=places),
+        supercell_matrix=np.diag(size),
+        primitive_matrix=np.eye(3),
+        symprec=settings.symprec,
+        log_level=0,
+    )
     phonons.generate_displacements(distance=settings.displacement)
-    displaced = [_as_structure(cell) for cell in phonons.supercells_with_displacements or ()]
+    displaced: list[Any] = phonons.supercells_with_displacements or []
+    displaced = [Structure(cell.cell, cell.numbers, cell.scaled_positions) for cell in displaced]
     phonons.forces = np.array(forces(displaced))
     phonons.produce_force_constants(calculate_full_force_constants=False)
     phonons.symmetrize_force_constants()
@@ -193,30 +184,6 @@ def _modes(
     points = mesh.weights / mesh.weights.sum()
     weights = np.repeat(points, mesh.frequencies.shape[1])
     return mesh.frequencies.ravel(), weights, len(displaced)
-
-
-def _phonopy(structure: Structure, size: np.ndarray, symprec: float) -> "Phonopy":
-    try:
-        from phonopy import Phonopy
-        from phonopy.structure.atoms import PhonopyAtoms
-    except ImportError as error:
-        raise _missing("phonopy") from error
-    cell = PhonopyAtoms(
-        numbers=structure.atomic_numbers,
-        cell=structure.lattice.matrix,
-        scaled_positions=structure.frac_coords,
-    )
-    return Phonopy(
-        cell,
-        supercell_matrix=np.diag(size),
-        primitive_matrix=np.eye(3),
-        symprec=symprec,
-        log_level=0,
-    )
-
-
-def _as_structure(cell: Any) -> Structure:
-    return Structure(cell.cell, cell.numbers, cell.scaled_positions)
 
 
 class CHGNetForces:

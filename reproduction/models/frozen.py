@@ -1,8 +1,7 @@
 """CGCNN+descriptors (eq. S5): a head on the frozen vectors of a trained CGCNN and the descriptors.
 
 The convolutions were trained without descriptors and stay as they are; the head, FCN(mean_i a_i ⊕ d), is
-trained anew. What it gains over CGCNN is what the descriptors add to a representation that they had no part
-in shaping.
+trained again. Its gain over CGCNN is what the descriptors add to embeddings that were learnt without them.
 """
 
 import shutil
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hybrid.checkpoint import MODEL_FILE, load
-from hybrid.models.networks import CGCNN
+from hybrid.models.cgcnn import KINDS
 from hybrid.settings import ModelSettings, RunSettings
 from hybrid.training.loop import Training
 from hybrid.training.network import StandardisedDescriptors
@@ -109,4 +108,4 @@ def fit_frozen(samples: Samples, settings: RunSettings, job: Job, base: Path | N
     return Fitted(predictions, {**log.notes(job.device), **descriptors.notes})
 
 
-MODEL = Model(fit_frozen, CGCNN, takes_descriptors=True)
+MODEL = Model(fit_frozen, replace(KINDS["cgcnn"], name="cgcnn+descriptors", takes_descriptors=True))

@@ -3,7 +3,7 @@
 They are those of Ward et al., npj Computational Materials 2, 16028 (2016), with matminer's table of the
 elements' properties: of each property the smallest and the largest value, their difference, the mean, the
 mean absolute deviation from it, and that of the most frequent element (the smallest of several). Where the
-table lacks a value, the mean over all elements stands there.
+table lacks a value, it is the mean over all elements.
 """
 
 from functools import cache

@@ -1,7 +1,7 @@
 """A linear model and a random forest on a pretrained model's crystal vectors, as models of their own."""
 
-from hybrid.probe.pretrained import crystal_vectors, source
-from hybrid.probe.vectors import PROBES, Probe
+from hybrid.probing.pretrained import embed, source
+from hybrid.probing.vectors import PROBES, Probe
 from hybrid.settings import RunSettings
 from hybrid.training.registry import Model
 from hybrid.training.results import Fit, Fitted, Job
@@ -12,7 +12,8 @@ def _on_pretrained(probe: Probe) -> Fit:
     """A probe on the vectors that the settings name."""
 
     def fit(samples: Samples, settings: RunSettings, _: Job) -> Fitted:
-        vectors = crystal_vectors(samples.folder, settings.model.vectors, settings.model.pooling)
+        table = embed(samples.folder, settings.model.vectors, settings.model.pooling)
+        vectors = table.vectors.to_numpy()
         note = f"{vectors.shape[1]}-long vectors of {source(settings.model.vectors)}"
         return Fitted(probe(vectors, samples, settings), {"note": note})
 

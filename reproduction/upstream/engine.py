@@ -12,6 +12,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,14 +20,19 @@ import torch
 from hybrid.atomic import atomic_folder
 from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.table import Standardisation
+from hybrid.device import resolve_device
 from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
+from hybrid.report.records import Bar, bars
 from hybrid.settings import GraphSettings, RunSettings
 from hybrid.training.results import write_predictions
-from hybrid.training.run import resolve_device, samples_of
+from hybrid.training.run import samples_of
 from hybrid.training.samples import Samples
+from reproduction import figures
 from reproduction.upstream import vendor
 from reproduction.upstream.scripts import SCRIPTS, Prepared, Script
+from reproduction.workflow.runs import planned
+from reproduction.workflow.spec import UPSTREAM
 
 
 def train(folder: CrystalFolder, settings: RunSettings, out: Path, device: str = "auto") -> None:
@@ -92,6 +98,46 @@ def refuse(settings: RunSettings) -> None:
         problem = "train in fp32 alone"
     if problem:
         raise InputError(f"ENGINE=upstream: upstream's training scripts {problem}; run it without")
+
+
+def refuse_experiment(name: str, scale: str) -> None:
+    """Stops if an experiment cannot run through upstream's scripts.
+
+    Args:
+        name: of the experiment, with the ending of upstream's scripts.
+        scale: name.
+
+    Raises:
+        InputError: it looks into networks, compares training sets, or has what a script has no option for.
+    """
+    shown = name.removesuffix(UPSTREAM)
+    spec, ours = figures.spec(name), figures.spec(shown)
+    if figures.measurement(shown) or ours.force_field:
+        raise InputError(f"ENGINE=upstream: {shown} looks into networks that hybrid trained; run it without")
+    if any(len(part.training_shares) > 1 for part in ours.parts):
+        raise InputError(f"ENGINE=upstream: {shown} compares sizes of the training set; run it without")
+    for run in planned(spec, scale):
+        if run.network.endswith(UPSTREAM):
+            refuse(run.settings)
+
+
+def notes(record: dict[str, Any]) -> list[str]:
+    """A line for each network and dataset: errors, best epochs and seconds, ours and upstream's."""
+    found = {(bar.group, bar.first["network"]): bar for bar in bars(record) if bar.done}
+    lines = []
+    for (group, network), bar in found.items():
+        ours = found.get((group, network.removesuffix(UPSTREAM)))
+        if ours and ours is not bar:
+            what = f"{group.replace(chr(10), ', ')}, {ours.first['network_label']}"
+            both = f"ours {_result(ours)}, upstream {_result(bar)}"
+            lines.append(f"- {what}: {both}, {bar.done[0]['note']}.")
+    return lines
+
+
+def _result(bar: Bar) -> str:
+    epochs = ", ".join(str(row["best_epoch"]) for row in bar.done)
+    seconds = ", ".join(f"{row['train_seconds']:.0f}" for row in bar.done)
+    return f"{bar.mean('mae_over_mad'):.3f} (best epoch {epochs}; {seconds} s)"
 
 
 def _note(script: Script, settings: RunSettings) -> str:

@@ -18,7 +18,7 @@ def read_series(folder: Path) -> list[Path]:
     """The patches in order.
 
     Raises:
-        InputError: the series names a missing file, or leaves out one that is there.
+        InputError: the series names a missing file, leaves out one that is there, or is out of order.
     """
     series = folder / "series"
     if not series.exists():
@@ -30,6 +30,9 @@ def read_series(folder: Path) -> list[Path]:
             raise InputError(f"{series} names {name}, which is not there")
     for name in sorted(present.difference(names)):
         raise InputError(f"{folder / name} is missing from {series}")
+    for name, first in zip(names, sorted(names), strict=True):
+        if name != first:
+            raise InputError(f"{series} has {name} where its numbers put {first}")
     return [folder / name for name in names]
 
 
@@ -46,13 +49,29 @@ def apply_patch(patch: Path, tree: Path) -> None:
     """Commits a patch; every context line must match.
 
     Raises:
-        InputError: it does not apply; the message names the patch and the first file.
+        InputError: it does not apply, or holds more than changes; the message names the patch and the first
+            file or line.
     """
+    _refuse_junk(patch)
     try:
         git("am", "--quiet", "--keep-cr", "--whitespace=nowarn", str(patch.resolve()), tree=tree)
     except subprocess.CalledProcessError as error:
         failed = re.search(r"error: (?:patch failed: )?(\S+?)(?::\d+|: .*)?$", error.stderr, re.MULTILINE)
         raise InputError(f"{patch} does not apply to {failed[1] if failed else error.stderr}") from error
+
+
+def _refuse_junk(patch: Path) -> None:
+    """Stops at a line after the header that belongs to no change, which git would pass over."""
+    in_header, before, after = True, 0, 0  # lines that a hunk still has, before and after its change
+    for number, line in enumerate(patch.read_text(errors="replace").split("\n"), start=1):
+        in_header = in_header and not line.startswith("diff --git ")
+        if before or after:
+            before -= line[:1] not in ("+", "\\")
+            after -= line[:1] not in ("-", "\\")
+        elif hunk := re.match(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@", line):
+            before, after = (int(size or 1) for size in hunk.groups())
+        elif line and not (in_header or re.match(r"(diff|index|---|\+\+\+|new|old|deleted|\\) ", line)):
+            raise InputError(f"{patch}: line {number} belongs to no change: {line[:60]}")
 
 
 def write_patches(tree: Path, folder: Path) -> list[Path]:

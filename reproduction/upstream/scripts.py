@@ -44,7 +44,7 @@ class Outcome:
     Attributes:
         predictions: of the test crystals by id, in the target's unit.
         best_epoch: counted from 1.
-        validation: the errors of that epoch that the script tells, in the target's unit.
+        validation: the errors of that epoch that the script reports, in the target's unit.
         seconds: of training, without reading the crystals.
     """
 

@@ -65,9 +65,18 @@ class Source:
 
 
 def sources() -> dict[str, Source]:
-    """The pinned artifacts by the name of their table."""
-    tables = tomllib.loads((VENDOR / "sources.toml").read_text())
-    return {key: Source(key, **table) for key, table in tables.items()}
+    """The pinned artifacts by the name of their table.
+
+    Raises:
+        InputError: sources.toml is missing or broken.
+    """
+    path = VENDOR / "sources.toml"
+    try:
+        return {key: Source(key, **table) for key, table in tomllib.loads(path.read_text()).items()}
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except (TypeError, ValueError) as error:  # a key of Source is missing or unknown; no TOML
+        raise InputError(f"{path}: is not a table of pins ({error})") from error
 
 
 def get_source(name: str) -> Source:
@@ -114,19 +123,6 @@ def check(name: str) -> None:
         raise InputError(f"vendor/{name} is missing; run `make vendor`")
     if _recipe_of_unedited(source) != source.recipe:
         raise InputError(f"vendor/{name} is older than its pinned wheel or patches; run `make vendor`")
-
-
-def activate(name: str) -> None:
-    """Puts the patched tree first on the import path.
-
-    Raises:
-        InputError: it has not been built.
-    """
-    tree = VENDOR / name
-    if not (tree / STAMP).exists():
-        raise InputError(f"vendor/{name} is missing; run `make vendor`")
-    if str(tree) not in sys.path:
-        sys.path.insert(0, str(tree))
 
 
 def clean(name: str) -> None:
@@ -250,7 +246,10 @@ def _fetch(source: Source) -> Path:
 
 
 def _check_wheel(source: Source, wheel: Path) -> None:
-    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    try:
+        found = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"{wheel} cannot be read ({error.strerror}); remove it") from error
     if found != source.sha256:
         raise InputError(
             f"{wheel} is not the pinned {source.name} {source.version}: "

@@ -24,7 +24,7 @@ def build(names: Iterable[str]) -> None:
 
 
 def why_missing(name: str) -> str | None:
-    """Why a dataset could not be built; None if it could, or nobody has tried."""
+    """Why a dataset could not be built; None if it could, or has not been tried."""
     note = _note(name)
     return note.read_text().strip() if note.exists() else None
 

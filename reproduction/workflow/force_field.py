@@ -1,26 +1,25 @@
-"""A force field's Cv and U of test crystals: which, in which jobs, and where the results are kept.
+"""A force field's Cv and U of test crystals: which crystals, and where the results are kept.
 
-The crystals of a set are dealt out to a few jobs. A job adds a line a crystal to a file of its own, so that a
-kill loses the crystal at hand alone; when all jobs are done their lines become one CSV file, which is what
-stays. As with runs, its name carries a hash of everything that decides its content.
+Each crystal adds a line to a file as soon as it is done, so that a killed calculation repeats only those it
+was at; when all are done the lines become one CSV file, which is what stays. As with runs, its name carries a
+hash of everything that decides its content.
 """
 
-import csv
 import hashlib
 import json
-import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import joblib
+import pandas as pd
 from pymatgen.core import Structure
 from tqdm import tqdm
 
-from hybrid.atomic import atomic_file, write_text
-from hybrid.data.folder import CrystalFolder
+from hybrid.atomic import atomic_file
 from hybrid.errors import InputError, unknown_name
 from hybrid.line_cache import LineCache
 from hybrid.settings import ModelSettings, RunSettings
@@ -41,22 +40,9 @@ from reproduction.workflow.availability import why_missing
 from reproduction.workflow.runs import planned
 from reproduction.workflow.spec import ForceFieldScale, Spec
 
-PARTS = 8  # jobs a set; one where only the smallest are asked about
 COLUMNS = (
-    "id",
-    "formula",
-    "status",
-    "cv",
-    "u",
-    "cv_magnitude",
-    "u_magnitude",
-    "n_atoms",
-    "n_supercell",
-    "n_displacements",
-    "imaginary",
-    "lowest",
-    "cpu_seconds",
-    "note",
+    *("id", "formula", "status", "cv", "u", "cv_magnitude", "u_magnitude", "n_atoms", "n_supercell"),
+    *("n_displacements", "imaginary", "lowest", "cpu_seconds", "note"),
 )
 DONE, TOO_LARGE, FAILED = "done", "too large", "failed"
 
@@ -81,7 +67,7 @@ class Calculation:
 
     @property
     def name(self) -> str:
-        """The set's, with a hash of the settings that are not the defaults."""
+        """The set's, with a hash of all settings."""
         splits = {
             dataset: run.model_dump(mode="json", include={"split", "n_structures", "data_seed"})
             for dataset, run in self.runs.items()
@@ -95,14 +81,6 @@ class Calculation:
         """The results, once they are whole."""
         return RESULTS / self.scale / "force-field" / f"{self.name}.csv"
 
-    @property
-    def parts(self) -> list[Path]:
-        """The results of the jobs, until then."""
-        return [
-            self.table.with_suffix(".partial") / f"{part}.jsonl"
-            for part in range(1 if self.size.smallest else PARTS)
-        ]
-
 
 def calculations(spec: Spec, scale: str) -> list[Calculation]:
     """What a spec has a force field calculate at a scale, without what has no data here."""
@@ -110,12 +88,12 @@ def calculations(spec: Spec, scale: str) -> list[Calculation]:
         return []
     if scale not in spec.force_field.scales:
         raise unknown_name("scale of the force field", scale, spec.force_field.scales)
-    runs = planned(spec, scale)
+    runs, settings = planned(spec, scale), spec.force_field.settings
     found = []
     for name, datasets in spec.force_field.sets.items():
-        settings = {run.dataset: run.settings for run in reversed(runs) if run.dataset in datasets}
-        one = Calculation(name, settings, spec.force_field.settings, spec.force_field.scales[scale], scale)
-        if one.table.exists() or not any(why_missing(dataset) for dataset in datasets):
+        on = {run.dataset: run.settings for run in reversed(runs) if run.dataset in datasets}
+        one = Calculation(name, on, settings, spec.force_field.scales[scale], scale)
+        if one.table.exists() or not any(map(why_missing, datasets)):
             found.append(one)
     return found
 
@@ -136,54 +114,54 @@ def crystals_of(calculation: Calculation) -> dict[str, Structure]:
     """The crystals of a calculation by id, smallest supercell first: those of each data set's test part."""
     found: dict[str, tuple[int, Structure]] = {}
     for dataset, settings in calculation.runs.items():
-        sized = sorted(_sized(_test_part(dataset, settings), calculation.settings), key=lambda row: row[:2])
+        plain = settings.model_copy(update={"model": ModelSettings(name="mean-baseline")})
+        samples = Samples.of(subset(dataset_folder(dataset), plain), plain)
+        folder = samples.folder.take(samples.at("test"))
+        sized = []
+        for identity, structure in zip(folder.ids, folder.structures(), strict=True):
+            size = supercell_size(structure, calculation.settings.shortest_image)
+            sized.append((len(structure) * int(size.prod()), identity, structure))
+        sized.sort(key=lambda row: row[:2])
         for n_atoms, identity, structure in sized[: calculation.size.smallest]:
             found.setdefault(identity, (n_atoms, structure))
     return {identity: structure for identity, (_, structure) in sorted(found.items(), key=lambda i: i[1][0])}
 
 
-def _test_part(dataset: str, settings: RunSettings) -> CrystalFolder:
-    plain = settings.model_copy(update={"model": ModelSettings(name="mean-baseline")})
-    samples = Samples.of(subset(dataset_folder(dataset), plain), plain)
-    return samples.folder.take(samples.at("test"))
-
-
-def _sized(folder: CrystalFolder, settings: ForceFieldSettings) -> Iterator[tuple[int, str, Structure]]:
-    for identity, structure in zip(folder.ids, folder.structures(), strict=True):
-        size = supercell_size(structure, settings.shortest_image)
-        yield len(structure) * int(size.prod()), identity, structure
-
-
-def compute_part(calculation: Calculation, part: int, forces: Forces | None = None) -> None:
-    """Does one job of a calculation, or goes on with it.
+def calculate(calculation: Calculation, jobs: int = 1, forces: Forces | None = None) -> Path:
+    """Does a calculation, or goes on with it, and writes its table, sorted by id.
 
     Args:
-        calculation: what the job is part of.
-        part: which job.
+        calculation: what to do.
+        jobs: processes.
         forces: the force field; CHGNet if none.
 
     Raises:
-        InputError: there is no such job, or CHGNet or phonopy is not installed.
+        InputError: CHGNet or phonopy is not installed.
     """
-    n_parts = len(calculation.parts)
-    if not 0 <= part < n_parts:
-        raise InputError(f"{calculation.name} has parts 0 to {n_parts - 1}; there is no part {part}")
-    out = calculation.parts[part]
-    if out.exists() or calculation.table.exists():
-        return
-    if forces is None:
-        forces = CHGNetForces(calculation.settings.weights)
-    crystals = list(crystals_of(calculation).items())[part::n_parts]
-    cache = LineCache(out.with_suffix(".lines"))
-    for identity, structure in tqdm(crystals, desc=f"{calculation.name} {part}", unit="crystal"):
-        if identity not in cache:
-            cache.add(identity, _row(structure, calculation, forces))
-    cache.close()
-    lines = [json.dumps({"id": identity, **cache[identity]}) for identity, _ in crystals]
-    write_text(out, "".join(f"{line}\n" for line in lines))
+    if calculation.table.exists():
+        return calculation.table
+    kept, crystals = calculation.table.with_suffix(".lines"), crystals_of(calculation)
+    lines = LineCache(kept)
+    missing = {identity: crystal for identity, crystal in crystals.items() if identity not in lines}
+    results: Iterable[tuple[str, dict[str, Any]]] = joblib.Parallel(jobs, return_as="generator_unordered")(
+        joblib.delayed(_row)(identity, crystal, calculation, forces) for identity, crystal in missing.items()
+    )
+    for identity, row in tqdm(results, total=len(missing), desc=calculation.name, unit="crystal"):
+        lines.add(identity, row)
+    lines.close()
+    rows = [{"id": identity, **lines[identity]} for identity in sorted(crystals)]
+    with atomic_file(calculation.table) as temporary:
+        table = pd.DataFrame(rows, columns=COLUMNS)
+        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    kept.unlink(missing_ok=True)
+    return calculation.table
 
 
-def _row(structure: Structure, calculation: Calculation, forces: Forces) -> dict[str, Any]:
+def _row(
+    identity: str, structure: Structure, calculation: Calculation, forces: Forces | None
+) -> tuple[str, dict[str, Any]]:
+    """A crystal's id and what became of it."""
+    forces = forces or _chgnet(calculation.settings.weights)
     start = time.process_time()  # of this process: other jobs on the machine do not count
     row: dict[str, Any] = {"formula": structure.composition.reduced_formula, "n_atoms": len(structure)}
     relax = forces.relax if isinstance(forces, CHGNetForces) else None
@@ -194,50 +172,23 @@ def _row(structure: Structure, calculation: Calculation, forces: Forces) -> dict
         row |= {"status": TOO_LARGE, "note": str(error)}
     except InputError as error:
         row |= {"status": FAILED, "note": str(error)}
-    return row | {"cpu_seconds": time.process_time() - start}
+    return identity, row | {"cpu_seconds": time.process_time() - start}
 
 
-def collect(calculation: Calculation) -> Path:
-    """Makes the jobs' results one CSV file, sorted by id.
-
-    Raises:
-        InputError: a job is not done.
-    """
-    if calculation.table.exists():
-        return calculation.table
-    rows = []
-    for part, path in enumerate(calculation.parts):
-        if not path.exists():
-            job = f"{calculation.name} --part {part} --scale {calculation.scale}"
-            raise InputError(f"{path}: is not there yet; python -m reproduction force-field {job}")
-        rows += [json.loads(line) for line in path.read_text().splitlines()]
-    with atomic_file(calculation.table) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
-        writer.writeheader()
-        for row in sorted(rows, key=lambda row: str(row["id"])):
-            writer.writerow({key: _written(value) for key, value in row.items()})
-    shutil.rmtree(calculation.table.with_suffix(".partial"))
-    return calculation.table
+@cache
+def _chgnet(weights: str) -> CHGNetForces:
+    """The force field, loaded once in each process."""
+    return CHGNetForces(weights)
 
 
-def _written(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def read_table(path: Path) -> dict[str, dict[str, Any]]:
-    """The rows of a collected calculation by id, numbers as numbers.
+def read_table(path: Path) -> pd.DataFrame:
+    """The rows of a finished calculation by id, with the other COLUMNS.
 
     Raises:
-        InputError: it is not collected yet.
+        InputError: it is not finished.
     """
     if not path.exists():
         raise InputError(f"{path}: is not there yet; python -m reproduction force-field {path.stem}")
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    words = ("id", "formula", "status", "note")
-    return {
-        row["id"]: {
-            key: value if key in words else float(value) if value else np.nan for key, value in row.items()
-        }
-        for row in rows
-    }
+    words = {"id": str, "formula": str, "status": str, "note": str}
+    table = pd.read_csv(path, dtype=words, keep_default_na=False, na_values=dict.fromkeys(COLUMNS[3:-1], ""))
+    return table.set_index("id")

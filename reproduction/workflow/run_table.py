@@ -1,14 +1,14 @@
-"""Finished runs in compact tables, one a data set: results/<scale>/runs/<dataset>.parquet.
+"""Finished runs in compact tables, one for each data set: results/<scale>/runs/<dataset>.parquet.
 
 A table is a data set's and not an experiment's, because experiments share runs; so every run is kept once,
 beside those with the same crystals. A job trains in a folder of its own, `runs/<name>/`, which holds the
 model and is not committed; `pack` takes everything else into the table. From then on the run counts as
-finished with or without its folder, and what the table says of it comes before what the folder says.
+finished with or without its folder, and the table is read rather than the folder.
 """
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -166,32 +166,25 @@ def _measurements(folder: Path) -> dict[str, Any]:
     return {file.stem: _json(file) for file in files if file.stem not in ("settings", "metrics")}
 
 
-def _columns(path: Path) -> dict[str, list[str]]:
-    """The columns of a CSV file by their header; none if there is no file."""
+def _columns(path: Path, words: Sequence[str] = ()) -> dict[str, list[Any]]:
+    """The columns of a CSV file, as numbers but for `words`; none if there is no file."""
     if not path.exists():
         return {}
     with path.open(newline="") as file:
         header, *rows = csv.reader(file)
-    return dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
-
-
-def _log(folder: Path) -> dict[str, list[float]]:
-    return {name: list(map(float, values)) for name, values in _columns(folder / "log.csv").items()}
+    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
+    return {name: list(cells if name in words else map(float, cells)) for name, cells in columns.items()}
 
 
 def _predictions(folder: Path) -> dict[str, list[Any]]:
-    """The predictions of a single target; many targets' are too large to keep."""
-    columns = list(_columns(folder / "predictions.csv").values())
-    if len(columns) != len(SCHEMA.field("predictions").type):
-        return {}
-    ids, folds, targets, predictions = columns
-    numbers = {"target": list(map(float, targets)), "prediction": list(map(float, predictions))}
-    return {"id": ids, "fold": folds, **numbers}
+    """The predictions of a single target; those of many targets are too large to keep."""
+    columns = _columns(folder / "predictions.csv", ("id", "fold"))
+    return columns if len(columns) == len(SCHEMA.field("predictions").type) else {}
 
 
 _FROM_FOLDER = {
     "settings": lambda folder: _json(folder / "settings.json"),
     "metrics": lambda folder: _json(folder / "metrics.json"),
-    "log": _log,
+    "log": lambda folder: _columns(folder / "log.csv"),
     "predictions": _predictions,
 }

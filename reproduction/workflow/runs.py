@@ -13,14 +13,14 @@ from typing import Any
 
 from hybrid.settings import RunSettings
 from hybrid.training.registry import get_model
-from reproduction.data.registry import get_dataset
+from reproduction.data.registry import VERSIONS, get_dataset
+from reproduction.models.descriptor_groups import members, without
 from reproduction.models.frozen import base_of
 from reproduction.paths import RESULTS
 from reproduction.upstream.scripts import SCRIPTS
 from reproduction.workflow import run_table
-from reproduction.workflow.ablation import ablated
 from reproduction.workflow.availability import why_missing
-from reproduction.workflow.spec import UPSTREAM, Spec, load_networks, run_settings
+from reproduction.workflow.spec import UPSTREAM, Network, Part, Spec, load_networks, run_settings
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,12 @@ class Run:
 
         Leaving out the defaults keeps the names of finished runs when a new setting is introduced.
         """
-        settings = self.settings.model_dump_json(exclude_defaults=True)
-        digest = hashlib.sha256(f"{self.dataset} {settings}".encode()).hexdigest()
+        settings, version = (
+            self.settings.model_dump_json(exclude_defaults=True),
+            VERSIONS.get(self.dataset, 1),
+        )
+        data = self.dataset if version == 1 else f"{self.dataset} version {version}"
+        digest = hashlib.sha256(f"{data} {settings}".encode()).hexdigest()
         targets = self.settings.targets
         learnt = f"-{targets[0]}" if len(targets) == 1 else f"-{len(targets)}-targets" if targets else ""
         return f"{self.dataset}{learnt}-{self.network}-seed{self.settings.model_seed}-{digest[:8]}"
@@ -78,7 +82,7 @@ class Run:
     def needs_descriptors(self) -> bool:
         """Whether it takes or learns any."""
         model = get_model(self.settings.model.name)
-        return bool(self.settings.targets) or model.takes_descriptors or model.needs_descriptors
+        return bool(self.settings.targets) or model.uses_descriptors
 
     @property
     def done(self) -> bool:
@@ -131,11 +135,11 @@ def planned(spec: Spec, scale: str) -> list[Run]:
     runs = []
     for part in spec.parts_at(scale):
         for dataset, of_part in product(part.datasets, part.networks):
-            reduction = size.reduction(of_part)
-            run_size, named = reduction.size(size.of(dataset)), reduction.network(networks[of_part])
+            run_size, reduction = size.of(dataset, of_part)
+            whole = reduction.network(networks[of_part])
             learnt, seeds = part.learnt(size.one_by_one), part.seeds or reduction.seeds or size.seeds
             for (name, network), share, targets, seed in product(
-                ablated(of_part, named, part), part.training_shares, learnt, seeds
+                ablated(of_part, whole, part), part.training_shares, learnt, seeds
             ):
                 settings = run_settings(
                     network, get_dataset(dataset), run_size, seed, targets, share, part.grouping
@@ -144,6 +148,19 @@ def planned(spec: Spec, scale: str) -> list[Run]:
                 shown = tuple(t for t in targets if not part.show or t in part.show) or ("",)
                 runs.append(Run(dataset, name, network.label, variant, scale, settings, shown, part.panel))
     return runs if spec.engine == "ours" else [one for run in runs for one in (run, run.twin) if one]
+
+
+def ablated(name: str, network: Network, part: Part) -> list[tuple[str, Network]]:
+    """A network, or in its place those that the `leave_out` and `only` of a part make of it, by name."""
+    found = [] if part.leave_out or part.only else [(name, network)]
+    for word, chosen, choose in (("without", part.leave_out, without), ("only", part.only, members)):
+        for groups in chosen:
+            model = network.model.model_copy(update={"descriptors": choose(groups)})
+            label = f"{network.label}, {word} {', '.join(groups)}"
+            slug = "-".join(groups).replace(" ", "-")
+            restricted = network.model_copy(update={"label": label, "model": model})
+            found.append((f"{name}-{word}-{slug}", restricted))
+    return found
 
 
 def pack(runs: Iterable[Run]) -> None:

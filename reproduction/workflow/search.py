@@ -1,4 +1,4 @@
-"""The hyper-parameter search: one Optuna study a network, all in one journal, validation only."""
+"""The hyper-parameter search: an Optuna study for each network, all in one journal, on validation errors."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from typing import Any
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 from pydantic import Field
 from tqdm import tqdm
 
@@ -18,11 +18,11 @@ from hybrid.atomic import write_text
 from hybrid.data.folder import CrystalFolder
 from hybrid.errors import DivergedError, unknown_name
 from hybrid.report.records import provenance
-from hybrid.report.tables import write_table
 from hybrid.settings import RunSettings, Settings
 from hybrid.training.registry import get_model
 from hybrid.training.run import subset, train
 from reproduction.data.registry import dataset_folder, get_dataset
+from reproduction.drawing.tables import write_rows
 from reproduction.paths import RESULTS, WORKFLOW
 from reproduction.workflow.record import code
 from reproduction.workflow.spec import SCALES, Network, Size, load_networks, read_settings, run_settings
@@ -31,28 +31,6 @@ COUNTED = (TrialState.COMPLETE, TrialState.PRUNED)  # a diverged trial is pruned
 STARTUP_TRIALS = 5  # drawn at random before the sampler learns from what it saw
 DESCRIPTOR_LIMIT = "model.descriptor_limit"
 Value = float | int | str | None
-
-
-class Choices(Settings):
-    """One of several values."""
-
-    choices: tuple[Value, ...] = Field(min_length=1)
-
-    def draw(self, trial: optuna.Trial, name: str) -> Value:
-        """A value for the trial."""
-        return trial.suggest_categorical(name, self.choices)
-
-
-class Range(Settings):
-    """A number between two."""
-
-    low: float
-    high: float
-    log: bool = False
-
-    def draw(self, trial: optuna.Trial, name: str) -> Value:
-        """A value for the trial."""
-        return trial.suggest_float(name, self.low, self.high, log=self.log)
 
 
 class Effort(Size):
@@ -67,12 +45,14 @@ class Search(Settings):
     dataset: str
     networks: tuple[str, ...] = Field(min_length=1)
     fixed: dict[str, dict[str, Any]] = Field(default_factory=dict, description="what every trial has")
-    space: dict[str, Choices | Range]
+    space: dict[str, dict[str, Any]] = Field(
+        description="`choices`, or a range from `low` to `high`, `log` or not, of each setting"
+    )
     first: dict[str, Value] = Field(description="the trial to begin with")
     scales: dict[str, Effort]
 
-    def space_of(self, network: Network) -> dict[str, Choices | Range]:
-        """What is searched of a network: how to treat descriptors only if it takes any."""
+    def space_of(self, network: Network) -> dict[str, dict[str, Any]]:
+        """What is searched of a network: how to clip descriptors only if it takes any."""
         takes = get_model(network.model.name).takes_descriptors
         return {name: domain for name, domain in self.space.items() if takes or name != DESCRIPTOR_LIMIT}
 
@@ -133,11 +113,14 @@ def _counted(study: optuna.Study) -> int:
 def _objective(
     searched: Search, network: Network, effort: Effort, folder: CrystalFolder
 ) -> Callable[[optuna.Trial], float]:
-    """MAE/MAD on the validation part; the test part is never looked at."""
+    """MAE/MAD on the validation set; the test set is never used."""
     space = searched.space_of(network)
 
     def validation_error(trial: optuna.Trial) -> float:
-        drawn = {name: domain.draw(trial, name) for name, domain in space.items()}
+        drawn = {
+            name: (trial.suggest_categorical if "choices" in domain else trial.suggest_float)(name, **domain)
+            for name, domain in space.items()
+        }
         settings = trial_settings(searched, network, effort, drawn)
         scratch = Path(tempfile.mkdtemp(prefix="trial-"))
         try:
@@ -173,53 +156,36 @@ def trial_settings(searched: Search, network: Network, size: Size, drawn: dict[s
 
 
 def _write(stem: Path, scale: str, searched: Search, studies: dict[str, optuna.Study]) -> None:
+    """Writes the record and the table of all trials."""
     effort = searched.scales[scale]
-    trials = [
-        (network, trial, trial.number == _best(study))
-        for network, study in studies.items()
-        for trial in study.get_trials(deepcopy=False, states=COUNTED)
-    ]
+    trials, rows = [], []
+    for network, study in studies.items():
+        best = study.best_trial if study.get_trials(deepcopy=False, states=[TrialState.COMPLETE]) else None
+        for trial in study.get_trials(deepcopy=False, states=COUNTED):
+            chosen = best is not None and trial.number == best.number
+            about = {"network": network, "trial": trial.number, "settings": trial.params}
+            about |= {"validation_mae_over_mad": trial.value}
+            about |= {"status": "diverged" if trial.value is None else "done", "chosen": chosen}
+            trials.append({**about, **trial.user_attrs})
+            row = {"network": network, "trial": str(trial.number)}
+            for name in searched.space:
+                row[name.split(".")[1]] = _text(trial.params[name]) if name in trial.params else ""
+            row["validation MAE/MAD"] = "diverged" if trial.value is None else f"{trial.value:.4f}"
+            rows.append({**row, "": "chosen" if chosen else ""})
     record = {
         "experiment": "search",
         "scale": scale,
         **provenance(code()),
         "search": searched.model_dump(mode="json", exclude={"scales"}),
         "effort": effort.model_dump(exclude_none=True),
-        "trials": [
-            {
-                "network": network,
-                "trial": trial.number,
-                "settings": trial.params,
-                "validation_mae_over_mad": trial.value,
-                "status": "done" if trial.state == TrialState.COMPLETE else "diverged",
-                "chosen": chosen,
-                **trial.user_attrs,
-            }
-            for network, trial, chosen in trials
-        ],
+        "trials": trials,
     }
     write_text(stem.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
-    write_table(
-        stem,
+    caption = (
         f"{effort.trials} trials a network, each of {effort.epochs} epochs on {searched.dataset}, seed 0; "
-        "the validation error alone decides.",
-        ("network", "trial", *(name.split(".")[1] for name in searched.space), "validation MAE/MAD", ""),
-        [
-            [
-                network,
-                str(trial.number),
-                *(_text(trial.params[name]) if name in trial.params else "" for name in searched.space),
-                "diverged" if trial.value is None else f"{trial.value:.4f}",
-                "chosen" if chosen else "",
-            ]
-            for network, trial, chosen in trials
-        ],
+        "the validation error alone decides."
     )
-
-
-def _best(study: optuna.Study) -> int | None:
-    done: list[FrozenTrial] = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
-    return study.best_trial.number if done else None
+    write_rows(stem, caption, rows)
 
 
 def _text(value: Value) -> str:

@@ -4,10 +4,6 @@
 |---|---|---|
 | `alexandria_phonons` | `cv`, heat capacity at 300 K | J/(mol K), a mole of the stored cell |
 | `binary_elasticity` | `K_VRH`, `G_VRH` | GPa |
-| `wbm_equilibrium` | `energy`, `corrected_energy` | eV, the stored cell |
-| | `formation_energy`, `corrected_formation_energy` | eV/atom |
-
-"corrected" energies are after Materials Project's 2020 corrections.
 """
 
 import json
@@ -29,17 +25,6 @@ def binary_elasticity() -> Iterator[Entry]:
     """3,953 binaries of the Materials Project with their elastic moduli; raises as `_entries`."""
     fields = {"K_VRH": "bulk_modulus_vrh", "G_VRH": "shear_modulus_vrh"}
     return _entries("mp-binary-pbe-elasticity-2025.1", "mp_id", fields)
-
-
-def wbm_equilibrium() -> Iterator[Entry]:
-    """972 relaxed structures of the WBM set with their energies; raises as `_entries`."""
-    fields = {
-        "energy": "energy",
-        "corrected_energy": "corrected_energy",
-        "formation_energy": "formation_energy_per_atom",
-        "corrected_formation_energy": "corrected_formation_energy_per_atom",
-    }
-    return _entries("wbm-random-pbe52-equilibrium-2025.1", "material_id", fields)
 
 
 def _entries(name: str, id_field: str, fields: dict[str, str]) -> Iterator[Entry]:

@@ -1,4 +1,4 @@
-"""Requests to the Materials Project through mp-api's client, repeated while the server is busy."""
+"""Requests to the Materials Project through mp-api's client, which repeats them while the server is busy."""
 
 import hashlib
 import importlib.util
@@ -6,7 +6,6 @@ import json
 import os
 import re
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -15,7 +14,8 @@ from hybrid.errors import InputError
 from reproduction.data.files import MissingDataError
 
 PAGE_SIZE = 200  # documents a request; as many ids fit into an address
-WAITS = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # s before each further attempt
+RETRIES = 6  # of a request that a busy server does not answer
+BACKOFF = 2.0  # by urllib3's rule, the waits before them are then 0, 4, 8, 16, 32 and 64 s
 IDENTIFIER = re.compile(r"(mp|mvc)-([0-9]+|[a-z]+)")
 DENSITY_OF_STATES = "phonon_dos"  # the key that phonon densities of states are put under
 METHOD = "dfpt"  # perturbation theory, the phonon calculations of the database that the paper used
@@ -94,36 +94,38 @@ def connect_with_key() -> Any:
             "and set the environment variable MP_API_KEY to it"
         )
     from mp_api.client import MPRester
+    from mp_api.client.core.settings import MAPI_CLIENT_SETTINGS
 
+    MAPI_CLIENT_SETTINGS.MAX_RETRIES, MAPI_CLIENT_SETTINGS.BACKOFF_FACTOR = RETRIES, BACKOFF
     return MPRester(api_key=key, use_document_model=False, mute_progress_bars=True)
 
 
 class Client:
-    """The network: requests are repeated, after longer and longer waits, while the server is busy.
+    """The network.
 
     Args:
         connect: gives an open `MPRester` that returns plain documents.
     """
 
     def __init__(self, connect: Callable[[], Any]):
-        self._rester = _patiently(connect, "connecting")
+        self._rester = _answer(connect, "connecting")
         self.version = str(self._rester.db_version)
 
     def count(self, query: Query) -> int:
         """How many materials of the catalogue a query chooses."""
-        return int(_patiently(lambda: self._rester.materials.summary.count(query.criteria), "counting"))
+        return int(_answer(lambda: self._rester.materials.summary.count(query.criteria), "counting"))
 
     def page(self, query: Query, number: int, due: int) -> list[dict[str, Any]]:
         """Page `number` of a query, `due` documents of the catalogue or of at most as many ids."""
         what = f"page {number + 1}"
         if query.ids is None:
-            documents = _patiently(lambda: self._catalogue_page(query, number), what)
+            documents = _answer(lambda: self._catalogue_page(query, number), what)
             if len(documents) != due:
                 raise InputError(
                     f"the Materials Project sends {len(documents)} materials instead of {due} as {what}"
                 )
         else:
-            documents = _patiently(lambda: self._page_of_ids(query, number), what)
+            documents = _answer(lambda: self._page_of_ids(query, number), what)
         if query.phonons:
             for document in documents:
                 document[DENSITY_OF_STATES] = self._density_of_states(document)
@@ -170,30 +172,26 @@ class Client:
                 raise
             return {"frequencies": list(dos["frequencies"]), "densities": list(dos["densities"])}
 
-        return _patiently(fetch, f"the phonons of {document['id']}")
+        return _answer(fetch, f"the phonons of {document['id']}")
 
 
-def _patiently(action: Callable[[], T], what: str) -> T:
+def _answer(action: Callable[[], T], what: str) -> T:
     """The result of a request.
 
     Raises:
         InputError: the server refuses it.
-        MissingDataError: the server does not answer, whatever the number of attempts.
+        MissingDataError: the server does not answer.
     """
-    for wait in (*WAITS, None):
-        try:
-            return action()
-        except _request_errors() as error:
-            reason = " ".join(str(error).split())[:200]
-            if not _may_pass(error):
-                raise InputError(f"the Materials Project refuses {what}: {reason}") from error
-            if wait is None:
-                raise MissingDataError(
-                    f"the Materials Project does not answer ({what}: {reason}); "
-                    "the same command goes on after the pages that are there"
-                ) from error
-            time.sleep(wait)
-    raise AssertionError("the last attempt returns or raises")
+    try:
+        return action()
+    except _request_errors() as error:
+        reason = " ".join(str(error).split())[:200]
+        if not _may_pass(error):
+            raise InputError(f"the Materials Project refuses {what}: {reason}") from error
+        raise MissingDataError(
+            f"the Materials Project does not answer ({what}: {reason}); "
+            "the same command goes on after the pages that are there"
+        ) from error
 
 
 def _request_errors() -> tuple[type[Exception], ...]:

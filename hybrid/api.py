@@ -1,0 +1,144 @@
+"""The tool from Python: train, load, predict, describe, probe. `import hybrid` has all of it."""
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hybrid import checkpoint
+from hybrid.data.memory import Structures, as_folder
+from hybrid.descriptors.many import describe_many
+from hybrid.descriptors.registry import Descriptor, paper_descriptors
+from hybrid.descriptors.registry import register as register_descriptor
+from hybrid.models.network import CrystalNetwork
+from hybrid.probing.probe import probe as run_probe
+from hybrid.probing.report import as_table
+from hybrid.readout import Pooling, register_pooling
+from hybrid.settings import ProbeSettings
+from hybrid.trained_model import TrainedModel
+from hybrid.training.choices import chosen_settings
+from hybrid.training.registry import known_models
+from hybrid.training.run import train as run_training
+from hybrid.user_code import give, named, run_user_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "CrystalNetwork",
+    "Descriptor",
+    "Pooling",
+    "Structures",
+    "TrainedModel",
+    "describe",
+    "load",
+    "model_names",
+    "probe",
+    "register_descriptor",
+    "register_pooling",
+    "train",
+]
+
+
+def model_names() -> list[str]:
+    """The names of the models that can be trained here."""
+    return known_models()
+
+
+def load(path: str | Path, code: str | Path | type | Iterable[str | Path | type] = ()) -> TrainedModel:
+    """Reads a trained model: a run folder, our checkpoint, or one of the original CGCNN or ALIGNN.
+
+    Args:
+        path: the run folder or file. No code in it is run.
+        code: the user's files or classes that the model was trained with.
+
+    Raises:
+        InputError: it cannot be read, or was trained with code that is not given.
+    """
+    for one in [code] if isinstance(code, str | Path | type) else code:
+        _known(one)
+    return checkpoint.load(Path(path))
+
+
+def train(
+    structures: Structures,
+    targets: Any = None,
+    *,
+    model: str | type = "cgcnn",
+    pooling: str = "mean",
+    out: str | Path | None = None,
+    trainer: str = "tuned",
+    device: str = "auto",
+    progress: bool = False,
+    **changes: Any,
+) -> TrainedModel:
+    """Trains a network and returns it with the weights of its best epoch.
+
+    Args:
+        structures: pymatgen or ASE structures or structure files, in a list or by id; or a dataset folder.
+        targets: a number for each; a folder has its own.
+        model: a name of `model_names()`, FILE.py:CLASS, or a class of the kind of `CrystalNetwork`.
+        pooling: mean, sum, shifted-sum, FILE.py:NAME, or the name of a registered one.
+        out: the run folder to write, with metrics and predictions; None: none is kept.
+        trainer: tuned, or as in the `paper`.
+        device: auto, cpu or cuda.
+        progress: show progress bars.
+        changes: settings with other values than the defaults: epochs, descriptors, hidden, data_seed, …, and
+            those of a class of the user's. They are the fields of the blocks in `hybrid.settings`.
+
+    Raises:
+        InputError: the data or a setting cannot be used, the model is no network, or training diverged.
+    """
+    settings = chosen_settings(_known(model), named(pooling), trainer, **changes)
+    folder = as_folder(structures, targets)
+    with tempfile.TemporaryDirectory() as scratch:
+        run = Path(scratch) / "run" if out is None else Path(out)
+        run_training(folder, settings, run, device=device, progress=progress)
+        return checkpoint.load(run)
+
+
+def describe(structures: Structures, names: Iterable[str] | None = None) -> "pd.DataFrame":
+    """The structural descriptors of crystals (Table 3), a row for each; NaN where one cannot be computed.
+
+    Args:
+        structures: as in `train`.
+        names: which descriptors; None: the paper's 29.
+
+    Raises:
+        InputError: a structure cannot be used, or a name is unknown.
+    """
+    import pandas as pd
+
+    folder = as_folder(structures, labelled=False)
+    chosen = [d.name for d in paper_descriptors(space_group=True)] if names is None else list(names)
+    table = describe_many(zip(folder.ids, folder.files, strict=True), chosen, progress=False)
+    return pd.DataFrame(table.values.numpy(), index=pd.Index(table.ids, name="id"), columns=list(table.names))
+
+
+def probe(
+    model: Any, structures: Structures, *, epochs: int | None = None, **settings: Any
+) -> "pd.DataFrame":
+    """How well a model knows the descriptors of crystals: R² on the test set, a row for each descriptor.
+
+    Args:
+        model: a name of `model_names()`, FILE.py:CLASS, a class with `fit` and `predict`, a class of
+            networks, or the path of a table of embeddings.
+        structures: as in `train`.
+        epochs: of a network, instead of its own.
+        settings: the fields of `hybrid.settings.ProbeSettings`: descriptors, seeds, split, ….
+
+    Raises:
+        InputError: the model, the crystals or a setting cannot be used.
+    """
+    record = run_probe(model, structures, ProbeSettings(**settings), epochs=epochs, progress=False)
+    return as_table(record)
+
+
+def _known(code: str | Path | type) -> str:
+    """The name of a model, after its file was run or its class given."""
+    if isinstance(code, type):
+        return give(code.__name__, code)
+    if str(code).endswith(".py"):
+        run_user_file(Path(code))
+        return str(code)
+    return named(str(code))

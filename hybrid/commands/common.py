@@ -1,0 +1,113 @@
+"""What several commands have in common: options, also from settings, and reading the folder."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from hybrid.errors import InputError
+
+if TYPE_CHECKING:
+    from hybrid.data.folder import CrystalFolder
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of every command that computes."""
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"], help="default: auto")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out and list what cannot be used")
+
+
+def add_code(parser: Any) -> None:
+    """Adds the option for files of the user's that define networks, poolings or descriptors."""
+    parser.add_argument(
+        "--code",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE.py",
+        help="your own files to run first",
+    )
+
+
+def run_code(options: argparse.Namespace) -> None:
+    """Runs the files of --code."""
+    from hybrid.user_code import run_user_file
+
+    for path in options.code:
+        run_user_file(path)
+
+
+def add_split(parser: argparse.ArgumentParser, drawn_by: str) -> None:
+    """Adds the options for the split into training, validation and test sets."""
+    fractions = ("TRAIN", "VAL", "TEST")
+    parser.add_argument("--split-file", type=Path, help=f"CSV id,fold; default: a random split by {drawn_by}")
+    parser.add_argument("--split", type=float, nargs=3, metavar=fractions, help="default: 0.8 0.1 0.1")
+
+
+def add_settings(
+    parser: Any, settings: type[BaseModel], names: tuple[str, ...], defaults: bool = True
+) -> None:
+    """Adds an option for each of these fields of settings, such as --n-conv for `n_conv`.
+
+    Args:
+        parser: a parser or a group of options.
+        settings: with descriptions, which become the help.
+        names: of the fields.
+        defaults: whether the help gives the default values.
+    """
+    for name in names:
+        field = settings.model_fields[name]
+        text = field.description or ""
+        if defaults and field.default not in ((), None) and field.annotation is not bool:
+            default = field.default[0] if isinstance(field.default, tuple) else field.default
+            text = f"{text}; default: {default}".removeprefix("; ")
+        parser.add_argument(f"--{name.replace('_', '-')}", help=text, **_type(field.annotation))
+
+
+def given(options: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
+    """The options of these names that were given."""
+    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+
+
+def wrong_option(error: ValidationError) -> InputError:
+    """The first option with a value that settings do not allow."""
+    first = error.errors()[0]
+    # nested settings do not have an option of their own
+    option = next(str(part) for part in first["loc"] if part != "alignn").replace("_", "-")
+    option = "model" if option == "name" else option
+    return InputError(f"--{option} {first['input']}: {first['msg']}")
+
+
+def read(options: argparse.Namespace, targets: bool = False) -> "CrystalFolder":
+    """The folder of the command; crystals that are left out are listed on stderr."""
+    from hybrid.data.folder import read_folder
+
+    folder = read_folder(options.folder, targets=targets, skip_bad=options.skip_bad)
+    report_dropped(folder.dropped)
+    return folder
+
+
+def report_dropped(dropped: list[str]) -> None:
+    """Lists on stderr why crystals were left out."""
+    for reason in dropped:
+        print(f"left out: {reason}", file=sys.stderr)
+    if dropped:
+        print(f"left out {len(dropped)} in all", file=sys.stderr)
+
+
+def default_output(folder: Path, ending: str) -> Path:
+    """<folder><ending> in the current folder."""
+    return Path(f"{folder.resolve().name}{ending}")
+
+
+def _type(annotation: Any) -> dict[str, Any]:
+    """The arguments of `add_argument` for a field of this type."""
+    if get_origin(annotation) is Literal:
+        return {"choices": get_args(annotation)}
+    if annotation is bool:
+        return {"action": "store_true", "default": None}
+    kind = (get_args(annotation) or (annotation,))[0]
+    several = {"nargs": "+"} if get_origin(annotation) is tuple else {}
+    return {"type": kind, "metavar": "NAME" if kind is str else kind.__name__.upper(), **several}

@@ -1,0 +1,146 @@
+"""CGCNN's graphs packed without their repetitions: one of each kind of atom, and its kinds of neighbours.
+
+Two atoms get the same vector, layer by layer, if they are of one element and have neighbours of the same
+kinds at the same distances. Refining kinds until this holds (colour refinement) leaves one of each kind to be
+computed, whatever the number of layers; see `hybrid.graphs.equivalence`, which does the same where angles
+count too.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from pymatgen.core import Structure
+from torch import Tensor
+
+from hybrid.graphs.crystal import CrystalBatch, CrystalGraphs
+from hybrid.graphs.equivalence import TOLERANCE, Kinds, bins_of, hashed
+from hybrid.graphs.packed import Packed, Rows
+from hybrid.readout import Crystals
+from hybrid.settings import GraphSettings
+
+AT_ONCE = 512  # crystals that are merged at a time, a matter of memory
+
+
+@dataclass(frozen=True)
+class KindBatch:
+    """Some crystals' graphs side by side, as CGCNN takes them; edges follow the kinds that they belong to."""
+
+    species: Tensor  # (n_kinds,) atomic numbers
+    edges_of_kind: Tensor  # (n_kinds,) how many edges each has
+    neighbours: Tensor  # (n_edges,) kind of the neighbour in this batch
+    times: Tensor  # (n_edges,) floating point: how many of an atom's neighbours an edge stands for
+    distances: Tensor  # (n_edges,) Å
+    first_kind: (
+        Tensor  # (n_crystals + 1,) position of each crystal's first kind, and how many kinds there are
+    )
+    crystals: Crystals  # a row a kind
+
+
+@dataclass(frozen=True)
+class KindGraphs(Packed):
+    """All graphs of a data set, one after the other; distances are stored and expanded when used."""
+
+    species: Tensor  # (n_kinds,) atomic numbers
+    atoms_of_kind: Tensor  # (n_kinds,) floating point: how many atoms each stands for
+    edges_of_kind: Tensor  # (n_kinds,) how many edges each has
+    neighbours: Tensor  # (n_edges,) kind of the neighbour in its own crystal
+    times: Tensor  # (n_edges,) floating point: how many of an atom's neighbours an edge stands for
+    distances: Tensor  # (n_edges,) Å
+    n_atoms: Tensor  # (n_crystals,)
+    n_kinds: Tensor  # (n_crystals, 2) kinds of atoms, and edges
+    first_kind: Tensor  # (n_crystals, 2) positions of each crystal's first ones
+
+    @classmethod
+    def from_structures(
+        cls, structures: Iterable[Structure], settings: GraphSettings, tolerance: float | None = TOLERANCE
+    ) -> "KindGraphs":
+        """Builds the graph of every structure; see `of`."""
+        return cls.of(CrystalGraphs.from_structures(structures, settings), tolerance)
+
+    @classmethod
+    def of(cls, graphs: CrystalGraphs, tolerance: float | None = TOLERANCE) -> "KindGraphs":
+        """Merges what is equivalent.
+
+        Args:
+            graphs: with an atom a row.
+            tolerance: up to which distances (Å) are taken to be equal; None keeps every atom and edge apart,
+                in the order in which they are.
+        """
+        parts = torch.arange(len(graphs)).split(AT_ONCE)
+        columns = zip(*(_merged(graphs.batch(part), tolerance) for part in parts), strict=True)
+        packed = [torch.from_numpy(np.concatenate(column)) for column in columns]
+        *packed, n_kinds = packed
+        packed += [graphs.n_atoms, n_kinds, n_kinds.cumsum(0) - n_kinds]
+        return cls(**{f.name: tensor for f, tensor in zip(fields(cls), packed, strict=True)})
+
+    def __len__(self) -> int:
+        return len(self.n_atoms)
+
+    def batch(self, indices: Tensor) -> KindBatch:
+        """The graphs at `indices` (n_crystals,), on the device where the graphs are."""
+        n_kinds, first_kind = self.n_kinds[indices], self.first_kind[indices]
+        atoms, edges = (Rows.of(first_kind[:, k], n_kinds[:, k]) for k in range(2))
+        return KindBatch(
+            self.species[atoms.at],
+            self.edges_of_kind[atoms.at],
+            edges.shifted(self.neighbours, atoms),
+            self.times[edges.at],
+            self.distances[edges.at],
+            atoms.first,
+            Crystals(atoms.crystal, self.atoms_of_kind[atoms.at], self.n_atoms[indices]),
+        )
+
+
+def _merged(batch: CrystalBatch, tolerance: float | None) -> tuple[np.ndarray, ...]:
+    """The first six columns of `KindGraphs` and its `n_kinds`."""
+    species, crystal, distances = (
+        tensor.numpy() for tensor in (batch.species, batch.crystals.of_row, batch.distances.double())
+    )
+    neighbours = batch.neighbours.numpy()
+    if tolerance is None:
+        colours, bins = np.arange(len(species)), np.arange(distances.size)
+    else:
+        far = crystal * (distances.max() + 1)  # so that no distance of a crystal lies near one of another
+        bins = bins_of((distances + far[:, None]).ravel(), tolerance)
+        colours = colours_of(species, crystal, neighbours, bins.reshape(neighbours.shape))
+    atoms = Kinds.of(colours, along=crystal)
+    to = atoms.label[neighbours].ravel()
+    edges = Kinds.of(bins * (to.max() + 1) + to, along=atoms.label.repeat(neighbours.shape[1]))
+    owner = atoms.label[edges.example // neighbours.shape[1]]
+    edges_of_kind = np.bincount(owner)
+    n_kinds = np.bincount(crystal[atoms.example])
+    first_kind = np.cumsum(n_kinds) - n_kinds
+    of_crystal = crystal[atoms.example]
+    return (
+        species[atoms.example].astype(np.int32),
+        atoms.count.astype(np.float32),
+        edges_of_kind.astype(np.int32),
+        (to[edges.example] - first_kind[of_crystal[owner]]).astype(np.int32),
+        (edges.count / atoms.count[owner]).astype(np.float32),
+        edges.mean(distances.ravel()).astype(np.float32),
+        np.stack([n_kinds, np.bincount(of_crystal, edges_of_kind).astype(np.int64)], axis=1),
+    )
+
+
+def colours_of(
+    species: np.ndarray, crystal: np.ndarray, neighbours: np.ndarray, bins: np.ndarray
+) -> np.ndarray:
+    """Colour refinement: numbers (n_atoms,) that are equal for atoms of one kind in one crystal.
+
+    Args:
+        species: (n_atoms,) atomic numbers.
+        crystal: (n_atoms,) that each atom is in.
+        neighbours: (n_atoms, max_neighbours) atoms.
+        bins: (n_atoms, max_neighbours) numbers that are equal for equal distances.
+    """
+    by_distance = hashed(bins.ravel()).reshape(bins.shape)
+    colours = hashed(crystal, species)
+    found, before = len(np.unique(colours)), 0
+    while found != before:
+        met = (by_distance * hashed(colours)[neighbours]).sum(axis=1, dtype=np.uint64)
+        colours = hashed(colours, met)
+        found, before = len(np.unique(colours)), found
+    numbers: np.ndarray = np.unique(colours, return_inverse=True)[1]
+    return numbers

@@ -1,0 +1,42 @@
+"""The networks by name. Their modules are imported when they are asked for: Roost's takes seconds."""
+
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+
+from torch import nn
+
+from hybrid.errors import unknown_name
+from hybrid.models.network import NetworkKind, user_kind
+from hybrid.user_code import UserCode, is_user_code, user_code
+
+BUILT_IN = {
+    "cgcnn": "hybrid.models.cgcnn",
+    "de-cgcnn": "hybrid.models.cgcnn",
+    "alignn": "hybrid.models.alignn",
+    "de-alignn": "hybrid.models.alignn",
+    "roost": "hybrid.models.roost",
+}
+"""Modules that have these networks in their `KINDS`."""
+
+
+def installed() -> dict[str, EntryPoint]:
+    """What installed packages add under the group `hybrid.models`, not imported yet."""
+    return {point.name: point for point in entry_points(group="hybrid.models")}
+
+
+def get_network(name: str) -> NetworkKind:
+    """The network called `name`: built-in, a class in a package's entry points, or FILE.py:CLASS.
+
+    Raises:
+        InputError: no such network; the message has the nearest name.
+    """
+    if is_user_code(name):
+        return user_kind(user_code(name))
+    if name in BUILT_IN:
+        kind: NetworkKind = import_module(BUILT_IN[name]).KINDS[name]
+        return kind
+    points = installed()
+    found = points[name].load() if name in points else None
+    if isinstance(found, type) and issubclass(found, nn.Module):
+        return user_kind(UserCode(name, None, "", found))
+    raise unknown_name("network", name, BUILT_IN)

@@ -1,0 +1,96 @@
+"""Predicts descriptors from crystal vectors of any model: a linear model and a random forest.
+
+Their accuracy shows how much of a descriptor is in the vectors. The vectors themselves are not trained.
+"""
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.preprocessing import StandardScaler
+from tqdm import tqdm
+
+from hybrid.settings import RunSettings
+from hybrid.training.samples import Samples
+
+N_TREES = 100
+FEATURES = 1 / 3
+"""The share of the features that a regression tree may choose from at a node."""
+PENALTIES = 10.0 ** np.arange(-6, 4)
+"""Of the ridge regression's squared coefficients, for standardised features and targets."""
+INVERSE_PENALTIES = 10.0 ** np.arange(-3, 3)
+"""Of the logistic regression, for standardised features."""
+
+Probe = Callable[[np.ndarray, Samples, RunSettings], np.ndarray]
+"""From vectors (n_crystals, n_features) to predictions (n_crystals, n_targets) of the samples' targets."""
+
+
+def linear(vectors: np.ndarray, samples: Samples, settings: RunSettings) -> np.ndarray:
+    """Ridge regression, or logistic regression for classes, on vectors standardised on the training set.
+
+    Each target has the penalty with the lowest error on the validation set.
+    """
+    if settings.task == "classification":
+        return _logistic(vectors, samples)
+    return ridge_predictions(vectors, samples.targets, samples.folds)
+
+
+def forest(vectors: np.ndarray, samples: Samples, settings: RunSettings) -> np.ndarray:
+    """A random forest for each target, trained on the training and validation sets."""
+    seen, columns = samples.folds != "test", samples.targets.T
+    predictions = []
+    for column in tqdm(columns, desc="forests", unit="forest", leave=False, disable=len(columns) == 1):
+        if settings.task == "classification":
+            trees = RandomForestClassifier(N_TREES, random_state=settings.model_seed)
+        else:
+            trees = RandomForestRegressor(N_TREES, max_features=FEATURES, random_state=settings.model_seed)
+        predictions.append(trees.fit(vectors[seen], column[seen]).predict(vectors))
+    return np.stack(predictions, axis=1)
+
+
+PROBES: dict[str, Probe] = {"linear": linear, "forest": forest}
+
+
+def ridge_predictions(vectors: np.ndarray, values: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Predictions (n_crystals, n_values) of ridge regressions, one for each value.
+
+    With some hundred crystals and 64 features that are nearly collinear, plain least squares can be worse
+    than the mean, so the penalty is chosen on the validation set.
+
+    Args:
+        vectors: (n_crystals, n_features).
+        values: (n_crystals, n_values), all known.
+        folds: (n_crystals,) training, validation or test.
+    """
+    training, validation = folds == "training", folds == "validation"
+    x = _standardised(vectors, training)
+    scaler = StandardScaler().fit(values[training])
+    y = scaler.transform(values)
+    fits = [Ridge(penalty).fit(x[training], y[training]).predict(x) for penalty in PENALTIES]
+    predictions = np.stack(fits).reshape(len(PENALTIES), *y.shape)
+    errors = ((predictions - y)[:, validation] ** 2).sum(axis=1)  # (n_penalties, n_values)
+    best = errors.argmin(axis=0) if validation.sum() > 1 else np.zeros(y.shape[1], dtype=int)
+    chosen = np.take_along_axis(predictions, best[None, None, :], axis=0)[0]
+    return np.asarray(scaler.inverse_transform(chosen))
+
+
+def _logistic(vectors: np.ndarray, samples: Samples) -> np.ndarray:
+    training, validation = samples.at("training"), samples.at("validation")
+    x, labels = _standardised(vectors, training), samples.targets[:, 0]
+    fits = []
+    for inverse_penalty in INVERSE_PENALTIES:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the validation set judges that fit as well
+            fitted = LogisticRegression(C=inverse_penalty, max_iter=300)
+            fits.append(fitted.fit(x[training], labels[training]))
+    best = max(fits, key=lambda fitted: float(fitted.score(x[validation], labels[validation])))
+    return np.asarray(best.predict(x))[:, None]
+
+
+def _standardised(vectors: np.ndarray, training: np.ndarray) -> np.ndarray:
+    """The vectors with mean 0 and standard deviation 1 over the training crystals."""
+    x = vectors.astype(np.float64)
+    return np.asarray(StandardScaler().fit(x[training]).transform(x))

@@ -1,0 +1,171 @@
+"""A trained network with everything that is needed to predict from structures."""
+
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from hybrid.atomic import atomic_file
+from hybrid.data.folder import CrystalFolder
+from hybrid.data.memory import Structures, as_folder
+from hybrid.descriptors.of_folder import folder_descriptors
+from hybrid.descriptors.table import Standardisation
+from hybrid.device import resolve_device
+from hybrid.models.network import CrystalNetwork, NetworkKind, PackedGraphs
+from hybrid.models.registry import get_network
+from hybrid.readout import TargetScale
+from hybrid.settings import GraphSettings, ModelSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A network with its weights and all that belongs to it.
+
+    Attributes:
+        network: with its weights.
+        settings: of the network.
+        graph: how its graphs are built.
+        scale: between its outputs and the targets' units.
+        targets: names, if it was trained on columns of descriptors.csv.
+        classes: of a classifier trained here.
+        standardisation: of the descriptors in its readout, or None.
+    """
+
+    network: CrystalNetwork
+    settings: ModelSettings = field(default_factory=ModelSettings)
+    graph: GraphSettings = field(default_factory=GraphSettings)
+    scale: TargetScale = field(default_factory=lambda: TargetScale(0.0, 1.0))
+    targets: tuple[str, ...] = ()
+    classes: tuple[int, ...] = ()
+    standardisation: Standardisation | None = None
+
+    @property
+    def kind(self) -> NetworkKind:
+        """The kind of network, with its kind of graphs."""
+        return get_network(self.settings.name)
+
+    @property
+    def atom_features(self) -> dict[int, list[float]]:
+        """Features of the elements that the network knows, by atomic number."""
+        return {z: row for z, row in enumerate(self.network.atom_features.tolist()) if any(row)}
+
+    @property
+    def columns(self) -> list[str]:
+        """What the columns of its predictions are called."""
+        return [f"prediction {name}" for name in self.targets] or ["prediction"]
+
+    def predict(self, structures: Structures, device: str = "auto") -> "pd.Series[float] | pd.DataFrame":
+        """Predictions by id, in the targets' units, or classes; several targets have a column each.
+
+        Args:
+            structures: pymatgen or ASE structures or structure files, in a list or by id; or a folder.
+            device: auto, cpu or cuda.
+
+        Raises:
+            InputError: see `predict_folder`.
+        """
+        import pandas as pd
+
+        folder = as_folder(structures)
+        predictions = self.predict_folder(folder, resolve_device(device), progress=False)
+        table = pd.DataFrame(predictions, index=pd.Index(folder.ids, name="id"), columns=self.columns)
+        return table if len(self.columns) > 1 else table[self.columns[0]]
+
+    def predict_folder(
+        self, folder: CrystalFolder, device: torch.device, progress: bool = True
+    ) -> np.ndarray:
+        """Predictions (n_crystals, n_targets) in the targets' units, or classes; see `predict_graphs`.
+
+        Descriptors for the model are read from the folder's descriptors.csv, or computed. A missing value is
+        replaced by the median of the training set.
+
+        Raises:
+            InputError: a structure cannot be read, the model has no features for an element, or it needs a
+                descriptor that is not in the folder and cannot be computed.
+        """
+        descriptors = None
+        if self.standardisation is not None:
+            table = folder_descriptors(folder, self.standardisation.names)
+            descriptors, n_filled = self.standardisation.filled(table, folder.ids)
+            if n_filled:
+                print(f"{n_filled} crystals lack a descriptor; the training median is used", file=sys.stderr)
+        graphs = replace(folder, atom_features=self.atom_features).graphs(self.graph, self.kind.graphs)
+        return self.predict_graphs(graphs, device, descriptors, progress=progress)
+
+    @torch.inference_mode()
+    def predict_graphs(
+        self,
+        graphs: PackedGraphs,
+        device: torch.device,
+        descriptors: Tensor | None = None,
+        batch_size: int | None = None,
+        progress: bool = False,
+    ) -> np.ndarray:
+        """Predictions (n_crystals, n_targets) in the targets' units, or classes.
+
+        A two-class checkpoint of upstream gives the probability of class 1.
+
+        Args:
+            graphs: of the crystals.
+            device: where to compute.
+            descriptors: standardised, (n_crystals, n_descriptors), if the network takes any.
+            batch_size: crystals at a time; None: the network's default.
+            progress: show a progress bar.
+        """
+        network, graphs = self.network.to(device).eval(), graphs.to(device)
+        descriptors = None if descriptors is None else descriptors.to(device)
+        batches = torch.arange(len(graphs), device=device).split(batch_size or self.kind.at_once)
+        outputs = [
+            network(graphs.batch(indices), None if descriptors is None else descriptors[indices])
+            for indices in tqdm(batches, desc="predicting", unit="batch", disable=not progress)
+        ]
+        output = torch.cat(outputs)
+        if self.classes:
+            numbers = torch.tensor(self.classes)[output.argmax(dim=1, keepdim=True).cpu()]
+        elif network.classification:
+            numbers = output[:, 1:].exp()
+        else:
+            numbers = self.scale.to(device).restore(output.double())
+        return np.asarray(numbers.cpu())
+
+    @torch.inference_mode()
+    def represent(self, graphs: PackedGraphs, device: torch.device) -> np.ndarray:
+        """The crystals' learnt vectors mean_i a_i, (n_crystals, n_features)."""
+        network, graphs = self.network.to(device).eval(), graphs.to(device)
+        batches = torch.arange(len(graphs), device=device).split(self.kind.at_once)
+        return np.asarray(torch.cat([network.represent(graphs.batch(at)) for at in batches]).cpu())
+
+    def save(self, path: Path | str, **provenance: Any) -> None:
+        """Writes the model atomically, in upstream CGCNN's format with a few more entries.
+
+        Args:
+            path: the file.
+            provenance: plain values, such as the epoch.
+        """
+        mean, std = torch.as_tensor(self.scale.mean), torch.as_tensor(self.scale.std)
+        settings = self.settings.model_dump(include={"pooling", "code", *self.kind.sizes})
+        checkpoint = {
+            "state_dict": {name: tensor.cpu() for name, tensor in self.network.state_dict().items()},
+            "normalizer": {"mean": mean, "std": std},
+            "args": {
+                "network": self.settings.name,
+                **settings,
+                "task": "classification" if self.network.classification else "regression",
+                "graph": self.graph.model_dump(),
+            },
+            "atom_features": self.network.atom_features.cpu(),
+            "targets": list(self.targets),
+            "classes": list(self.classes),
+            "descriptors": self.standardisation and self.standardisation.state_dict(),
+            **provenance,
+        }
+        with atomic_file(Path(path)) as temporary:
+            torch.save(checkpoint, temporary)

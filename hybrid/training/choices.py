@@ -1,0 +1,80 @@
+"""The settings of a run from what a user chooses by name, on the command line or in Python."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from hybrid.errors import InputError, unknown_name
+from hybrid.settings import (
+    ALIGNNSettings,
+    GraphSettings,
+    ModelSettings,
+    RunSettings,
+    Settings,
+    TrainerSettings,
+)
+from hybrid.training.registry import Model, get_model, recipe
+from hybrid.user_code import digests
+
+BLOCKS: dict[str, type[Settings]] = {
+    "run": RunSettings,
+    "model": ModelSettings,
+    "alignn": ALIGNNSettings,
+    "trainer": TrainerSettings,
+    "graph": GraphSettings,
+}
+SIZES = ("atom_fea_len", "n_conv", "h_fea_len", "n_h")  # of a CGCNN, which have no block of their own
+
+
+def chosen_settings(model: str, pooling: str = "mean", trainer: str = "tuned", **choices: Any) -> RunSettings:
+    """The settings of a run: a model's own, with what is chosen otherwise.
+
+    Args:
+        model: a name that `hybrid.training.registry.get_model` knows.
+        pooling: a name that `hybrid.readout.get_pooling` knows.
+        trainer: tuned, or as in the `paper`.
+        choices: fields of the blocks of `RunSettings`, and settings of a user's network.
+
+    Raises:
+        InputError: a name or value is wrong, or the model does not use it.
+    """
+    network = get_model(model).network
+    values: dict[str, dict[str, Any]] = {block: {} for block in (*BLOCKS, "own")}
+    for name, value in choices.items():
+        block = next((block for block, kind in BLOCKS.items() if name in kind.model_fields), "own")
+        values[block][name] = value
+        used = _uses(get_model(model), block, name)
+        if not used and block == "own":
+            raise unknown_name("setting", name, [n for kind in BLOCKS.values() for n in kind.model_fields])
+        if not used:
+            raise InputError(f"--{name.replace('_', '-')}: {model} does not use it")
+    own = {"own": values["own"]} if values["own"] else {}
+    try:
+        alignn = {"alignn": ALIGNNSettings(**values["alignn"])} if values["alignn"] else {}
+        settings = ModelSettings(
+            name=model, pooling=pooling, code=digests(), **alignn, **own, **values["model"]
+        )
+        default = recipe(settings, trainer)
+        graph = network.graph if network else GraphSettings()
+        return RunSettings(
+            model=default.model(settings),
+            graph=GraphSettings(**{**graph.model_dump(), **values["graph"]}),
+            trainer=TrainerSettings(**{**default.trainer.model_dump(), **values["trainer"]}),
+            **values["run"],
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        raise InputError(f"--{option} {first['input']}: {first['msg']}") from error
+
+
+def _uses(model: Model, block: str, name: str) -> bool:
+    """Whether a model uses a setting."""
+    sizes = model.network.sizes if model.network else ()
+    if block in ("alignn", "own"):
+        return block in sizes
+    if block in ("trainer", "graph"):
+        return model.network is not None
+    if name == "descriptors":
+        return model.uses_descriptors
+    return name not in SIZES or name in sizes

@@ -1,0 +1,75 @@
+"""Reads checkpoint files without running code from them.
+
+A checkpoint of torch is a pickle, which can call any function when it is read. `torch.load` with
+`weights_only` reads tensors and plain values alone; what upstream's trainers store beside them is below.
+"""
+
+import argparse
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hybrid.errors import InputError
+
+
+def read_weights(path: str | Path, device: torch.device | str = "cpu") -> Any:
+    """What a file of torch holds, in the zip or the legacy format.
+
+    Args:
+        path: the file.
+        device: where the tensors go.
+
+    Raises:
+        Exception: whatever torch raises if the file is something else or asks for more.
+    """
+    with torch.serialization.safe_globals([argparse.Namespace, *_numpy_globals(), *_SCHEDULE]):
+        return torch.load(path, map_location=device, weights_only=True)
+
+
+def load_weights(path: str | Path, device: torch.device | str = "cpu", *entries: str) -> dict[str, Any]:
+    """The same of a checkpoint, for commands.
+
+    Args:
+        path: the file.
+        device: where the tensors go.
+        entries: what the checkpoint must have.
+
+    Raises:
+        InputError: the file cannot be read, is something else, or could run code.
+    """
+    try:
+        checkpoint = read_weights(path, device)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except Exception as error:  # whatever a pickle of something else raises
+        asked = re.search(r"GLOBAL (\S+)", str(error))
+        problem = "is not a checkpoint"
+        if asked:
+            problem = f"asks for '{asked[1]}' beside weights; a file that could run code is not loaded"
+        raise InputError(f"{path}: {problem}") from error
+    if not isinstance(checkpoint, dict) or not checkpoint.keys() >= set(entries):
+        raise InputError(f"{path}: is not a checkpoint with {', '.join(entries)}")
+    return checkpoint
+
+
+def _numpy_globals() -> list[Any]:
+    """What numpy numbers and arrays unpickle with; upstream keeps errors and random states as such."""
+    multiarray: Any = importlib.import_module("numpy._core.multiarray")
+    kept = [
+        (getattr(multiarray, name), f"numpy.{package}.multiarray.{name}")
+        for name in ("scalar", "_reconstruct")
+        for package in ("core", "_core")
+    ]
+    return [np.ndarray, np.dtype, np.dtypes.Float64DType, np.dtypes.UInt32DType, *kept]
+
+
+def _nothing(*_: Any) -> None:
+    """Stands for what is not needed."""
+
+
+# Older versions of torch store the function of a one-cycle schedule, getattr(OneCycleLR, "_annealing_cos").
+_SCHEDULE = [(_nothing, name) for name in ("builtins.getattr", "torch.optim.lr_scheduler.OneCycleLR")]

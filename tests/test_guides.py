@@ -1,0 +1,125 @@
+"""Every command and snippet of README and the guides runs."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hybrid import cli, user_code
+from hybrid.descriptors import registry
+from hybrid.structures import read_structure, structure_files
+from reproduction.paths import ROOT
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+INSTALLS = ("pip install", "pre-commit install")  # the first is what test_wheel does
+SHORTER = {"train": ("--epochs", "1", "--device", "cpu"), "probe": ("--device", "cpu")}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page, and the file that the text before it names, if it does."""
+
+    language: str
+    text: str
+    file: str | None
+
+    @classmethod
+    def of(cls, page: Path) -> "list[Block]":
+        found = re.finditer(
+            r"(?P<before>[^\n]*)\n+```(?P<language>\w+)\n(?P<text>.*?)```", page.read_text(), re.DOTALL
+        )
+        blocks = []
+        for match in found:
+            named = re.search(r"`([\w/]+\.py)`", match["before"])
+            is_file = match["language"] == "python" and named and match["before"].endswith(":")
+            blocks.append(cls(match["language"], match["text"], named[1] if named and is_file else None))
+        return blocks
+
+
+def commands(block: Block) -> list[str]:
+    """The commands of a block in shell language, without comments."""
+    lines = block.text.replace("\\\n", " ").splitlines()
+    return [line.split("  #")[0].strip() for line in lines if line.strip()]
+
+
+@pytest.fixture
+def work(crystal_folder: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in with the data that the guides speak of."""
+    crystal_folder(20, ".cif", "my_folder")
+    crystal_folder(12, ".cif", "other_folder", seed=1)
+    (tmp_path / "other_folder" / "id_prop.csv").unlink()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(user_code, "_FILES", {})
+    monkeypatch.setattr(user_code, "_OBJECTS", {})
+    monkeypatch.setattr(registry, "_REGISTERED", {})
+    for name in ("vendor", "results"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page(page: Path, work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Runs a page from top to bottom: trainings for one epoch, figures and long tasks as `make -n`."""
+    files = structure_files(Path("my_folder"))
+    names: dict[str, Any] = {
+        "structures": [read_structure(path) for path in files.values()],
+        "targets": np.loadtxt("my_folder/id_prop.csv", delimiter=",", usecols=1),
+    }
+    new_figures: set[str] = set()
+    write_files_of(ROOT / "docs" / "add_a_model.md")
+    for block in Block.of(page):
+        if block.language == "python" and block.file:
+            if "/" not in block.file:
+                Path(block.file).write_text(block.text)
+            else:  # a figure, whose target is there once the file is
+                exec(compile(block.text, block.file, "exec"), {})
+                new_figures.add(Path(block.file).stem.replace("_", "-"))
+        elif block.language == "python":
+            exec(compile(block.text.replace("epochs=100", "epochs=1"), str(page), "exec"), names)
+        elif block.language == "sh":
+            for command in commands(block):
+                if not (command.startswith("make") and command.split()[1] in new_figures):
+                    run(command, capsys)
+
+
+def write_files_of(page: Path) -> None:
+    for block in Block.of(page):
+        if block.file and "/" not in block.file:
+            Path(block.file).write_text(block.text)
+
+
+def run(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Runs a command; what would take long is only looked up."""
+    words = shlex.split(command)
+    if command.startswith(INSTALLS):
+        return
+    if words[0] == "make":
+        told = subprocess.run(
+            ["make", "-n", f"PYTHON={sys.executable}", *words[1:]], cwd=ROOT, capture_output=True, text=True
+        )
+        assert told.returncode == 0, told.stderr
+    elif words[0] == "python":
+        assert_options_exist(words)
+    elif words[:2] == ["hybrid", "dataset"] or words[2].startswith("datasets/"):
+        cli.parse(words[1:])
+    else:
+        assert words[0] == "hybrid"
+        code = cli.main([*words[1:], *SHORTER.get(words[1], ())])
+        told = capsys.readouterr()
+        assert code == 0, f"{command}\n{told.err}"
+
+
+def assert_options_exist(words: list[str]) -> None:
+    """A script of upstream's has the options that it is called with."""
+    told = subprocess.run(
+        [sys.executable, words[1], "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for option in (word for word in words if word.startswith("--")):
+        assert option in told, f"{words[1]} has no {option}"
