@@ -69,11 +69,15 @@ def deviation(found: Tensor, expected: Tensor) -> float:
 def test_outputs_and_gradients_are_those_of_fp32_within_rounding(
     pooling: str, kernel: bool, batch: LineBatch
 ) -> None:
-    """The roundings of six convolutions add up to a few; a wrong term would be far larger."""
+    """The roundings of six convolutions add up to a few; a wrong term would be far larger.
+
+    In a sum atoms of opposite signs cancel, and their roundings do not: twice as many.
+    """
     exact, rounded = (step(network(pooling), batch, bf16, kernel) for bf16 in (False, True))
     assert exact.keys() == rounded.keys()
     for name, expected in exact.items():
-        assert deviation(rounded[name], expected) < (8 if name == "gradients" else 4) * ROUNDING, name
+        several = name == "gradients" or (name, pooling) == ("output", "sum")
+        assert deviation(rounded[name], expected) < (8 if several else 4) * ROUNDING, name
     assert deviation(rounded["output"], exact["output"]) > 1e-7, "nothing was rounded"
 
 
@@ -186,7 +190,7 @@ def test_the_command_takes_it(folder: CrystalFolder, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["cgcnn", "forest", "mean-baseline"])
 def test_a_model_that_has_no_use_for_it_is_refused(name: str, folder: CrystalFolder, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=f"--precision bf16: is for alignn and de-alignn.*{name}$"):
+    with pytest.raises(InputError, match=f"--precision bf16: {name} cannot be trained in it"):
         train(folder, run_settings("bf16", name), tmp_path / "run", device="cpu", progress=False)
     assert not list(tmp_path.glob("run*"))
 
