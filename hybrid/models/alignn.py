@@ -24,9 +24,10 @@ class ALIGNN(CrystalNetwork):
     """Upstream's network, computed faster.
 
     It differs from upstream in how, not in what, it computes: equivalent atoms, bonds and angles are
-    computed once and counted as often as they are there, sums over neighbours run over sorted edges, and
-    what the last layers compute for nobody is left out. Parameters, their names and the order in which they
-    are drawn are upstream's, so checkpoints load either way and a seed gives the same weights.
+    computed once and counted as often as they are there, equal bond lengths and cosines are embedded once,
+    sums over neighbours run over sorted edges, and what the last layers compute for nobody is left out.
+    Parameters, their names and the order in which they are drawn are upstream's, so checkpoints load either
+    way and a seed gives the same weights.
 
     Args:
         atom_features: (n_elements + 1, n_features), row Z holds the features of the element Z.
