@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from hybrid import checkpoint
 from hybrid.data.memory import Structures, as_folder
 from hybrid.descriptors.many import describe_many
@@ -14,7 +16,7 @@ from hybrid.models.network import CrystalNetwork
 from hybrid.probing.probe import probe as run_probe
 from hybrid.probing.report import as_table
 from hybrid.readout import Pooling, register_pooling
-from hybrid.settings import ProbeSettings
+from hybrid.settings import ProbeSettings, wrong_setting
 from hybrid.trained_model import TrainedModel
 from hybrid.training.choices import chosen_settings
 from hybrid.training.registry import known_models
@@ -116,7 +118,7 @@ def describe(structures: Structures, names: Iterable[str] | None = None) -> "pd.
 
 
 def probe(
-    model: Any, structures: Structures, *, epochs: int | None = None, **settings: Any
+    model: Any, structures: Structures, *, epochs: int | None = None, device: str = "auto", **settings: Any
 ) -> "pd.DataFrame":
     """How well a model knows the descriptors of crystals: R² on the test set, a row for each descriptor.
 
@@ -125,12 +127,17 @@ def probe(
             networks, or the path of a table of embeddings.
         structures: as in `train`.
         epochs: of a network, instead of its own.
+        device: auto, cpu or cuda.
         settings: the fields of `hybrid.settings.ProbeSettings`: descriptors, seeds, split, ….
 
     Raises:
         InputError: the model, the crystals or a setting cannot be used.
     """
-    record = run_probe(model, structures, ProbeSettings(**settings), epochs=epochs, progress=False)
+    try:
+        chosen = ProbeSettings(**settings)
+    except ValidationError as error:
+        raise wrong_setting(error) from error
+    record = run_probe(model, structures, chosen, epochs=epochs, device=device, progress=False)
     return as_table(record)
 
 

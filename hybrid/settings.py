@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hybrid.errors import InputError
 
 
 class Settings(BaseModel):
@@ -146,3 +148,9 @@ class ProbeSettings(Settings):
     n_structures: int | None = Field(None, ge=3, description="a random subset of this size")
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="of subset, split and weights")
     one_by_one: bool = Field(False, description="a network for each descriptor, as in the paper")
+
+
+def wrong_setting(error: ValidationError) -> InputError:
+    """The first setting with a value that is not allowed, as the option of the command line that it is."""
+    first = error.errors()[0]
+    return InputError(f"--{str(first['loc'][0]).replace('_', '-')} {first['input']}: {first['msg']}")

@@ -5,9 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
-
-from hybrid.errors import InputError
+from pydantic import BaseModel
 
 if TYPE_CHECKING:
     from hybrid.data.folder import CrystalFolder
@@ -69,15 +67,6 @@ def add_settings(
 def given(options: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
     """The options of these names that were given."""
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-
-
-def wrong_option(error: ValidationError) -> InputError:
-    """The first option with a value that settings do not allow."""
-    first = error.errors()[0]
-    # nested settings do not have an option of their own
-    option = next(str(part) for part in first["loc"] if part != "alignn").replace("_", "-")
-    option = "model" if option == "name" else option
-    return InputError(f"--{option} {first['input']}: {first['msg']}")
 
 
 def read(options: argparse.Namespace, targets: bool = False) -> "CrystalFolder":

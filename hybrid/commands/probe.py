@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from hybrid.commands import common
 from hybrid.errors import InputError
-from hybrid.settings import ProbeSettings
+from hybrid.settings import ProbeSettings, wrong_setting
 
 SETTINGS = ("descriptors", "one_by_one", "n_structures", "seeds")
 
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
     try:
         settings = ProbeSettings(**common.given(options, ("split", *SETTINGS)))
     except ValidationError as error:
-        raise common.wrong_option(error) from error
+        raise wrong_setting(error) from error
     if options.beside and not options.beside.exists():
         raise InputError(f"{options.beside}: no such record")
     if options.embeddings and options.epochs:

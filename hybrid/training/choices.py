@@ -12,6 +12,7 @@ from hybrid.settings import (
     RunSettings,
     Settings,
     TrainerSettings,
+    wrong_setting,
 )
 from hybrid.training.registry import Model, get_model, recipe
 from hybrid.user_code import digests
@@ -63,9 +64,7 @@ def chosen_settings(model: str, pooling: str = "mean", trainer: str = "tuned", *
             **values["run"],
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        option = str(first["loc"][0]).replace("_", "-")
-        raise InputError(f"--{option} {first['input']}: {first['msg']}") from error
+        raise wrong_setting(error) from error
 
 
 def _uses(model: Model, block: str, name: str) -> bool:

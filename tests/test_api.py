@@ -1,0 +1,149 @@
+"""The tool from Python, on structures in memory, with the user's own networks, poolings and descriptors."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from conftest import random_crystal, target_of
+from pymatgen.core import Structure
+from pymatgen.io.ase import AseAtomsAdaptor
+from torch import Tensor, nn
+
+import hybrid
+from hybrid import user_code
+from hybrid.errors import InputError
+from hybrid.models.network import CrystalNetwork
+from hybrid.readout import Pooling
+
+NETWORK = """
+from torch import nn
+from hybrid import CrystalNetwork
+
+class Elements(CrystalNetwork):
+    def __init__(self, n_outputs, pooling, n_descriptors, width=8):
+        super().__init__()
+        self.pooling = pooling
+        self.vectors = nn.Embedding(119, width)
+        self.output = nn.Linear(width + n_descriptors, n_outputs)
+
+    def atom_vectors(self, batch):
+        return self.vectors(batch.species)
+
+    def head(self, rows):
+        return self.output(rows)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_code_of_other_tests(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(user_code, "_FILES", {})
+    monkeypatch.setattr(user_code, "_OBJECTS", {})
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def structures() -> list[Structure]:
+    return [random_crystal(i) for i in range(16)]
+
+
+@pytest.fixture
+def targets(structures: list[Structure]) -> list[float]:
+    return [target_of(structure) for structure in structures]
+
+
+@pytest.mark.parametrize("model", ["de-cgcnn", "mine"])
+def test_five_lines_train_save_load_and_predict(
+    model: str, structures: list[Structure], targets: list[float]
+) -> None:
+    if model == "mine":
+        Path("mine.py").write_text(NETWORK)
+        model = "mine.py:Elements"
+    trained = hybrid.train(structures, targets, model=model, pooling="sum", epochs=2, device="cpu")
+    trained.save("model.ckpt")
+    found = hybrid.load("model.ckpt").predict(structures, device="cpu")
+    assert isinstance(found, pd.Series)
+    assert list(found.index) == [str(i) for i in range(16)]
+    atoms = {f"x{i}": AseAtomsAdaptor.get_atoms(structure) for i, structure in enumerate(structures)}
+    from_ase = hybrid.load("model.ckpt").predict(atoms, device="cpu")
+    assert list(from_ase.index) == list(atoms)
+    assert from_ase.to_numpy() == pytest.approx(found.to_numpy(), rel=1e-4)
+    assert not [path.name for path in Path().iterdir() if path.name not in ("model.ckpt", "mine.py")]
+
+
+def test_a_model_asks_for_the_file_that_it_was_trained_with(
+    structures: list[Structure], targets: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("mine.py").write_text(NETWORK)
+    hybrid.train(structures, targets, model="mine.py:Elements", epochs=1, width=3, device="cpu", out="run")
+    monkeypatch.setattr(user_code, "_FILES", {})
+    with pytest.raises(InputError, match=r"trained with this file; give it by --code mine\.py"):
+        hybrid.load("run")
+    Path("mine.py").write_text(NETWORK + "\n# changed\n")
+    with pytest.raises(InputError, match="differs from the file that the model was trained with"):
+        hybrid.load("run", code="mine.py")
+    monkeypatch.setattr(user_code, "_FILES", {})
+    Path("mine.py").write_text(NETWORK)
+    assert hybrid.load("run", code="mine.py").network.module.vectors.embedding_dim == 3
+
+
+class Volumes(nn.Module):
+    """Outputs of the shape of the neighbours' distances; takes no pooling and no descriptors."""
+
+    def __init__(self, n_outputs: int):
+        super().__init__()
+        self.output = nn.Linear(12, n_outputs)
+
+    def forward(self, batch: object) -> Tensor:
+        return hybrid.readout.crystal_mean(self.output(batch.distances), batch.crystals)
+
+
+def test_a_class_is_given_as_it_is(structures: list[Structure], targets: list[float]) -> None:
+    trained = hybrid.train(structures, targets, model=Volumes, epochs=1, device="cpu")
+    assert len(trained.predict(structures[:3], device="cpu")) == 3
+    with pytest.raises(InputError, match="Volumes has mean pooling only"):
+        hybrid.train(structures, targets, model=Volumes, pooling="sum", epochs=1, device="cpu")
+    known = hybrid.probe(Volumes, structures, descriptors=("vpa",), epochs=1, device="cpu")
+    assert "vpa" in known.to_string()
+
+
+def test_a_pooling_of_ones_own(structures: list[Structure], targets: list[float]) -> None:
+    def largest(rows: Tensor, crystals: object) -> Tensor:
+        return torch.stack([rows[crystals.of_row == i].amax(dim=0) for i in range(len(crystals.n_atoms))])
+
+    hybrid.register_pooling(Pooling("largest", atoms=largest, outputs=None, extensive=False))
+    trained = hybrid.train(structures, targets, pooling="largest", epochs=1, device="cpu")
+    assert trained.settings.pooling == "largest"
+
+
+def test_descriptors_as_a_table(NaCl: Structure) -> None:
+    table = hybrid.describe({"salt": NaCl}, ["natoms", "a"])
+    assert table.loc["salt", "natoms"] == 2
+    assert table.loc["salt", "a"] == pytest.approx(5.64 / 2**0.5)
+
+
+def test_errors_name_the_structure_or_setting(structures: list[Structure], targets: list[float]) -> None:
+    for arguments, settings, told in (
+        ((structures, targets[:-1]), {}, "there are 16 structures"),
+        ((structures, [*targets[:-1], float("nan")]), {}, "structure 15: its target is not a finite number"),
+        (([*structures, "x.cif"], None), {}, "x.cif"),
+        (
+            ([*structures, 3], None),
+            {},
+            "structure 16: is of the type int|of the type int",
+        ),
+        ((structures, targets), {"hidden": 3}, "--hidden: cgcnn does not use it"),
+        ((structures, targets), {"descriptors": ("a",)}, "--descriptors: cgcnn does not use it"),
+        ((structures, targets), {"epoch": 3}, "unknown setting 'epoch'; did you mean 'epochs'"),
+        ((structures, targets), {"epochs": -3}, "--epochs -3"),
+        ((structures, None), {}, "has no targets"),
+    ):
+        with pytest.raises(InputError, match=told):
+            hybrid.train(*arguments, device="cpu", **settings)
+
+
+def test_the_names_of_the_public_face() -> None:
+    assert {"cgcnn", "de-alignn", "forest"} <= set(hybrid.model_names())
+    assert hybrid.CrystalNetwork is CrystalNetwork
+    with pytest.raises(AttributeError, match="hybrid has no trian"):
+        hybrid.trian  # noqa: B018
