@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import random_crystal
 from torch.utils.flop_counter import FlopCounterMode
 
-from hybrid.data.folder import write_folder
 from hybrid.graphs import line_graph
 from hybrid.kernels.edge_gated import EdgeGated
 from hybrid.kernels.gated_sum import GatedSum
@@ -21,6 +21,7 @@ from reproduction.benchmarks import __main__ as bench
 from reproduction.benchmarks import alignn, cgcnn, files, inputs
 from reproduction.benchmarks.measure import Task, measure
 from reproduction.benchmarks.rows import ROWS, Row, Run
+from reproduction.data.folders import write_folder
 
 
 def test_every_row_has_its_tasks_and_its_crystals():
@@ -47,6 +48,7 @@ def test_the_limit_does_the_work_of_the_networks_linear_layers(
         monkeypatch.setattr(kernel, "get", lambda *_: None)
     merged = line_graph._merged
     monkeypatch.setattr(line_graph, "_merged", lambda species, bonds, _: merged(species, bonds, None))
+    monkeypatch.setattr(line_graph, "_groups", lambda values: np.arange(len(values)))
     crystals = ((f"x{seed:02d}", random_crystal(seed, 4), 1.0) for seed in range(16))
     write_folder(tmp_path / "crystals", crystals, {})
     task = make(tmp_path / "crystals", "64")
