@@ -11,7 +11,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from torch import Tensor, nn
 
 import hybrid
-from hybrid import user_code
+from hybrid import readout, user_code
 from hybrid.errors import InputError
 from hybrid.models.network import CrystalNetwork
 from hybrid.readout import Pooling
@@ -39,6 +39,7 @@ class Elements(CrystalNetwork):
 def _no_code_of_other_tests(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(user_code, "_FILES", {})
     monkeypatch.setattr(user_code, "_OBJECTS", {})
+    monkeypatch.setattr(readout, "POOLINGS", dict(readout.POOLINGS))
     monkeypatch.chdir(tmp_path)
 
 
@@ -95,7 +96,7 @@ class Volumes(nn.Module):
         self.output = nn.Linear(12, n_outputs)
 
     def forward(self, batch: object) -> Tensor:
-        return hybrid.readout.crystal_mean(self.output(batch.distances), batch.crystals)
+        return readout.crystal_mean(self.output(batch.distances), batch.crystals)
 
 
 def test_a_class_is_given_as_it_is(structures: list[Structure], targets: list[float]) -> None:
