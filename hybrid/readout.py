@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from hybrid.errors import InputError, unknown_name
-from hybrid.user_code import is_user_code, user_code
+from hybrid.user_code import names_a_file, user_code
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def get_pooling(name: str) -> Pooling:
     Raises:
         InputError: no such pooling; the message has the nearest name.
     """
-    if is_user_code(name):
+    if names_a_file(name):
         pooling = user_code(name).value
         if not isinstance(pooling, Pooling):
             raise InputError(f"{name}: is not a hybrid.readout.Pooling")

@@ -42,9 +42,14 @@ _FILES: dict[str, _File] = {}  # by file name: those that this process has run
 _OBJECTS: dict[str, UserCode] = {}  # by name: those that were given in Python
 
 
+def names_a_file(name: str) -> bool:
+    """Whether a name has the form FILE.py:NAME."""
+    return name.rpartition(":")[0].endswith(".py")
+
+
 def is_user_code(name: str) -> bool:
     """Whether a name has the form FILE.py:NAME, or is that of an object that was given in Python."""
-    return name.rpartition(":")[0].endswith(".py") or name in _OBJECTS
+    return names_a_file(name) or name in _OBJECTS
 
 
 def run_user_file(path: Path) -> None:
