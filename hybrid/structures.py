@@ -11,6 +11,7 @@ from pymatgen.core import DummySpecies, Structure
 
 from hybrid.cif import read_own_cif
 from hybrid.errors import InputError, one_line
+from hybrid.reading import read_bytes
 
 FORMATS: dict[str, Any] = {
     ".cif": "cif",
@@ -111,6 +112,18 @@ def structure_files(folder: Path) -> dict[str, Path]:
     return files
 
 
+def unknown_files(folder: Path) -> list[Path]:
+    """The files of a folder that are not read: neither structures nor the tables of a data set."""
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if not path.is_dir()
+        and not path.name.startswith(".")
+        and path.suffix not in (*FORMATS, ".csv")
+        and path.name not in RESERVED
+    ]
+
+
 def without_ending(identity: str) -> str:
     """An id without the ending of its structure file, if it carries one."""
     path = Path(identity)
@@ -127,8 +140,5 @@ def content_key(source: Path | Structure, prefix: str = "") -> str:
         kind, content = "", source.lattice.matrix.tobytes() + source.frac_coords.tobytes()
         content += " ".join(site.species_string for site in source).encode()
     else:
-        try:
-            kind, content = source.suffix, source.read_bytes()
-        except OSError as error:
-            raise InputError(f"{source}: cannot be read ({error.strerror})") from error
+        kind, content = source.suffix, read_bytes(source)
     return hashlib.sha256(f"{prefix}{kind}\0".encode() + content).hexdigest()[:32]

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
+from hybrid.atomic import refuse_special
+from hybrid.errors import InputError
+
 if TYPE_CHECKING:
     from hybrid.data.folder import CrystalFolder
 
@@ -42,6 +45,17 @@ def add_split(parser: argparse.ArgumentParser, drawn_by: str) -> None:
     fractions = ("TRAIN", "VAL", "TEST")
     parser.add_argument("--split-file", type=Path, help=f"CSV id,fold; default: a random split by {drawn_by}")
     parser.add_argument("--split", type=float, nargs=3, metavar=fractions, help="default: 0.8 0.1 0.1")
+
+
+def one_split(options: argparse.Namespace) -> Any:
+    """The split file, fractions, or none.
+
+    Raises:
+        InputError: both are given.
+    """
+    if options.split and options.split_file:
+        raise InputError("--split: --split-file already gives the folds")
+    return options.split_file or options.split
 
 
 def add_settings(
@@ -84,6 +98,27 @@ def report_dropped(dropped: list[str]) -> None:
         print(f"left out: {reason}", file=sys.stderr)
     if dropped:
         print(f"left out {len(dropped)} in all", file=sys.stderr)
+
+
+def refuse_inputs(out: Path, folder: Path, *others: Path) -> None:
+    """Checks that a file can be written and does not replace what is read.
+
+    Args:
+        out: the file to write.
+        folder: of the crystals.
+        others: files that are read, or run folders.
+
+    Raises:
+        InputError: it would, or a folder or device is there.
+    """
+    from hybrid.structures import FORMATS, RESERVED
+
+    refuse_special(out)
+    place = out.resolve()
+    own = place.suffix in FORMATS or place.name in (*RESERVED, "id_prop.csv", "descriptors.csv")
+    read = {file.resolve() for other in others for file in (other, *other.glob("*"))}
+    if place.exists() and (place in read or (own and place.parent == folder.resolve())):
+        raise InputError(f"{out}: is read here, so that it is not replaced; choose another file to write")
 
 
 def default_output(folder: Path, ending: str) -> Path:

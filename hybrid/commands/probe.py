@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> None:
     from hybrid.probing.probe import probe
     from hybrid.probing.report import as_table, write
 
-    options.split = options.split_file or options.split
+    options.split = common.one_split(options)
     try:
         settings = ProbeSettings(**common.given(options, ("split", *SETTINGS)))
     except ValidationError as error:

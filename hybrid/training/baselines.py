@@ -52,7 +52,7 @@ def forest(samples: Samples, settings: RunSettings, _: Job) -> Fitted:
     Nothing of it is chosen on the validation set, which it is therefore trained on too. Missing descriptors
     are replaced by the training median.
     """
-    table = folder_descriptors(samples.folder, settings.model.descriptors)
+    table = samples.descriptors or folder_descriptors(samples.folder, settings.model.descriptors)
     standardisation = Standardisation.fit(table, samples.ids("training"), gaps=True)
     rows, n_filled = standardisation.filled(table, samples.folder.ids)
     fitted = grown(samples, settings, rows.numpy(), table.names)
