@@ -10,6 +10,7 @@ from importlib import import_module
 from hybrid import __version__
 from hybrid.allocator import keep_freed_memory
 from hybrid.errors import sentence
+from hybrid.user_code import blamed
 
 COMMANDS = {
     "train": "train a model on a folder of structures",
@@ -46,7 +47,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def run_command(run: Callable[[argparse.Namespace], int | None], options: argparse.Namespace) -> int:
     """Runs a command and returns its exit code.
 
-    An error in the input, or what the system refuses, is printed in one sentence.
+    An error in the input or in a user's code, or what the system refuses, is printed in one sentence.
     """
     keep_freed_memory()
     for stream in (sys.stdout, sys.stderr):
@@ -63,7 +64,7 @@ def run_command(run: Callable[[argparse.Namespace], int | None], options: argpar
         print("stopped; the same command continues from here", file=sys.stderr)
         return 130
     except Exception as error:
-        told = sentence(error)
+        told = blamed(error) or sentence(error)
         if told is None:
             raise
         print(f"error: {told}", file=sys.stderr)

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -18,6 +18,13 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     """Adds the options of every command that computes."""
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"], help="default: auto")
     parser.add_argument("--skip-bad", action="store_true", help="leave out and list what cannot be used")
+
+
+def seed(text: str) -> int:
+    """A seed as random generators take it."""
+    if not (text.isascii() and text.isdigit()) or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0 to {2**32 - 1}")
+    return int(text)
 
 
 def add_code(parser: Any) -> None:
@@ -133,5 +140,6 @@ def _type(annotation: Any) -> dict[str, Any]:
     if annotation is bool:
         return {"action": "store_true", "default": None}
     kind = (get_args(annotation) or (annotation,))[0]
+    kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     several = {"nargs": "+"} if get_origin(annotation) is tuple else {}
     return {"type": kind, "metavar": "NAME" if kind is str else kind.__name__.upper(), **several}

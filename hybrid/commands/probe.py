@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
         raise wrong_setting(error) from error
     if options.beside and not options.beside.exists():
         raise InputError(f"{options.beside}: no such record")
-    if options.embeddings and options.epochs:
+    if options.embeddings and options.epochs is not None:
         raise InputError("--epochs can be used with --network only")
     common.run_code(options)
     network = on_crystals(options.network, options.name, options.epochs) if options.network else None

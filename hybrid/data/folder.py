@@ -25,6 +25,7 @@ from hybrid.errors import InputError
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.graphs.kinds import KindGraphs
+from hybrid.graphs.limits import refuse_too_large
 from hybrid.graphs.line_graph import LineGraphs
 from hybrid.reading import plain_number, read_json, read_rows
 from hybrid.settings import GraphSettings
@@ -98,17 +99,23 @@ class CrystalFolder:
     def graphs(self, settings: GraphSettings, kind: type[G] = CrystalGraphs) -> G:  # type: ignore[assignment]
         """The crystals' graphs, which are kept in `.hybrid/` inside the folder."""
         if not self.stored:
-            return cast(G, kind.from_structures(self.structures(), settings))
+            return cast(G, kind.from_structures(self._sized(settings, kind), settings))
         cache = self.path / ".hybrid" / f"graphs-{self._key(settings, kind)}.npz"
-        if cache.exists():
-            graphs: Any = kind.load(cache)
-            if set(graphs.species.tolist()) <= self.atom_features.keys():
-                return cast(G, graphs)  # otherwise `structures` names the element without features
-        bar = tqdm(self.structures(), f"graphs of {self.path.name}", len(self), unit="crystal")
+        graphs: Any = kind.load(cache)
+        if graphs and len(graphs) == len(self) and set(graphs.species.tolist()) <= self.atom_features.keys():
+            return cast(G, graphs)  # otherwise `structures` names the element without features
+        bar = tqdm(self._sized(settings, kind), f"graphs of {self.path.name}", len(self), unit="crystal")
         graphs = kind.from_structures(bar, settings)
         with contextlib.suppress(OSError):  # the folder cannot be written to
             graphs.save(cache)
         return cast(G, graphs)
+
+    def _sized(self, settings: GraphSettings, kind: type) -> Iterable[Structure]:
+        """The structures, after a check that their graphs are not too large."""
+        for where, structure in zip(self.files if self.stored else self.ids, self.structures(), strict=True):
+            if kind is not CompositionGraphs:
+                refuse_too_large(structure, settings, kind is LineGraphs, str(where))
+            yield structure
 
     def _key(self, settings: GraphSettings, kind: type) -> str:
         """A hash of the structures, of what the graphs hold and of their settings."""
@@ -235,11 +242,12 @@ def write_crystals(folder: Path, crystals: Iterable[tuple[str, Structure, float]
     for identity, structure, target in crystals:
         CifWriter(structure).write_file(folder / f"{identity}.cif")
         rows[identity] = f"{identity},{float(target)!r}\n"
-    (folder / "id_prop.csv").write_text("".join(rows.values()))
+    (folder / "id_prop.csv").write_text("".join(rows.values()), encoding="utf-8")
     shutil.copy(ATOM_INIT, folder / "atom_init.json")
     return list(rows)
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     """Writes manifest.json into a folder."""
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    (folder / "manifest.json").write_text(text, encoding="utf-8")

@@ -4,7 +4,9 @@ import contextlib
 import csv
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import joblib
@@ -20,6 +22,7 @@ from hybrid.descriptors.rows import Row, key_of
 from hybrid.descriptors.table import ERROR, ID, DescriptorTable, read_cells
 from hybrid.errors import InputError
 from hybrid.line_cache import LineCache
+from hybrid.processes import end_when
 from hybrid.reading import read_json
 from hybrid.structures import content_key, structure_files, without_ending
 
@@ -189,15 +192,24 @@ def _computed(
         return ((key, attempt(structure, chosen, backend)) for key, structure in crystals.items())
     pool = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
     finished: Iterable[tuple[str, Row]] = pool(
-        joblib.delayed(_keyed)(key, structure, chosen, backend) for key, structure in crystals.items()
+        joblib.delayed(_keyed)(key, structure, chosen, backend, os.getpid())
+        for key, structure in crystals.items()
     )
     return finished
 
 
 def _keyed(
-    key: str, structure: Structure | Path, chosen: Sequence[Descriptor], backend: Backend
+    key: str, structure: Structure | Path, chosen: Sequence[Descriptor], backend: Backend, parent: int
 ) -> tuple[str, Row]:
+    _end_with(parent)
     return key, attempt(structure, chosen, backend)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """A worker does not outlive the command."""
+    if os.getpid() != parent:
+        end_when(lambda: os.getppid() != parent)
 
 
 def _table(rows: dict[str, Row], chosen: Sequence[Descriptor], path: Path) -> DescriptorTable:
