@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from pymatgen.core import Structure
-from tqdm import tqdm
 
 from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.many import describe_many
@@ -23,6 +22,7 @@ from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.graphs.kinds import KindGraphs
+from hybrid.progress import Progress
 from hybrid.readout import get_pooling
 from hybrid.report.tables import write_table
 from hybrid.trained_model import TrainedModel
@@ -118,7 +118,9 @@ def supercell_table(
     single = model.predict_graphs(KindGraphs.of(graphs), device, inputs)
     rows = []
     for size in sizes:
-        supercells = [cell * size for cell in tqdm(cells, f"{'x'.join(map(str, size))} supercells")]
+        supercells = [
+            cell * size for cell in Progress(cells, f"{'x'.join(map(str, size))} supercells", unit="crystals")
+        ]
         repeated = CrystalGraphs.from_structures(supercells, model.graph)
         other_descriptors, repeated_inputs = np.zeros(n, dtype=bool), None
         if standardisation and inputs is not None:

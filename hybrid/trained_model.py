@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from hybrid.atomic import atomic_file
 from hybrid.data.folder import CrystalFolder
@@ -18,6 +17,7 @@ from hybrid.descriptors.table import Standardisation
 from hybrid.device import resolve_device
 from hybrid.models.network import CrystalNetwork, NetworkKind, PackedGraphs
 from hybrid.models.registry import get_network
+from hybrid.progress import Progress
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings
 
@@ -125,7 +125,7 @@ class TrainedModel:
         batches = torch.arange(len(graphs), device=device).split(batch_size or self.kind.at_once)
         outputs = [
             network(graphs.batch(indices), None if descriptors is None else descriptors[indices])
-            for indices in tqdm(batches, desc="predicting", unit="batch", disable=not progress)
+            for indices in Progress(batches, "predicting", unit="batches", shown=progress)
         ]
         output = torch.cat(outputs)
         if self.classes:

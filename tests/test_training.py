@@ -27,7 +27,6 @@ from hybrid.errors import InputError
 from hybrid.kernels.gated_sum import GatedSum
 from hybrid.metrics import regression_metrics
 from hybrid.settings import ModelSettings, RunSettings, TrainerSettings
-from hybrid.training import log as training_log
 from hybrid.training import loop
 from hybrid.training.loop import RESUME_EVERY, cut, shuffled
 from hybrid.training.registry import recipe
@@ -404,19 +403,6 @@ def test_something_is_learnt(folder: CrystalFolder, tmp_path: Path) -> None:
     with (tmp_path / "run" / "log.csv").open() as file:
         losses = [float(row["training_loss"]) for row in csv.DictReader(file)]
     assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:3])
-
-
-# --- what is shown ---
-
-
-def test_where_there_is_no_terminal_a_line_is_written_now_and_then(
-    folder: CrystalFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    for name, every in (("often", 0.0), ("seldom", 3600.0)):
-        monkeypatch.setattr(training_log, "LINE_EVERY", every)
-        train(folder, run_settings(3), tmp_path / name, device="cpu", progress=True)
-    lines = [line for line in capsys.readouterr().err.splitlines() if "epoch" in line]
-    assert [line.split(", ")[0] for line in lines] == [f"often: epoch {epoch} of 3" for epoch in (1, 2, 3)]
 
 
 # --- what goes wrong ---

@@ -17,7 +17,6 @@ from typing import Any, cast
 
 import numpy as np
 from pymatgen.core import Element, Structure
-from tqdm import tqdm
 from typing_extensions import TypeVar
 
 from hybrid.data.structure_table import StructureTable
@@ -26,6 +25,7 @@ from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.graphs.kinds import KindGraphs
 from hybrid.graphs.line_graph import LineGraphs
+from hybrid.progress import Progress
 from hybrid.settings import GraphSettings
 from hybrid.structures import structure_files
 
@@ -94,7 +94,7 @@ class CrystalFolder:
             graphs: Any = kind.load(cache)
             if set(graphs.species.tolist()) <= self.atom_features.keys():
                 return cast(G, graphs)  # otherwise `structures` names the element without features
-        bar = tqdm(self.structures(), f"graphs of {self.path.name}", len(self), unit="crystal")
+        bar = Progress(self.structures(), f"graphs of {self.path.name}", len(self), unit="crystals")
         graphs = kind.from_structures(bar, settings)
         with contextlib.suppress(OSError):  # the folder cannot be written to
             graphs.save(cache)
@@ -199,7 +199,7 @@ def _without_unreadable(folder: CrystalFolder) -> CrystalFolder:
     """The crystals whose structures can be used, with the reason for each of the others in `dropped`."""
     usable, problems = [], []
     with StructureTable(folder.path) as table:
-        for i, path in enumerate(tqdm(folder.files, desc=f"checking {folder.path.name}", unit="crystal")):
+        for i, path in enumerate(Progress(folder.files, f"checking {folder.path.name}", unit="crystals")):
             try:
                 folder.checked(table.read(path), path)
                 usable.append(i)

@@ -8,7 +8,6 @@ from pathlib import Path
 import joblib
 import torch
 from pymatgen.core import Structure
-from tqdm import tqdm
 
 from hybrid.atomic import atomic_file
 from hybrid.descriptors.compute import Backend, attempt
@@ -18,6 +17,7 @@ from hybrid.descriptors.rows import Row, key_of
 from hybrid.descriptors.table import ERROR, ID, DescriptorTable
 from hybrid.errors import InputError
 from hybrid.line_cache import LineCache
+from hybrid.progress import Progress
 from hybrid.structures import structure_files
 
 
@@ -61,14 +61,7 @@ def describe_many(
         missing = {key: structure for key, structure in crystals.items() if key not in rows}
         results = _computed(missing, chosen, backend, n_jobs)
         done = len(crystals) - len(missing)
-        bar = tqdm(
-            results,
-            initial=done,
-            total=len(crystals),
-            desc="descriptors",
-            unit="crystal",
-            disable=not progress,
-        )
+        bar = Progress(results, "descriptors", len(crystals), unit="crystals", shown=progress, initial=done)
         for key, row in bar:
             rows.add(key, vars(row))
         return _table({identity: Row(**rows[key]) for identity, key in keys.items()}, chosen, path)

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import torch
 from pymatgen.core import Structure
-from tqdm import tqdm
 
 from hybrid.atomic import locked
 from hybrid.data.folder import CrystalFolder
@@ -19,6 +18,7 @@ from hybrid.descriptors.many import kept_rows
 from hybrid.errors import InputError, one_line, unknown_name
 from hybrid.line_cache import LineCache
 from hybrid.probing.embeddings import Embeddings
+from hybrid.progress import Progress
 from hybrid.structures import content_key
 
 POOLINGS = ("mean", "sum")
@@ -64,7 +64,9 @@ def embed(
         missing = [i for i, key in enumerate(keys) if key not in rows]
         if missing:
             vectors = PRETRAINED[name].load(device or torch.device("cpu"))
-            crystals = iter(tqdm(folder.take(missing).structures(), f"{name} vectors", len(missing)))
+            crystals = iter(
+                Progress(folder.take(missing).structures(), f"{name} vectors", len(missing), unit="crystals")
+            )
             for first in range(0, len(missing), AT_ONCE):
                 at = missing[first : first + AT_ONCE]
                 batch = [next(crystals) for _ in at]

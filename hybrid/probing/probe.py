@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from hybrid.data.folder import CrystalFolder
 from hybrid.data.memory import Structures, as_folder
@@ -32,6 +31,7 @@ from hybrid.line_cache import LineCache
 from hybrid.probing.candidates import Candidate, on_crystals, on_vectors, trivial
 from hybrid.probing.embeddings import Embeddings
 from hybrid.probing.report import left_out_row, result_rows
+from hybrid.progress import Progress
 from hybrid.report.records import provenance
 from hybrid.settings import ProbeSettings, RunSettings
 from hybrid.structures import content_key
@@ -111,7 +111,7 @@ def probe(
     content = hashlib.sha256("".join(map(content_key, crystals.files)).encode()).hexdigest()
     with tempfile.TemporaryDirectory() as temporary, LineCache(keep and keep / "results.jsonl") as done:
         job = Job(keep or Path(temporary), job_device, progress)
-        for model, seed, group, task in tqdm(work, desc="probing", unit="fit", disable=not progress):
+        for model, seed, group, task in Progress(work, "probing", unit="fits", shown=progress):
             run = RunSettings(task=task, targets=group, data_seed=seed, model_seed=seed)
             columns = [names.index(name) for name in group]
             part = replace(samples[seed], targets=samples[seed].targets[:, columns], names=group)

@@ -11,8 +11,8 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
-from tqdm import tqdm
 
+from hybrid.progress import Progress
 from hybrid.settings import RunSettings
 from hybrid.training.samples import Samples
 
@@ -42,7 +42,7 @@ def forest(vectors: np.ndarray, samples: Samples, settings: RunSettings) -> np.n
     """A random forest for each target, trained on the training and validation sets."""
     seen, columns = samples.folds != "test", samples.targets.T
     predictions = []
-    for column in tqdm(columns, desc="forests", unit="forest", leave=False, disable=len(columns) == 1):
+    for column in Progress(columns, "forests", unit="forests", leave=False, shown=len(columns) > 1):
         if settings.task == "classification":
             trees = RandomForestClassifier(N_TREES, random_state=settings.model_seed)
         else:

@@ -1,20 +1,18 @@
-"""A training's log: one CSV row an epoch, and a progress bar or, in a file, a line now and then."""
+"""A training's log: one CSV row an epoch, and a progress bar."""
 
 import contextlib
 import csv
 import platform
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from hybrid.atomic import atomic_file
+from hybrid.progress import Progress
 
 COLUMNS = ("epoch", "training_loss", "validation_error", "learning_rate", "seconds")
-LINE_EVERY = 60.0  # seconds, where there is no terminal for a bar
 
 
 class Log:
@@ -33,15 +31,14 @@ class Log:
     @contextlib.contextmanager
     def shown(self, progress: bool) -> Iterator[None]:
         """While training goes on; shows how far it has come if there should be progress."""
-        self._progress, self._epoch_began = progress, time.perf_counter()
-        self._line_was = self._epoch_began
-        with tqdm(
-            total=self.epochs,
-            initial=len(self.rows),
+        self._epoch_began = time.perf_counter()
+        with Progress(
             desc=self.name,
-            unit="epoch",
+            total=self.epochs,
+            unit="epochs",
+            shown=progress,
+            initial=len(self.rows),
             mininterval=1,
-            disable=None if progress else True,  # none: unless there is a terminal
         ) as self._bar:
             yield
 
@@ -55,12 +52,8 @@ class Log:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             writer.writerows([f"{row[column]:.6g}" for column in COLUMNS] for row in self.rows)
-        said = f"validation error {validation_error:.4g}"
-        self._bar.set_postfix_str(said, refresh=False)
+        self._bar.set_postfix_str(f"validation error {validation_error:.4g}", refresh=False)
         self._bar.update()
-        if self._progress and self._bar.disable and now - self._line_was > LINE_EVERY:
-            print(f"{self.name}: epoch {len(self.rows)} of {self.epochs}, {said}", file=sys.stderr)
-            self._line_was = now
 
     def best(self) -> tuple[int, float]:
         """Epoch and validation error of the best model."""

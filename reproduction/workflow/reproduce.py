@@ -60,7 +60,8 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: 
         command += ["--forcerun", *unfinished]  # or Snakemake is content with a record that is there
     results = [result(target, scale) for target in targets]
     command += ["--config", f"scale={scale}", "--", *(str(path.relative_to(ROOT)) for path in results)]
-    done = subprocess.run(command, pass_fds=[lock], cwd=ROOT)
+    environment = {"HYBRID_PROGRESS": "lines", **os.environ} if cores > 1 else None  # bars would overlap
+    done = subprocess.run(command, pass_fds=[lock], cwd=ROOT, env=environment)
     if done.returncode == 0:
         for path in results:
             table = path.with_suffix(".md")
