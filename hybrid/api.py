@@ -19,9 +19,9 @@ from hybrid.readout import Pooling, register_pooling
 from hybrid.settings import ProbeSettings, wrong_setting
 from hybrid.trained_model import TrainedModel
 from hybrid.training.choices import chosen_settings
-from hybrid.training.registry import known_models
+from hybrid.training.model_registry import known_models
 from hybrid.training.run import train as run_training
-from hybrid.user_code import give, named, run_user_file
+from hybrid.user_code import register_object, resolve_name, run_user_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +91,7 @@ def train(
     Raises:
         InputError: the data or a setting cannot be used, the model is no network, or training diverged.
     """
-    settings = chosen_settings(_known(model), named(pooling), trainer, **changes)
+    settings = chosen_settings(_known(model), resolve_name(pooling), trainer, **changes)
     folder = as_folder(structures, targets)
     with tempfile.TemporaryDirectory() as scratch:
         run = Path(scratch) / "run" if out is None else Path(out)
@@ -144,8 +144,8 @@ def probe(
 def _known(code: str | Path | type) -> str:
     """The name of a model, after its file was run or its class given."""
     if isinstance(code, type):
-        return give(code.__name__, code)
+        return register_object(code.__name__, code)
     if str(code).endswith(".py"):
         run_user_file(Path(code))
         return str(code)
-    return named(str(code))
+    return resolve_name(str(code))

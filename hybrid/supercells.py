@@ -18,11 +18,11 @@ from tqdm import tqdm
 from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.many import describe_many
 from hybrid.descriptors.of_folder import folder_descriptors
-from hybrid.descriptors.registry import choose
+from hybrid.descriptors.registry import select_descriptors
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
-from hybrid.graphs.kinds import KindGraphs
+from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.readout import get_pooling
 from hybrid.report.tables import write_table
 from hybrid.trained_model import TrainedModel
@@ -97,7 +97,7 @@ def supercell_table(
         InputError: the model is not a CGCNN, is a classifier or predicts 0 for all crystals, `n_crystals`
             is 0, or a structure or descriptor cannot be used.
     """
-    if model.kind.graphs is not KindGraphs:
+    if model.architecture.graphs is not MergedCrystalGraphs:
         raise InputError(f"{model.settings.name}: supercells can be compared for CGCNN and de-CGCNN only")
     if model.network.classification:
         raise InputError(
@@ -115,7 +115,7 @@ def supercell_table(
     if standardisation:
         table = folder_descriptors(folder, standardisation.names)
         inputs = standardisation.filled(table, folder.ids)[0]
-    single = model.predict_graphs(KindGraphs.of(graphs), device, inputs)
+    single = model.predict_graphs(MergedCrystalGraphs.of(graphs), device, inputs)
     rows = []
     for size in sizes:
         supercells = [cell * size for cell in tqdm(cells, f"{'x'.join(map(str, size))} supercells")]
@@ -125,7 +125,7 @@ def supercell_table(
             described = _described(table, folder.ids, supercells)
             repeated_inputs = standardisation.filled(described, folder.ids)[0]
             other_descriptors = ((inputs - repeated_inputs).abs() > 1e-6).any(dim=1).numpy()
-        several = model.predict_graphs(KindGraphs.of(repeated), device, repeated_inputs)
+        several = model.predict_graphs(MergedCrystalGraphs.of(repeated), device, repeated_inputs)
         expected = single
         if get_pooling(model.settings.pooling).extensive:
             mean = np.asarray(model.scale.mean)
@@ -165,7 +165,7 @@ def _described(
 ) -> DescriptorTable:
     """The descriptors of the supercells; columns that the package cannot compute are those of the cells."""
     values = table.rows(ids, gaps=True).clone()
-    known = [name for name in table.names if name in {d.name for d in choose()}]
+    known = [name for name in table.names if name in {d.name for d in select_descriptors()}]
     computed = describe_many(zip(ids, structures, strict=True), known)
     for name in known:
         values[:, table.names.index(name)] = computed.values[:, computed.names.index(name)]

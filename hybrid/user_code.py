@@ -68,7 +68,7 @@ def run_user_file(path: Path) -> None:
         _FILES[path.name] = _File(path, digest, _run(path))
 
 
-def named(where: str) -> str:
+def resolve_name(where: str) -> str:
     """FILE.py:NAME without the folder, after the file was run; any other name as it is.
 
     Raises:
@@ -83,13 +83,13 @@ def named(where: str) -> str:
     return f"{Path(file).name}:{name}"
 
 
-def give(name: str, value: Any) -> str:
+def register_object(name: str, value: Any) -> str:
     """Makes an object of the caller's available under a name, which is returned."""
     _OBJECTS[name] = UserCode(name, None, "", value)
     return name
 
 
-def given_objects() -> set[str]:
+def registered_objects() -> set[str]:
     """The names of the objects that were given in Python."""
     return set(_OBJECTS)
 

@@ -111,7 +111,7 @@ def test_the_experiments_run(
     for run in runs_of(loaded, "smoke"):
         plan.execute(run.name, "smoke", "cpu")
         measurement = figures.measurement(name)
-        if measurement and measurement.concerns(run):
+        if measurement and measurement.applies_to(run):
             assert measurements.measure(run, measurement, "cpu")
     reproduce.record(name, "smoke")
     reproduce.draw(name, "smoke")

@@ -20,10 +20,10 @@ from hybrid import user_code as files
 from hybrid.data.folder import read_folder
 from hybrid.errors import InputError
 from hybrid.probing import pretrained
-from hybrid.probing.candidates import on_crystals
 from hybrid.probing.embeddings import Embeddings, check_format
 from hybrid.probing.pretrained import Pretrained, embed
 from hybrid.probing.probe import probe
+from hybrid.probing.probed_models import on_crystals
 from hybrid.probing.report import as_table, write
 from hybrid.readout import crystal_mean
 from hybrid.settings import ModelSettings, ProbeSettings, RunSettings, TrainerSettings

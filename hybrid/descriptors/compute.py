@@ -9,11 +9,11 @@ from typing import Literal
 from pymatgen.core import Structure
 
 from hybrid.cells import reduced_cell
+from hybrid.descriptors.cached_rows import Row
 from hybrid.descriptors.environments import environments
 from hybrid.descriptors.lattice import cell_shape, density, packing_fraction
-from hybrid.descriptors.oracle import matminer_steps
-from hybrid.descriptors.registry import Descriptor, choose, paper_descriptors
-from hybrid.descriptors.rows import Row
+from hybrid.descriptors.matminer_reference import matminer_steps
+from hybrid.descriptors.registry import Descriptor, paper_descriptors, select_descriptors
 from hybrid.descriptors.symmetry import space_group, structural_complexity
 from hybrid.errors import InputError
 from hybrid.structures import read_structure
@@ -48,13 +48,13 @@ def describe(
     Raises:
         InputError: a name is unknown, or a descriptor cannot be computed; the message says which and why.
     """
-    row = compute(structure, choose(names), backend)
+    row = compute(structure, select_descriptors(names), backend)
     if row.error:
         raise InputError(row.error)
     return row.values
 
 
-def attempt(structure: Structure | Path, chosen: Sequence[Descriptor], backend: Backend) -> Row:
+def descriptor_row(structure: Structure | Path, chosen: Sequence[Descriptor], backend: Backend) -> Row:
     """A crystal's descriptors, reading it first if it is in a file; never raises."""
     try:
         if isinstance(structure, Path):

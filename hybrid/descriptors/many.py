@@ -11,10 +11,15 @@ from pymatgen.core import Structure
 from tqdm import tqdm
 
 from hybrid.atomic import atomic_file
-from hybrid.descriptors.compute import Backend, attempt
-from hybrid.descriptors.oracle import matminer_steps
-from hybrid.descriptors.registry import Descriptor, choose, paper_descriptors, registered_descriptors
-from hybrid.descriptors.rows import Row, key_of
+from hybrid.descriptors.cached_rows import Row, key_of
+from hybrid.descriptors.compute import Backend, descriptor_row
+from hybrid.descriptors.matminer_reference import matminer_steps
+from hybrid.descriptors.registry import (
+    Descriptor,
+    paper_descriptors,
+    registered_descriptors,
+    select_descriptors,
+)
 from hybrid.descriptors.table import ERROR, ID, DescriptorTable
 from hybrid.errors import InputError
 from hybrid.line_cache import LineCache
@@ -46,7 +51,7 @@ def describe_many(
     Raises:
         InputError: a name is unknown, an id stands there twice, or matminer is asked for and not there.
     """
-    chosen = choose(names)
+    chosen = select_descriptors(names)
     if backend == "matminer":
         matminer_steps(chosen)  # says at once if it is not there
     items = structures.items() if isinstance(structures, Mapping) else structures
@@ -141,7 +146,7 @@ def _computed(
 ) -> Iterable[tuple[str, Row]]:
     """Rows by key as they are finished, in any order."""
     if n_jobs == 1 or len(crystals) < 2:
-        return ((key, attempt(structure, chosen, backend)) for key, structure in crystals.items())
+        return ((key, descriptor_row(structure, chosen, backend)) for key, structure in crystals.items())
     pool = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
     finished: Iterable[tuple[str, Row]] = pool(
         joblib.delayed(_keyed)(key, structure, chosen, backend) for key, structure in crystals.items()
@@ -152,7 +157,7 @@ def _computed(
 def _keyed(
     key: str, structure: Structure | Path, chosen: Sequence[Descriptor], backend: Backend
 ) -> tuple[str, Row]:
-    return key, attempt(structure, chosen, backend)
+    return key, descriptor_row(structure, chosen, backend)
 
 
 def _table(rows: dict[str, Row], chosen: Sequence[Descriptor], path: Path) -> DescriptorTable:

@@ -8,7 +8,7 @@ import torch
 
 from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.many import describe_many, kept_rows, write_descriptors
-from hybrid.descriptors.registry import choose, paper_descriptors
+from hybrid.descriptors.registry import paper_descriptors, select_descriptors
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
 
@@ -32,7 +32,7 @@ def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> Desc
     table = DescriptorTable.read(path) if path.exists() else write_descriptors(folder.path, space_group=True)
     missing = [name for name in names if name not in table.names]
     if missing:
-        unknown = [name for name in missing if name not in {d.name for d in choose()}]
+        unknown = [name for name in missing if name not in {d.name for d in select_descriptors()}]
         if unknown:
             raise InputError(f"{path}: lacks {', '.join(unknown)}, which only its author can compute")
         computed = _computed(folder, missing)

@@ -123,7 +123,7 @@ def unregister(name: str) -> None:
     del _REGISTERED[name]
 
 
-def choose(names: Iterable[str] | None = None) -> tuple[Descriptor, ...]:
+def select_descriptors(names: Iterable[str] | None = None) -> tuple[Descriptor, ...]:
     """The descriptors of these names in their order; all, the space-group number too, if None.
 
     Raises:

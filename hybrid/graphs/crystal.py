@@ -8,7 +8,7 @@ import torch
 from pymatgen.core import Structure
 from torch import Tensor
 
-from hybrid.graphs.neighbours import nearest_neighbours
+from hybrid.graphs.nearest_neighbours import nearest_neighbours
 from hybrid.graphs.packed import Packed, Rows
 from hybrid.readout import Crystals
 from hybrid.settings import GraphSettings

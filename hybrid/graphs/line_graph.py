@@ -15,7 +15,7 @@ from torch import Tensor
 from hybrid.graphs.bonds import Bonds, angles_of, bonds_of
 from hybrid.graphs.equivalence import TOLERANCE, MergedGraph, merge_equivalent
 from hybrid.graphs.packed import Packed, Rows
-from hybrid.kernels.links import Alike, Links
+from hybrid.kernels.links import EqualRows, Links
 from hybrid.kernels.merging import Merging
 from hybrid.readout import Crystals
 from hybrid.settings import GraphSettings
@@ -30,8 +30,8 @@ class LineBatch:
     cosines: Tensor  # (n_angle_kinds,)
     bonds: Links  # from atom to atom
     angles: Links  # from bond to bond: the second begins where the first ends
-    equal_lengths: Alike  # among the bonds of a crystal
-    equal_cosines: Alike  # among the angles of a crystal
+    equal_lengths: EqualRows  # among the bonds of a crystal
+    equal_cosines: EqualRows  # among the angles of a crystal
     crystals: Crystals  # a row a kind of atom
 
 
@@ -112,8 +112,8 @@ class LineGraphs(Packed):
             cosines,
             Links.of(source, target, n_of_bonds, n_of_atoms, n_kinds[:, 0]),
             Links.of(first, second, n_of_angles, n_of_bonds, n_kinds[:, 1]),
-            Alike.of(by_length, totals[0], n_of_bonds),
-            Alike.of(by_cosine, totals[1], n_of_angles),
+            EqualRows.of(by_length, totals[0], n_of_bonds),
+            EqualRows.of(by_cosine, totals[1], n_of_angles),
             Crystals(atoms.crystal, n_of_atoms, self.n_atoms[indices]),
         )
 

@@ -1,6 +1,6 @@
 """ALIGNN's edge-gated convolution, and normalisation with SiLU, as single operations on the CPU.
 
-Every row stands for several equal ones, as in `hybrid.models.edge_gated`, which does the same in PyTorch.
+Every row stands for several equal ones, as in `hybrid.models.alignn_operations`, the same in PyTorch.
 Rows in bfloat16, as autocast makes them, are computed with in float32: gates, sums, statistics and the
 gradients of what a sum over edges has used.
 """
@@ -16,7 +16,7 @@ from torch.nn import BatchNorm1d
 
 from hybrid.kernels.compiler import compiled
 from hybrid.kernels.links import Links
-from hybrid.kernels.normalisation import update_running_statistics
+from hybrid.kernels.running_statistics import update_running_statistics
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 REALS = {  # how rows are computed with, and kept
@@ -168,7 +168,7 @@ class EdgeGated:
         return None if library is None else cls(library)
 
     def normalised_silu(self, rows: Tensor, norm: BatchNorm1d, share: Tensor, total: Tensor) -> Tensor:
-        """silu(norm(rows)); see `hybrid.models.edge_gated.normalised_silu`."""
+        """silu(norm(rows)); see `hybrid.models.alignn_operations.normalised_silu`."""
         activated: Tensor = _NormalisedSiLU.apply(  # type: ignore[no-untyped-call]
             self.library, rows, norm.weight, norm.bias, share, total, norm
         )

@@ -51,7 +51,7 @@ class Edges:
 
     Args:
         library: the compiled kernel.
-        batch: a `hybrid.graphs.kinds.KindBatch`.
+        batch: a `hybrid.graphs.merged_crystal.MergedCrystalBatch`.
         step: of the Gaussians at 0, step, 2 step, …, which are as wide, in Å.
         n_gaussians: how many there are.
     """

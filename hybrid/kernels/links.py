@@ -46,7 +46,7 @@ class Links:
 
 
 @dataclass(frozen=True)
-class Alike:
+class EqualRows:
     """Which rows are equal, those of equally long bonds for example, so that each is computed once."""
 
     group: Tensor  # (n_rows,) int64 number of the group of equal rows that each is in
@@ -55,7 +55,7 @@ class Alike:
     share: Tensor  # (n_groups,) floating point: how much of all rows each group stands for
 
     @classmethod
-    def of(cls, group: Tensor, n_groups: int, counts: Tensor) -> "Alike":
+    def of(cls, group: Tensor, n_groups: int, counts: Tensor) -> "EqualRows":
         """From the rows' groups (n_rows,) and from how many each row stands for (n_rows,)."""
         totals = counts.new_zeros(n_groups).index_add(0, group, counts)
         return cls(group, group.argsort(stable=True), _first_of(group, n_groups), totals / counts.sum())
@@ -72,13 +72,13 @@ class Alike:
 
 class _Repeat(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, alike: Alike) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, alike: EqualRows) -> Tensor:
         ctx.alike = alike
         return rows.index_select(0, alike.group)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        alike: Alike = ctx.alike
+        alike: EqualRows = ctx.alike
         return F.embedding_bag(alike.by_group, gradient, alike.first, mode="sum"), None
 
 

@@ -25,7 +25,7 @@ class Neighbours:
         return cls(library) if library else None
 
     def find(self, structure: Structure, max_neighbours: int, radius: float) -> tuple[np.ndarray, np.ndarray]:
-        """What `hybrid.graphs.neighbours.nearest_neighbours` gives."""
+        """What `hybrid.graphs.nearest_neighbours.nearest_neighbours` gives."""
         positions = np.ascontiguousarray(structure.cart_coords, np.float64)
         lattice = np.ascontiguousarray(structure.lattice.matrix, np.float64)
         periodic = np.array(structure.pbc, np.int64)

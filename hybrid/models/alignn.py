@@ -10,10 +10,10 @@ from torch.nn import functional as F
 
 from hybrid.graphs.line_graph import LineBatch, LineGraphs
 from hybrid.kernels.edge_gated import EdgeGated
-from hybrid.kernels.links import Alike, Links
+from hybrid.kernels.links import EqualRows, Links
 from hybrid.kernels.products import linear
-from hybrid.models.edge_gated import gated_mean, normalised_silu, outside_autocast, update_statistics
-from hybrid.models.network import CrystalNetwork, NetworkKind
+from hybrid.models.alignn_operations import gated_mean, normalised_silu, outside_autocast, update_statistics
+from hybrid.models.network import Architecture, CrystalNetwork
 from hybrid.readout import Crystals, get_pooling
 from hybrid.settings import GraphSettings, ModelSettings, Recipe, TrainerSettings, annealed
 
@@ -168,10 +168,10 @@ class _Repeated:
     """Rows of which many are equal, as those of equal bond lengths are before any layer."""
 
     rows: Tensor  # (n_groups, n), one of each
-    equal: Alike
+    equal: EqualRows
 
 
-def _expanded(embedding: nn.Sequential, values: Tensor, equal: Alike, total: Tensor) -> _Repeated:
+def _expanded(embedding: nn.Sequential, values: Tensor, equal: EqualRows, total: Tensor) -> _Repeated:
     """Embeds lengths or cosines (n,): Gaussians and two layers, (n, hidden)."""
     gaussians, inner, outer = embedding
     rows = _perceptron(inner, gaussians(equal.once(values)), equal.share, total)
@@ -208,7 +208,7 @@ def _convolve(
     return nodes, edges
 
 
-_ALIGNN = NetworkKind(
+_ALIGNN = Architecture(
     "alignn",
     ALIGNN,
     graphs=LineGraphs,
@@ -226,4 +226,4 @@ _ALIGNN = NetworkKind(
         )
     },
 )
-KINDS = {"alignn": _ALIGNN, "de-alignn": replace(_ALIGNN, name="de-alignn", takes_descriptors=True)}
+ARCHITECTURES = {"alignn": _ALIGNN, "de-alignn": replace(_ALIGNN, name="de-alignn", takes_descriptors=True)}

@@ -11,14 +11,14 @@ from hybrid.errors import InputError
 from hybrid.settings import ALIGNNSettings, GraphSettings, ModelSettings
 
 
-def is_upstreams(checkpoint: Any) -> bool:
+def is_alignn_checkpoint(checkpoint: Any) -> bool:
     """Whether a checkpoint is one of ALIGNN's trainer."""
     return isinstance(checkpoint, dict) and "alignn_layers.0.edge_update.bn_edges.weight" in checkpoint.get(
         "model", {}
     )
 
 
-def converted(checkpoint: dict[str, Any], file: Path) -> dict[str, Any]:
+def convert_checkpoint(checkpoint: dict[str, Any], file: Path) -> dict[str, Any]:
     """The checkpoint in our format. Sizes follow from the weights, the rest from config.json beside it.
 
     Without a config.json it is taken to be a regression with upstream's graph and, unless it has descriptors

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hybrid.graphs.kinds import KindBatch, KindGraphs
+from hybrid.graphs.merged_crystal import MergedCrystalBatch, MergedCrystalGraphs
 from hybrid.kernels.gated_sum import GatedSum
-from hybrid.kernels.normalisation import update_running_statistics
-from hybrid.models.network import CrystalNetwork, NetworkKind
+from hybrid.kernels.running_statistics import update_running_statistics
+from hybrid.models.network import Architecture, CrystalNetwork
 from hybrid.readout import Crystals, get_pooling
 from hybrid.settings import GraphSettings, ModelSettings, Recipe, annealed
 
@@ -60,7 +60,7 @@ class CGCNN(CrystalNetwork):
         self.register_buffer("atom_features", atom_features, persistent=False)
         self.register_buffer("centres", centres.to(atom_features.dtype), persistent=False)
 
-    def atom_vectors(self, batch: KindBatch) -> Tensor:
+    def atom_vectors(self, batch: MergedCrystalBatch) -> Tensor:
         """The atom vectors after the last convolution, (n_kinds, atom_fea_len)."""
         atoms = F.embedding(batch.species, self.embedding(self.atom_features))
         layers = cast(Iterable[Convolution], self.convs)
@@ -100,7 +100,7 @@ class Convolution(nn.Module):
         self.bn1 = nn.BatchNorm1d(2 * width)  # of gates and messages
         self.bn2 = nn.BatchNorm1d(width)  # of their sums
 
-    def forward(self, atoms: Tensor, batch: KindBatch, gaussians: Tensor) -> Tensor:
+    def forward(self, atoms: Tensor, batch: MergedCrystalBatch, gaussians: Tensor) -> Tensor:
         """The new atom vectors (n_kinds, width).
 
         The linear layer is linear in the concatenation of own, neighbour and edge, so that the atoms' part
@@ -143,10 +143,10 @@ def atom_feature_table(features: dict[int, list[float]]) -> Tensor:
 # Found by `make search`. It is important for sum pooling that the learning rate ends at zero: batch
 # normalisation's running statistics lag behind the weights, and a sum over n atoms multiplies this error by
 # n, so that with a constant rate the validation error of large cells remains far above the training error.
-_CGCNN = NetworkKind(
+_CGCNN = Architecture(
     "cgcnn",
     CGCNN,
-    graphs=KindGraphs,
+    graphs=MergedCrystalGraphs,
     sizes=("atom_fea_len", "n_conv", "h_fea_len", "n_h"),
     at_once=256,
     tuned={
@@ -155,7 +155,7 @@ _CGCNN = NetworkKind(
     },
 )
 _WITH_DESCRIPTORS = Recipe(trainer=annealed(learning_rate=0.0088, weight_decay=1.3e-5), n_h=2)
-KINDS = {
+ARCHITECTURES = {
     "cgcnn": _CGCNN,
     "de-cgcnn": replace(_CGCNN, name="de-cgcnn", takes_descriptors=True, tuned={"mean": _WITH_DESCRIPTORS}),
 }

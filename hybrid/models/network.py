@@ -1,6 +1,6 @@
 """The contract for networks: what training, checkpoints and predictions need to know of one.
 
-A network's own module declares it: `KINDS` of the built-in ones, class attributes of a user's class.
+A network's own module declares it: `ARCHITECTURES` of the built-in ones, class attributes of a user's class.
 """
 
 import inspect
@@ -15,13 +15,13 @@ from torch.nn import functional as F
 from hybrid.errors import InputError
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.crystal import CrystalGraphs
-from hybrid.graphs.kinds import KindGraphs
 from hybrid.graphs.line_graph import LineGraphs
+from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.readout import Crystals, Pooling, crystal_mean, get_pooling
 from hybrid.settings import GraphSettings, ModelSettings, Recipe, TrainerSettings
 from hybrid.user_code import UserCode, running
 
-PackedGraphs = CrystalGraphs | KindGraphs | LineGraphs | CompositionGraphs
+PackedGraphs = CrystalGraphs | MergedCrystalGraphs | LineGraphs | CompositionGraphs
 Build = Callable[[Tensor, GraphSettings, ModelSettings, int, int | None, bool], Any]
 Recipes = Mapping[str, Recipe]  # by pooling: mean, or sum for every extensive one
 
@@ -68,7 +68,7 @@ class CrystalNetwork(nn.Module):
         """
         return self.read_out(self.atom_vectors(batch), batch.crystals, descriptors)
 
-    def represent(self, batch: Any) -> Tensor:
+    def crystal_embeddings(self, batch: Any) -> Tensor:
         """The crystals' learnt vectors, mean_i a_i (n_crystals, n_features), whatever the pooling."""
         return crystal_mean(self.atom_vectors(batch), batch.crystals)
 
@@ -87,7 +87,7 @@ class CrystalNetwork(nn.Module):
 
 
 @dataclass(frozen=True)
-class NetworkKind:
+class Architecture:
     """A network by name.
 
     Attributes:
@@ -121,7 +121,7 @@ class NetworkKind:
     paper: Recipes = field(default_factory=dict)
 
 
-def user_kind(code: UserCode) -> NetworkKind:
+def user_architecture(code: UserCode) -> Architecture:
     """The kind of a user's class of torch modules.
 
     The class is called with those of the arguments `n_outputs`, `n_descriptors` and `pooling` that it has,
@@ -132,7 +132,7 @@ def user_kind(code: UserCode) -> NetworkKind:
     def attribute(name: str) -> Any:
         return getattr(code.value, name, getattr(CrystalNetwork, name))
 
-    return NetworkKind(
+    return Architecture(
         code.where,
         partial(UserNetwork, code),
         graphs=attribute("graphs"),
@@ -204,9 +204,9 @@ class UserNetwork(CrystalNetwork):
             )
         return F.log_softmax(outputs, dim=1) if self.classification else outputs
 
-    def represent(self, batch: Any) -> Tensor:
+    def crystal_embeddings(self, batch: Any) -> Tensor:
         """The crystals' learnt vectors, if the module is a `CrystalNetwork`."""
         if not isinstance(self.module, CrystalNetwork):
             raise InputError(f"{self.code.where}: has no vectors of crystals; make it a CrystalNetwork")
         with running(self.code.path):
-            return self.module.represent(batch)
+            return self.module.crystal_embeddings(batch)

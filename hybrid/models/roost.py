@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from hybrid.errors import InputError
 from hybrid.graphs.composition import CompositionBatch, CompositionGraphs
-from hybrid.models.network import NetworkKind
+from hybrid.models.network import Architecture
 from hybrid.settings import GraphSettings, ModelSettings, Recipe, annealed
 
 try:
@@ -69,7 +69,7 @@ class Roost(UpstreamRoost):
         rows = torch.cat(outputs, dim=1)
         return F.log_softmax(rows, dim=1) if self.classification else rows
 
-    def represent(self, batch: CompositionBatch) -> Tensor:
+    def crystal_embeddings(self, batch: CompositionBatch) -> Tensor:
         """The crystals' learnt vectors, pooled over the elements, (n_crystals, elem_fea_len)."""
         features = self.elem_embedding(batch.species)
         vectors: Tensor = self.material_nn(
@@ -92,8 +92,8 @@ def _build(
 _TRAINED = Recipe(
     trainer=annealed(learning_rate=0.0003, weight_decay=1e-6, batch_size=128, gradient_clip=None)
 )
-KINDS = {
-    "roost": NetworkKind(
+ARCHITECTURES = {
+    "roost": Architecture(
         "roost",
         _build,
         graphs=CompositionGraphs,

@@ -25,12 +25,12 @@ from hybrid.data.folder import CrystalFolder
 from hybrid.data.memory import Structures, as_folder
 from hybrid.data.splits import random_split, read_split
 from hybrid.descriptors.of_folder import folder_descriptors
-from hybrid.descriptors.registry import choose, numeric_descriptors
+from hybrid.descriptors.registry import numeric_descriptors, select_descriptors
 from hybrid.device import resolve_device
 from hybrid.errors import DivergedError, InputError
 from hybrid.line_cache import LineCache
-from hybrid.probing.candidates import Candidate, on_crystals, on_vectors, trivial
 from hybrid.probing.embeddings import Embeddings
+from hybrid.probing.probed_models import ProbedModel, on_crystals, on_embeddings, trivial
 from hybrid.probing.report import left_out_row, result_rows
 from hybrid.report.records import provenance
 from hybrid.settings import ProbeSettings, RunSettings
@@ -39,9 +39,9 @@ from hybrid.training.results import Job, fold_metrics
 from hybrid.training.run import subset
 from hybrid.training.run_folder import fingerprint
 from hybrid.training.samples import Samples
-from hybrid.user_code import give
+from hybrid.user_code import register_object
 
-CLASSES = tuple(d.name for d in choose() if d.group == "symmetry")
+CLASSES = tuple(d.name for d in select_descriptors() if d.group == "symmetry")
 
 
 def probe(
@@ -81,12 +81,14 @@ def probe(
     settings, job_device = settings or ProbeSettings(), resolve_device(device)
     given = Embeddings.read(given) if isinstance(given, Path) else given
     if isinstance(given, Embeddings):
-        models = on_vectors(given, name or given.path.stem)
-    elif isinstance(given, Candidate):
+        models = on_embeddings(given, name or given.path.stem)
+    elif isinstance(given, ProbedModel):
         models = [given]
     else:
         where = (
-            given if isinstance(given, str) else give(getattr(given, "__name__", type(given).__name__), given)
+            given
+            if isinstance(given, str)
+            else register_object(getattr(given, "__name__", type(given).__name__), given)
         )
         models = [on_crystals(where, name, epochs)]
     names = tuple(dict.fromkeys(settings.descriptors or (*numeric_descriptors(), "crys_sys")))
@@ -177,7 +179,9 @@ def _constant(samples: list[Samples]) -> list[str]:
     return [name for name, flat in zip(samples[0].names, constant, strict=True) if flat]
 
 
-def _groups(names: list[str], model: Candidate, task: str, settings: ProbeSettings) -> list[tuple[str, ...]]:
+def _groups(
+    names: list[str], model: ProbedModel, task: str, settings: ProbeSettings
+) -> list[tuple[str, ...]]:
     """The descriptors of a task that a model learns together: all numbers at once if possible."""
     names = [name for name in names if (name in CLASSES) == (task == "classification")]
     if names and task == "regression" and model.together and not settings.one_by_one:
@@ -186,7 +190,7 @@ def _groups(names: list[str], model: Candidate, task: str, settings: ProbeSettin
 
 
 def _result(
-    model: Candidate, samples: Samples, run: RunSettings, job: Job, done: LineCache, content: str
+    model: ProbedModel, samples: Samples, run: RunSettings, job: Job, done: LineCache, content: str
 ) -> dict[str, Any]:
     """Fits a candidate, unless `done` has the result for these settings and structure files (`content`).
 

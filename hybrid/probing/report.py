@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 
 from hybrid.atomic import write_text
-from hybrid.descriptors.registry import choose
-from hybrid.probing.candidates import Candidate
+from hybrid.descriptors.registry import select_descriptors
+from hybrid.probing.probed_models import ProbedModel
 from hybrid.report.bars import draw
+from hybrid.report.record_rows import Row, not_run_row
 from hybrid.report.records import bars, read_record
-from hybrid.report.rows import Row, not_run_row
 from hybrid.report.style import save
 from hybrid.report.tables import write_record_table
 from hybrid.settings import RunSettings
@@ -22,7 +22,7 @@ TRIVIAL = ("mean-baseline", "majority-baseline")
 
 
 def result_rows(
-    model: Candidate, samples: Samples, run: RunSettings, result: dict[str, Any], device: str
+    model: ProbedModel, samples: Samples, run: RunSettings, result: dict[str, Any], device: str
 ) -> list[dict[str, Any]]:
     """A row for each target of a fit, in the form of an experiment's record."""
     found = {**result, **result.get("metrics", {}), **samples.sizes(), "device": device}
@@ -106,7 +106,7 @@ def _as_drawn(row: dict[str, Any], own: str) -> dict[str, Any]:
 
 def _described(name: str) -> tuple[str, str, str]:
     """A descriptor's symbol in figures, its unit and its panel."""
-    found = {descriptor.name: descriptor for descriptor in choose()}.get(name)
+    found = {descriptor.name: descriptor for descriptor in select_descriptors()}.get(name)
     if found is None:
         return name, "", PANELS[3]
     panel = PANELS[2] if found.group == "symmetry" else PANELS[0] if found.local else PANELS[1]

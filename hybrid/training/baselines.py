@@ -55,11 +55,11 @@ def forest(samples: Samples, settings: RunSettings, _: Job) -> Fitted:
     table = folder_descriptors(samples.folder, settings.model.descriptors)
     standardisation = Standardisation.fit(table, samples.ids("training"), gaps=True)
     rows, n_filled = standardisation.filled(table, samples.folder.ids)
-    fitted = grown(samples, settings, rows.numpy(), table.names)
+    fitted = fit_forest(samples, settings, rows.numpy(), table.names)
     return Fitted(fitted.predictions, {"n_filled": n_filled, **fitted.notes})
 
 
-def grown(samples: Samples, settings: RunSettings, x: np.ndarray, names: Sequence[str]) -> Fitted:
+def fit_forest(samples: Samples, settings: RunSettings, x: np.ndarray, names: Sequence[str]) -> Fitted:
     """A random forest on features (n_crystals, n_features), with their importances."""
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 

@@ -14,7 +14,7 @@ from hybrid.settings import (
     TrainerSettings,
     wrong_setting,
 )
-from hybrid.training.registry import Model, get_model, recipe
+from hybrid.training.model_registry import Model, get_model, recipe
 from hybrid.user_code import digests
 
 BLOCKS: dict[str, type[Settings]] = {
@@ -31,7 +31,7 @@ def chosen_settings(model: str, pooling: str = "mean", trainer: str = "tuned", *
     """The settings of a run: a model's own, with what is chosen otherwise.
 
     Args:
-        model: a name that `hybrid.training.registry.get_model` knows.
+        model: a name that `hybrid.training.model_registry.get_model` knows.
         pooling: a name that `hybrid.readout.get_pooling` knows.
         trainer: tuned, or as in the `paper`.
         choices: fields of the blocks of `RunSettings`, and settings of a user's network.

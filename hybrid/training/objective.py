@@ -41,7 +41,7 @@ class Objective(Protocol):
         ...
 
 
-class Numbers:
+class RegressionObjective:
     """Normalised numbers, (n_crystals, n_targets).
 
     The error of one target is its mean absolute error in its unit; that of several is the mean over targets
@@ -61,9 +61,9 @@ class Numbers:
         self.normalised = scale.normalise(targets).float()
         self.unit = scale.std if targets.shape[1] > 1 else 1.0
 
-    def to(self, device: torch.device) -> "Numbers":
+    def to(self, device: torch.device) -> "RegressionObjective":
         """The same on `device`."""
-        return Numbers(self.targets.to(device), self.scale.to(device), self.loss_name)
+        return RegressionObjective(self.targets.to(device), self.scale.to(device), self.loss_name)
 
     def loss(self, outputs: Tensor, indices: Tensor) -> Tensor:
         """Mean over crystals and targets, of normalised numbers."""
@@ -76,7 +76,7 @@ class Numbers:
         return (error / self.unit).mean()
 
 
-class Classes:
+class ClassificationObjective:
     """One of several classes; the error is the share that is classified wrongly.
 
     Args:
@@ -89,9 +89,9 @@ class Classes:
     def __init__(self, labels: Tensor, classes: tuple[int, ...]):
         self.labels, self.classes, self.n_outputs = labels, classes, len(classes)
 
-    def to(self, device: torch.device) -> "Classes":
+    def to(self, device: torch.device) -> "ClassificationObjective":
         """The same on `device`."""
-        return Classes(self.labels.to(device), self.classes)
+        return ClassificationObjective(self.labels.to(device), self.classes)
 
     def loss(self, outputs: Tensor, indices: Tensor) -> Tensor:
         """Negative log-likelihood of log-probabilities."""
@@ -117,10 +117,10 @@ def objective_of(samples: Samples, settings: RunSettings, n_atoms: Tensor) -> Ob
     if settings.task == "classification":
         classes = _classes(samples)
         labels = np.searchsorted(classes, samples.targets[:, 0])
-        return Classes(torch.from_numpy(labels), classes)
+        return ClassificationObjective(torch.from_numpy(labels), classes)
     training = torch.from_numpy(samples.at("training"))
     scale = TargetScale.fit(targets[training], n_atoms[training], get_pooling(settings.model.pooling))
-    return Numbers(targets, scale, settings.trainer.loss)
+    return RegressionObjective(targets, scale, settings.trainer.loss)
 
 
 def _classes(samples: Samples) -> tuple[int, ...]:

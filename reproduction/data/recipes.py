@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from hybrid.atomic import atomic_folder
 from hybrid.cells import reduced_cell
-from hybrid.data.normalisation import renormalise
+from hybrid.data.extensive_targets import renormalise
 from hybrid.errors import InputError
 from reproduction.data.checks import Check
 from reproduction.data.files import MissingDataError

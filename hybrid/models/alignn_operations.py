@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hybrid.kernels.links import Links
-from hybrid.kernels.normalisation import update_running_statistics
+from hybrid.kernels.running_statistics import update_running_statistics
 
 SMALL = 1e-6  # upstream's, which keeps the denominator from zero
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from hybrid.checkpoint import MODEL_FILE
 from hybrid.descriptors.table import Standardisation
 from hybrid.models.cgcnn import atom_feature_table
-from hybrid.models.network import NetworkKind
+from hybrid.models.network import Architecture
 from hybrid.settings import RunSettings
 from hybrid.trained_model import TrainedModel
 from hybrid.training.loop import Training
@@ -17,7 +17,7 @@ from hybrid.training.results import Fitted, Job
 from hybrid.training.samples import Samples
 
 
-def fit_network(kind: NetworkKind, samples: Samples, settings: RunSettings, job: Job) -> Fitted:
+def fit_network(kind: Architecture, samples: Samples, settings: RunSettings, job: Job) -> Fitted:
     """Trains a network, saves it with its best weights, and predicts all samples.
 
     Args:

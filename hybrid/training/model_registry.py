@@ -10,13 +10,13 @@ from typing import Any
 from torch import nn
 
 from hybrid.errors import InputError, unknown_name
-from hybrid.models.network import NetworkKind
-from hybrid.models.registry import BUILT_IN, get_network, installed
+from hybrid.models.network import Architecture
+from hybrid.models.network_registry import BUILT_IN, get_network, installed
 from hybrid.readout import get_pooling
 from hybrid.settings import ModelSettings, Recipe
 from hybrid.training import baselines
 from hybrid.training.estimators import estimator_fit, learns_classes
-from hybrid.training.network import fit_network
+from hybrid.training.fit_network import fit_network
 from hybrid.training.results import Fit
 from hybrid.user_code import is_user_code, user_code
 
@@ -34,13 +34,13 @@ class Model:
     """
 
     fit: Fit
-    network: NetworkKind | None = None
+    network: Architecture | None = None
     needs_descriptors: bool = False
     sees_structure: bool = True
     classifies: bool = True
 
     @classmethod
-    def of(cls, kind: NetworkKind) -> "Model":
+    def of(cls, kind: Architecture) -> "Model":
         """The model that is trained by the project's loop."""
         return cls(partial(fit_network, kind), kind, sees_structure=kind.sees_structure)
 

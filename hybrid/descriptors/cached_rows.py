@@ -15,7 +15,7 @@ from hybrid.errors import InputError
 
 _PACKAGES = ("numpy", "scipy", "spglib", "pymatgen", "pymatgen-core", "matminer")
 _SOURCES = Path(__file__).parent
-_MODULES = ("compute", "environments", "lattice", "oracle", "symmetry", "voronoi")
+_MODULES = ("compute", "environments", "lattice", "matminer_reference", "symmetry", "voronoi")
 _CODE = (
     _SOURCES.parent / "cells.py",
     _SOURCES.parent / "structures.py",

@@ -24,7 +24,7 @@ AT_ONCE = 512  # crystals that are merged at a time, a matter of memory
 
 
 @dataclass(frozen=True)
-class KindBatch:
+class MergedCrystalBatch:
     """Some crystals' graphs side by side, as CGCNN takes them; edges follow the kinds that they belong to."""
 
     species: Tensor  # (n_kinds,) atomic numbers
@@ -39,7 +39,7 @@ class KindBatch:
 
 
 @dataclass(frozen=True)
-class KindGraphs(Packed):
+class MergedCrystalGraphs(Packed):
     """All graphs of a data set, one after the other; distances are stored and expanded when used."""
 
     species: Tensor  # (n_kinds,) atomic numbers
@@ -55,12 +55,12 @@ class KindGraphs(Packed):
     @classmethod
     def from_structures(
         cls, structures: Iterable[Structure], settings: GraphSettings, tolerance: float | None = TOLERANCE
-    ) -> "KindGraphs":
+    ) -> "MergedCrystalGraphs":
         """Builds the graph of every structure; see `of`."""
         return cls.of(CrystalGraphs.from_structures(structures, settings), tolerance)
 
     @classmethod
-    def of(cls, graphs: CrystalGraphs, tolerance: float | None = TOLERANCE) -> "KindGraphs":
+    def of(cls, graphs: CrystalGraphs, tolerance: float | None = TOLERANCE) -> "MergedCrystalGraphs":
         """Merges what is equivalent.
 
         Args:
@@ -78,11 +78,11 @@ class KindGraphs(Packed):
     def __len__(self) -> int:
         return len(self.n_atoms)
 
-    def batch(self, indices: Tensor) -> KindBatch:
+    def batch(self, indices: Tensor) -> MergedCrystalBatch:
         """The graphs at `indices` (n_crystals,), on the device where the graphs are."""
         n_kinds, first_kind = self.n_kinds[indices], self.first_kind[indices]
         atoms, edges = (Rows.of(first_kind[:, k], n_kinds[:, k]) for k in range(2))
-        return KindBatch(
+        return MergedCrystalBatch(
             self.species[atoms.at],
             self.edges_of_kind[atoms.at],
             edges.shifted(self.neighbours, atoms),
@@ -94,7 +94,7 @@ class KindGraphs(Packed):
 
 
 def _merged(batch: CrystalBatch, tolerance: float | None) -> tuple[np.ndarray, ...]:
-    """The first six columns of `KindGraphs` and its `n_kinds`."""
+    """The first six columns of `MergedCrystalGraphs` and its `n_kinds`."""
     species, crystal, distances = (
         tensor.numpy() for tensor in (batch.species, batch.crystals.of_row, batch.distances.double())
     )
