@@ -62,7 +62,7 @@ def vectors(tmp_path: Path) -> Path:
 
 
 def vectors_of(*given: Any) -> np.ndarray:
-    return embed(*given).vectors.to_numpy()
+    return embed(*given).table.to_numpy()
 
 
 def row_of(record: dict[str, Any], descriptor: str, model: str) -> dict[str, Any]:
@@ -404,7 +404,7 @@ def test_formats_of_tables(folder: Path, vectors: Path, tmp_path: Path) -> None:
     read.write(tmp_path / "mine.npz")
     assert Embeddings.read(tmp_path / "mine.npz").rows(ids[::-1]) == pytest.approx(features()[::-1])
     np.savez(tmp_path / "two.npz", id=ids, first=features()[:, 0], rest=features()[:, 1:])
-    assert [*Embeddings.read(tmp_path / "two.npz").vectors] == ["first", "rest_0", "rest_1", "rest_2"]
+    assert [*Embeddings.read(tmp_path / "two.npz").table] == ["first", "rest_0", "rest_1", "rest_2"]
     pytest.importorskip("pyarrow")
     read.write(tmp_path / "mine.parquet")
     assert Embeddings.read(tmp_path / "mine.parquet").rows(ids) == pytest.approx(features())
