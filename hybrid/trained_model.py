@@ -1,4 +1,4 @@
-"""A trained network with everything that is needed to predict from structures."""
+"""A trained network, with everything that it needs for predictions from structures."""
 
 import sys
 from dataclasses import dataclass, field, replace
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A network with its weights and all that belongs to it.
+    """A trained network with its settings and scales.
 
     Attributes:
         network: with its weights.
         settings: of the network.
-        graph: how its graphs are built.
-        scale: between its outputs and the targets' units.
+        graph: settings of its graphs.
+        scale: converts its outputs to the targets' units.
         targets: names, if it was trained on columns of descriptors.csv.
         classes: of a classifier trained here.
         standardisation: of the descriptors in its readout, or None.
@@ -49,17 +49,17 @@ class TrainedModel:
 
     @property
     def architecture(self) -> Architecture:
-        """The kind of network, with its kind of graphs."""
+        """Its architecture, with the class of its graphs."""
         return get_network(self.settings.name)
 
     @property
     def atom_features(self) -> dict[int, list[float]]:
-        """Features of the elements that the network knows, by atomic number."""
+        """The features of the elements that the network knows, by atomic number."""
         return {z: row for z, row in enumerate(self.network.atom_features.tolist()) if any(row)}
 
     @property
     def columns(self) -> list[str]:
-        """What the columns of its predictions are called."""
+        """The names of the columns of its predictions."""
         return [f"prediction {name}" for name in self.targets] or ["prediction"]
 
     def predict(self, structures: Structures, device: str = "auto") -> "pd.Series[float] | pd.DataFrame":
@@ -140,7 +140,7 @@ class TrainedModel:
 
     @torch.inference_mode()
     def crystal_embeddings(self, graphs: PackedGraphs, device: torch.device) -> np.ndarray:
-        """The crystals' learnt vectors mean_i a_i, (n_crystals, n_features)."""
+        """The crystals' embeddings mean_i a_i, (n_crystals, n_features)."""
         network, graphs = self.network.to(device).eval(), graphs.to(device)
         batches = torch.arange(len(graphs), device=device).split(self.architecture.at_once)
         return np.asarray(torch.cat([network.crystal_embeddings(graphs.batch(at)) for at in batches]).cpu())

@@ -413,7 +413,7 @@ def test_a_batch_of_one_crystal_is_refused_where_crystals_are_normalised(
 ) -> None:
     settings = run_settings("de-alignn", "mean")
     trainer = settings.trainer.model_copy(update={"batch_size": 1})
-    with pytest.raises(InputError, match="a training batch would hold one crystal"):
+    with pytest.raises(InputError, match="a training batch would contain only one crystal"):
         train(folder, settings.model_copy(update={"trainer": trainer}), tmp_path / "run", progress=False)
 
 

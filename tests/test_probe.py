@@ -502,7 +502,7 @@ def test_networks_that_cannot_be_used(folder: Path, capsys: pytest.CaptureFixtur
     assert "Nan: the prediction for 'x00' is not a finite number" in told("own.py:Nan")
     assert "Needy: cannot be called with" in told("own.py:Needy")
     assert "Strange: cannot be called with" in told("own.py:Strange")
-    assert re.search(r"Wide: forward gives \(\d+, 3\); for \d+ crystals and 2 outputs", told("own.py:Wide"))
+    assert re.search(r"Wide: forward returns \(\d+, 3\); for \d+ crystals and 2 outputs", told("own.py:Wide"))
     assert "ready: is a torch module" in told("own.py:ready")
     assert "did you mean 'NoFit'" in told("own.py:NoFitt")
     assert "should be FILE.py:NAME" in told("own.py")

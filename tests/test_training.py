@@ -286,7 +286,7 @@ def test_a_checkpoint_that_cannot_be_used_is_discarded(
         checkpoint = partial / "checkpoints" / "last.ckpt"
         spoil(checkpoint)
         run(folder, out, wanted)
-        assert capsys.readouterr().err == f"{checkpoint}: cannot be used; training begins again\n"
+        assert capsys.readouterr().err == f"{checkpoint}: cannot be used; training starts again\n"
         assert same_numbers(out, tmp_path / "fresh"), spoil.__name__
 
 

@@ -1,4 +1,4 @@
-"""Reads what upstream ALIGNN's trainer and the patched one leave: weights, with settings in a config.json."""
+"""Converts checkpoints of the original and the patched trainer of ALIGNN, with settings in a config.json."""
 
 import json
 import re
@@ -19,13 +19,12 @@ def is_alignn_checkpoint(checkpoint: Any) -> bool:
 
 
 def convert_checkpoint(checkpoint: dict[str, Any], file: Path) -> dict[str, Any]:
-    """The checkpoint in our format. Sizes follow from the weights, the rest from config.json beside it.
+    """The checkpoint in our format. Sizes follow from the weights, other settings from config.json beside it.
 
-    Without a config.json it is taken to be a regression with upstream's graph and, unless it has descriptors
-    and says otherwise, average pooling.
+    Without a config.json, a regression with upstream's graph and average pooling is assumed.
 
     Raises:
-        InputError: config.json asks for something that our network does not do.
+        InputError: config.json has a setting that our network does not support.
     """
     path, weights = file.parent / "config.json", checkpoint["model"]
     config: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}

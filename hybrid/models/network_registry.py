@@ -1,4 +1,4 @@
-"""The networks by name. Their modules are imported when they are asked for: Roost's takes seconds."""
+"""The networks by name. A module is imported when its network is used, because Roost's takes seconds."""
 
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -16,11 +16,11 @@ BUILT_IN = {
     "de-alignn": "hybrid.models.alignn",
     "roost": "hybrid.models.roost",
 }
-"""Modules that have these networks in their `ARCHITECTURES`."""
+"""The modules with these networks in their `ARCHITECTURES`."""
 
 
 def installed() -> dict[str, EntryPoint]:
-    """What installed packages add under the group `hybrid.models`, not imported yet."""
+    """The entry points of installed packages in the group `hybrid.models`, which are not imported yet."""
     return {point.name: point for point in entry_points(group="hybrid.models")}
 
 
@@ -28,7 +28,7 @@ def get_network(name: str) -> Architecture:
     """The network called `name`: built-in, a class in a package's entry points, or FILE.py:CLASS.
 
     Raises:
-        InputError: no such network; the message has the nearest name.
+        InputError: no such network; the message suggests the nearest name.
     """
     if is_user_code(name):
         return user_architecture(user_code(name))

@@ -1,4 +1,4 @@
-"""Tables of crystal vectors (embeddings) of any model: a row for each crystal, a column for each feature."""
+"""Tables of embeddings of crystals by any model: a row for each crystal, a column for each feature."""
 
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ ID = "id"
 
 @dataclass(frozen=True, eq=False)
 class Embeddings:
-    """The vectors of many crystals.
+    """The embeddings of many crystals.
 
     Attributes:
         table: (n_crystals, n_features) float64, with unique ids as index; entries that are not numbers are
@@ -57,7 +57,7 @@ class Embeddings:
         return cls(frame.apply(pd.to_numeric, errors="coerce").astype(np.float64), path)
 
     def rows(self, ids: Sequence[str]) -> np.ndarray:
-        """The vectors (n_ids, n_features) of the crystals `ids`.
+        """The embeddings (n_ids, n_features) of the crystals `ids`.
 
         Raises:
             InputError: a crystal has no row, or a row with an entry that is not a finite number.

@@ -1,4 +1,4 @@
-"""Which structural descriptors a model knows: the paper's Figure 2 for the user's network or vectors.
+"""Which structural descriptors a model knows: the paper's Figure 2 for any network or embeddings.
 
 from hybrid.probing.probe import probe
 from hybrid.probing.report import as_table, write
@@ -56,27 +56,27 @@ def probe(
     progress: bool = True,
     skip_bad: bool = False,
 ) -> dict[str, Any]:
-    """Fits a model, or simple models on its vectors, to the descriptors of crystals.
+    """Fits a model, or simple models on its embeddings, to the descriptors of crystals.
 
     Args:
-        given: a model's name, FILE.py:CLASS, or a class as docs/add_a_model.md describes; or its vectors, as
-            `Embeddings` or as the path of a table of them.
+        given: a model's name, FILE.py:CLASS, or a class as in docs/add_a_model.md; or `Embeddings`, or the
+            path of a table of embeddings.
         structures: crystals, see `hybrid.data.memory.Structures`; descriptors that are not in a folder's
             descriptors.csv are computed.
-        settings: what is learnt from what.
-        name: of the model in figures; its class or file if empty.
-        epochs: of a network, instead of its own.
+        settings: descriptors, split and seeds.
+        name: of the model in figures; default: its class or file.
+        epochs: for a network, instead of its own number.
         keep: a folder for finished results, from which a stopped call continues; removed at the end.
         device: auto, cpu or cuda.
         progress: show progress bars.
-        skip_bad: leave out crystals that cannot be used or lack a descriptor or a vector.
+        skip_bad: leave out crystals that cannot be used, or lack a descriptor or an embedding.
 
     Returns:
-        A record in the format of `reproduction.workflow.record`, with a row for each descriptor, candidate
-        and seed. The mean of the training set, or its most frequent class, is a candidate too.
+        A record with a row for each descriptor, model and seed, and rows for the mean of the training set or
+        its most frequent class.
 
     Raises:
-        InputError: the model, vectors, folder or descriptors cannot be used.
+        InputError: the model, embeddings, folder or descriptors cannot be used.
     """
     settings, job_device = settings or ProbeSettings(), resolve_device(device)
     given = Embeddings.read(given) if isinstance(given, Path) else given
@@ -98,7 +98,7 @@ def probe(
         _constant(list(samples.values())), "is the same for all training or test crystals"
     )
     if not any(model.classifies for model in models):
-        reason = f"{models[0].label}: its class has no argument `task`, so it learns no classes"
+        reason = f"{models[0].label}: its class has no argument `task`, so it cannot learn classes"
         reasons |= {name: reason for name in names if name in CLASSES}
     rows = [left_out_row(name, reason) for name, reason in reasons.items()]
     work = [
@@ -136,7 +136,7 @@ def probe(
 def _crystals(
     structures: Structures, names: tuple[str, ...], given: Any, skip_bad: bool
 ) -> tuple[CrystalFolder, np.ndarray, list[str]]:
-    """The crystals, their descriptors (n_crystals, n_names), and why others are left out."""
+    """The crystals, their descriptors (n_crystals, n_names), and reasons why others are left out."""
     folder = as_folder(structures, labelled=False, skip_bad=skip_bad)
     dropped = list(folder.dropped)
     if isinstance(given, Embeddings):
@@ -144,7 +144,7 @@ def _crystals(
         if skip_bad and len(without) < len(folder):
             dropped += [f"{given.path}: has no row for id '{identity}'" for identity in without]
             folder = folder.take(np.flatnonzero(~np.isin(folder.ids, without)))
-        given.rows(folder.ids)  # raises an error if they cannot be used
+        given.rows(folder.ids)  # raises an error if one cannot be used
     table = folder_descriptors(folder, names)
     targets: np.ndarray = table.rows(folder.ids, gaps=True).numpy()
     gaps = []
@@ -153,7 +153,7 @@ def _crystals(
         reason = table.errors.get(identity, "")
         gaps.append(f"{table.path}: id '{identity}' has no {names[column]} ({reason})")
     if gaps and not skip_bad:
-        raise InputError(f"{gaps[0]}; name other --descriptors, or --skip-bad")
+        raise InputError(f"{gaps[0]}; choose other --descriptors, or use --skip-bad")
     known = np.flatnonzero(~np.isnan(targets).any(axis=1))
     return folder.take(known), targets[known], [*dropped, *gaps]
 
@@ -161,7 +161,7 @@ def _crystals(
 def _samples(
     crystals: CrystalFolder, targets: np.ndarray, names: tuple[str, ...], settings: ProbeSettings, seed: int
 ) -> Samples:
-    """A seed's subset of the crystals and their folds, with all descriptors as targets."""
+    """The subset of crystals for a seed, with their folds, and all descriptors as targets."""
     chosen = subset(crystals, RunSettings(n_structures=settings.n_structures, data_seed=seed))
     if isinstance(settings.split, Path):
         folds = read_split(settings.split, chosen.ids, seed)
@@ -173,7 +173,7 @@ def _samples(
 
 
 def _constant(samples: list[Samples]) -> list[str]:
-    """Descriptors that do not vary over the training or the test crystals of some seed."""
+    """Descriptors that are constant over the training or the test crystals of some seed."""
     parts = [s.targets[s.at(fold)] for s in samples for fold in ("training", "test")]
     constant = np.any([np.ptp(part, axis=0) == 0 for part in parts], axis=0)
     return [name for name, flat in zip(samples[0].names, constant, strict=True) if flat]
@@ -182,7 +182,7 @@ def _constant(samples: list[Samples]) -> list[str]:
 def _groups(
     names: list[str], model: ProbedModel, task: str, settings: ProbeSettings
 ) -> list[tuple[str, ...]]:
-    """The descriptors of a task that a model learns together: all numbers at once if possible."""
+    """The groups of descriptors that a model learns together: all numeric ones if possible."""
     names = [name for name in names if (name in CLASSES) == (task == "classification")]
     if names and task == "regression" and model.together and not settings.one_by_one:
         return [tuple(names)]
@@ -192,7 +192,7 @@ def _groups(
 def _result(
     model: ProbedModel, samples: Samples, run: RunSettings, job: Job, done: LineCache, content: str
 ) -> dict[str, Any]:
-    """Fits a candidate, unless `done` has the result for these settings and structure files (`content`).
+    """Fits a model, unless `done` has the result for these settings and structure files (`content`).
 
     Returns:
         `status`, and `metrics` by fold and target, seconds and notes if it is "done".

@@ -1,4 +1,4 @@
-"""The models that a probe fits to descriptors: networks, models on vectors, and baselines."""
+"""The models that a probe fits to descriptors: networks, simple models on embeddings, and baselines."""
 
 import hashlib
 import json
@@ -17,20 +17,20 @@ from hybrid.user_code import digests, registered_objects, resolve_name
 
 @dataclass(frozen=True)
 class ProbedModel:
-    """A model that is fitted to descriptors."""
+    """A model that a probe fits to descriptors."""
 
     label: str  # its name in figures
     model: str  # its name in records
     variant: str  # how it is fitted
     fit: Fit  # fits it to samples and predicts all of them
-    together: bool = True  # it can learn all numeric descriptors at once
-    classifies: bool = True  # it can learn classes
-    digest: str | None = None  # changes with the model; None: its results are not kept for a later call
+    together: bool = True  # whether it can learn all numeric descriptors at once
+    classifies: bool = True  # whether it can learn classes
+    digest: str | None = None  # identifies the model; None: its results are not kept for a later call
     epochs: int | None = None
 
 
 def on_embeddings(embeddings: Embeddings, name: str) -> list[ProbedModel]:
-    """A linear model and a random forest on the vectors called `name`."""
+    """A linear model and a random forest on the embeddings called `name`."""
     index = "\0".join(embeddings.table.index).encode()
     content = hashlib.sha256(index + embeddings.table.to_numpy().tobytes()).hexdigest()
 
