@@ -515,7 +515,7 @@ def test_the_space_group_number_is_a_switch_that_computes_nothing_again(crystal_
 def test_a_folder_that_is_not_there_or_empty(tmp_path):
     with pytest.raises(InputError, match="no such folder"):
         write_descriptors(tmp_path / "nowhere")
-    with pytest.raises(InputError, match="holds no structure files"):
+    with pytest.raises(InputError, match="contains no structure files"):
         write_descriptors(tmp_path)
 
 
