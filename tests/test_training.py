@@ -29,7 +29,7 @@ from hybrid.metrics import regression_metrics
 from hybrid.settings import ModelSettings, RunSettings, TrainerSettings
 from hybrid.training import loop
 from hybrid.training.loop import RESUME_EVERY, cut, shuffled
-from hybrid.training.registry import recipe
+from hybrid.training.model_registry import recipe
 from hybrid.training.run import subset, train
 
 SMALL = ModelSettings(atom_fea_len=8, n_conv=1, h_fea_len=8)
@@ -191,11 +191,11 @@ def same_numbers(one: Path, other: Path) -> bool:
 
 
 # What a run has to go on with: the state of SGD and of its steps; that of AdamW and of its cycle; dropout.
-KINDS = {"steps": ("mean", "sgd"), "cycle": ("sum", "adamw"), "dropout": ("mean", "adam")}
+ARCHITECTURES = {"steps": ("mean", "sgd"), "cycle": ("sum", "adamw"), "dropout": ("mean", "adam")}
 
 
 def of_kind(kind: str, folder: CrystalFolder, epochs: int) -> tuple[CrystalFolder, RunSettings]:
-    pooling, optimiser = KINDS[kind]
+    pooling, optimiser = ARCHITECTURES[kind]
     wanted = run_settings(epochs, pooling, task="classification" if kind == "dropout" else "regression")
     schedule = "steps" if kind == "steps" else "one-cycle"
     trainer = wanted.trainer.model_copy(update={"optimiser": optimiser, "schedule": schedule, "loss": "mse"})
@@ -204,7 +204,7 @@ def of_kind(kind: str, folder: CrystalFolder, epochs: int) -> tuple[CrystalFolde
     return folder, wanted.model_copy(update={"trainer": trainer})
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ARCHITECTURES)
 def test_a_killed_run_goes_on_to_the_same_numbers(
     kind: str, folder: CrystalFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -285,7 +285,7 @@ def test_a_checkpoint_that_cannot_be_used_is_discarded(
         checkpoint = partial / "checkpoints" / "last.ckpt"
         spoil(checkpoint)
         run(folder, out, wanted)
-        assert capsys.readouterr().err == f"{checkpoint}: cannot be used; training begins again\n"
+        assert capsys.readouterr().err == f"{checkpoint}: cannot be used; training starts again\n"
         assert same_numbers(out, tmp_path / "fresh"), spoil.__name__
 
 

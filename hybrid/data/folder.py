@@ -23,13 +23,15 @@ from hybrid.data.structure_table import StructureTable
 from hybrid.errors import InputError
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.crystal import CrystalGraphs
-from hybrid.graphs.kinds import KindGraphs
 from hybrid.graphs.line_graph import LineGraphs
+from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.progress import Progress
 from hybrid.settings import GraphSettings
 from hybrid.structures import structure_files
 
-G = TypeVar("G", bound=KindGraphs | CrystalGraphs | LineGraphs | CompositionGraphs, default=CrystalGraphs)
+G = TypeVar(
+    "G", bound=MergedCrystalGraphs | CrystalGraphs | LineGraphs | CompositionGraphs, default=CrystalGraphs
+)
 ATOM_INIT = Path(__file__).with_name("atom_init.json")
 
 

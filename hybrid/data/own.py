@@ -10,9 +10,9 @@ from pymatgen.core import Structure
 
 from hybrid.atomic import atomic_folder
 from hybrid.cells import reduced_cell
+from hybrid.data.extensive_targets import NORMALISATIONS, renormalise
 from hybrid.data.folder import ATOM_INIT, read_folder, write_crystals, write_manifest
 from hybrid.data.groups import GROUPINGS
-from hybrid.data.normalisation import NORMALISATIONS, renormalise
 from hybrid.data.splits import FOLDS, grouped_split, random_split, write_split
 from hybrid.errors import InputError, unknown_name
 from hybrid.progress import Progress

@@ -1,4 +1,4 @@
-"""A training's log: one CSV row an epoch, and a progress bar."""
+"""The log of a training: a CSV row for each epoch, and a progress bar."""
 
 import contextlib
 import csv
@@ -16,12 +16,12 @@ COLUMNS = ("epoch", "training_loss", "validation_error", "learning_rate", "secon
 
 
 class Log:
-    """Writes log.csv as training goes on; a resumed run continues it.
+    """Writes log.csv during training; a resumed run continues it.
 
     Args:
         path: the CSV file.
-        epochs: how many there will be.
-        name: of the run, for the bar; several may share a terminal.
+        epochs: their number.
+        name: of the run, for the progress bar.
     """
 
     def __init__(self, path: Path, epochs: int, name: str):
@@ -30,7 +30,7 @@ class Log:
 
     @contextlib.contextmanager
     def shown(self, progress: bool) -> Iterator[None]:
-        """While training goes on; shows how far it has come if there should be progress."""
+        """A context for the training, with a progress bar if `progress`."""
         self._epoch_began = time.perf_counter()
         with Progress(
             desc=self.name,
@@ -43,7 +43,7 @@ class Log:
             yield
 
     def add(self, training_loss: float, validation_error: float, learning_rate: float) -> None:
-        """Logs the epoch that ends now."""
+        """Logs the epoch that has just ended."""
         now = time.perf_counter()
         seconds, self._epoch_began = now - self._epoch_began, now
         numbers = (len(self.rows) + 1, training_loss, validation_error, learning_rate, seconds)
@@ -61,7 +61,7 @@ class Log:
         return int(row["epoch"]), row["validation_error"]
 
     def notes(self, device: torch.device) -> dict[str, object]:
-        """What metrics.json says of a training; the time is that of all sittings."""
+        """Entries for metrics.json; the time includes earlier, stopped calls."""
         return {
             "best_epoch": self.best()[0],
             "train_seconds": round(sum(row["seconds"] for row in self.rows), 1),

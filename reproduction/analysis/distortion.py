@@ -19,10 +19,10 @@ from pymatgen.core import Lattice, Structure
 
 from hybrid.cells import reduced_cell, symmetry_dataset
 from hybrid.data.folder import CrystalFolder
+from hybrid.descriptors.cached_rows import key_of
 from hybrid.descriptors.compute import STEPS
 from hybrid.descriptors.environments import bonds, environments, heterogeneity
 from hybrid.descriptors.registry import paper_descriptors
-from hybrid.descriptors.rows import key_of
 from hybrid.descriptors.symmetry import ANGLE_TOLERANCE
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.descriptors.voronoi import VoronoiFaces, voronoi_faces

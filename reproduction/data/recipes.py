@@ -9,7 +9,7 @@ from pymatgen.core import Structure
 
 from hybrid.atomic import atomic_folder
 from hybrid.cells import reduced_cell
-from hybrid.data.normalisation import renormalise
+from hybrid.data.extensive_targets import renormalise
 from hybrid.errors import InputError
 from hybrid.progress import Progress
 from reproduction.data.checks import Check

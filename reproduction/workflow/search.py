@@ -19,7 +19,7 @@ from hybrid.errors import DivergedError, unknown_name
 from hybrid.progress import Progress
 from hybrid.report.records import provenance
 from hybrid.settings import RunSettings, Settings
-from hybrid.training.registry import get_model
+from hybrid.training.model_registry import get_model
 from hybrid.training.run import subset, train
 from reproduction.data.registry import dataset_folder, get_dataset
 from reproduction.drawing.tables import write_rows
