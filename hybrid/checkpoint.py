@@ -9,9 +9,9 @@ import torch
 from hybrid.data.folder import ATOM_INIT, read_atom_features
 from hybrid.descriptors.table import Standardisation
 from hybrid.errors import InputError, one_line
-from hybrid.models.alignn_checkpoint import converted, is_upstreams
+from hybrid.models.alignn_checkpoint import convert_checkpoint, is_alignn_checkpoint
 from hybrid.models.cgcnn import atom_feature_table
-from hybrid.models.registry import get_network
+from hybrid.models.network_registry import get_network
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings
 from hybrid.trained_model import TrainedModel
@@ -32,7 +32,7 @@ def load(path: Path) -> TrainedModel:
         raise InputError(f"{file}: no such model")
     try:
         checkpoint = read_weights(file)
-        checkpoint = converted(checkpoint, file) if is_upstreams(checkpoint) else checkpoint
+        checkpoint = convert_checkpoint(checkpoint, file) if is_alignn_checkpoint(checkpoint) else checkpoint
         for entry in ("state_dict", "normalizer", "descriptors"):
             refuse_not_finite(checkpoint.get(entry) or {}, file)
         return _trained_model(checkpoint)

@@ -40,6 +40,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         if name in arguments[:1]:
             module = import_module(f"hybrid.commands.{name}")
             module.add_options(command)
+            command.add_argument("--quiet", action="store_true", help="do not show progress")
             command.set_defaults(run=module.run)
     return parser.parse_args(arguments)
 
@@ -53,6 +54,8 @@ def run_command(run: Callable[[argparse.Namespace], int | None], options: argpar
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a letter gets its number
             stream.reconfigure(errors="backslashreplace")
+    if getattr(options, "quiet", False):
+        os.environ["HYBRID_PROGRESS"] = "off"
     try:
         code = run(options) or 0
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Errors in what the user gave: the command line prints them as one sentence and exits with code 2."""
+"""Errors in the user's input: the command line prints them as one sentence and exits with code 2."""
 
 import contextlib
 import difflib
@@ -16,7 +16,7 @@ class DivergedError(InputError):
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
-    """An error for an unknown name, with the most similar known one."""
+    """An error for an unknown name, which suggests the most similar known one."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
     hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}"

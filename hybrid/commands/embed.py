@@ -28,4 +28,4 @@ def run(options: argparse.Namespace) -> None:
     refuse_inputs(out, options.folder)
     table = embed(read(options), options.model, options.pooling, resolve_device(options.device))
     table.write(out)
-    print(f"{len(table.vectors)} vectors of {len(table.vectors.columns)} numbers; {out}")
+    print(f"{len(table.table)} vectors of {len(table.table.columns)} numbers; {out}")

@@ -48,11 +48,11 @@ def run(options: argparse.Namespace) -> None:
     from hybrid.data.splits import read_split
     from hybrid.training.choices import chosen_settings
     from hybrid.training.run import subset, train
-    from hybrid.user_code import named
+    from hybrid.user_code import resolve_name
 
     common.one_split(options)
     common.run_code(options)
-    options.model, options.pooling = named(options.model), named(options.pooling)
+    options.model, options.pooling = resolve_name(options.model), resolve_name(options.pooling)
     names = ("descriptors", "epochs", "split", *RUN, *TRAINER, *CGCNN, *ALIGNN, *GRAPH)
     choices = {**common.given(options, names), **dict(map(_assigned, options.set))}
     settings = chosen_settings(options.model, options.pooling, options.trainer, **choices)

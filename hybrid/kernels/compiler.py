@@ -1,4 +1,4 @@
-"""Compiles the C++ kernels for the machine they run on, once, with the machine's own compiler."""
+"""Compiles the C++ kernels once on each machine, with its own compiler."""
 
 import ctypes
 import functools
@@ -28,7 +28,7 @@ def _compiler() -> list[str]:
 
 
 def _processor() -> str:
-    """What -march=native depends on, so that a shared cache never hands out another machine's code."""
+    """The processor's features, on which -march=native depends; caches can be shared by machines."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     return next((line for line in lines if line.startswith("flags")), platform.processor())
@@ -38,8 +38,8 @@ def _processor() -> str:
 def compiled(source: Path, *defines: str, exact: bool = False) -> ctypes.CDLL | None:
     """The shared library made from `source`, or None if this machine cannot make one.
 
-    HYBRID_KERNELS=off keeps everything in PyTorch and NumPy. With `exact`, every operation is rounded as it
-    is written.
+    With the environment variable HYBRID_KERNELS=off, PyTorch and NumPy are used instead. With `exact`, the
+    compiler does not reorder or fuse floating-point operations.
     """
     if os.environ.get("HYBRID_KERNELS", "on") == "off" or not (compiler := _compiler()):
         return None
@@ -77,8 +77,8 @@ def _checksum(content: bytes) -> bytes:
 def _compile(command: list[str], source: Path, library: Path) -> None:
     """Compiles and links in two steps.
 
-    Linked with -ffast-math, the library would switch off subnormal numbers in the whole process when it is
-    loaded.
+    If it were linked with -ffast-math, loading the library would disable subnormal numbers in the whole
+    process.
     """
     with tempfile.TemporaryDirectory() as scratch:
         made = str(Path(scratch, "kernel.o"))

@@ -1,4 +1,4 @@
-"""What a fit is given and gives, and what a run reports of it: metrics by fold, and every prediction."""
+"""The input and output of a model's fit, and the results of a run: metrics by fold, and predictions."""
 
 import csv
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class Job:
     Attributes:
         folder: for logs, checkpoints and the model.
         device: where to compute.
-        progress: show progress bars.
+        progress: whether to show progress bars.
     """
 
     folder: Path
@@ -33,7 +33,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Predictions (n_crystals, n_targets) of a fitted model, and what else there is to say of it."""
+    """Predictions (n_crystals, n_targets) of a fitted model, and notes for metrics.json."""
 
     predictions: np.ndarray
     notes: dict[str, Any] = field(default_factory=dict)
@@ -46,7 +46,7 @@ def fold_metrics(samples: Samples, predictions: np.ndarray, task: str = "regress
     """Metrics by fold; with several targets, by fold and target.
 
     Args:
-        samples: what was learnt.
+        samples: targets and folds.
         predictions: (n_crystals, n_targets), in the targets' units or classes.
         task: regression or classification.
     """
@@ -60,7 +60,7 @@ def fold_metrics(samples: Samples, predictions: np.ndarray, task: str = "regress
 
 
 def write_predictions(path: Path, samples: Samples, predictions: np.ndarray) -> None:
-    """Writes id,fold,target,prediction; with several targets a pair of columns each."""
+    """Writes a CSV file id,fold,target,prediction; several targets have two columns each."""
     labels = [f" {name}" for name in samples.names] or [""]
     header = ["id", "fold", *(f"{what}{label}" for label in labels for what in ("target", "prediction"))]
     pairs = np.stack([samples.targets, predictions], axis=2).reshape(len(predictions), -1)

@@ -18,7 +18,7 @@ from hybrid.errors import DivergedError, InputError
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.reading import read_json
 from hybrid.settings import RunSettings
-from hybrid.training.registry import get_model
+from hybrid.training.model_registry import get_model
 from hybrid.training.results import Fit, Fitted, Job, fold_metrics, write_predictions
 from hybrid.training.run_folder import begin, inputs_of, refuse_other_run
 from hybrid.training.samples import Samples

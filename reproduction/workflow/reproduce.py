@@ -14,7 +14,7 @@ from reproduction import figures
 from reproduction.drawing.recorded import draw_errors
 from reproduction.paths import RESULTS, ROOT, WORKFLOW
 from reproduction.upstream import engine as upstream
-from reproduction.workflow import force_field
+from reproduction.workflow import force_field_calculations
 from reproduction.workflow.availability import build
 from reproduction.workflow.plan import all_runs
 from reproduction.workflow.record import record_path
@@ -96,7 +96,7 @@ def end_with_workflow() -> None:
 def _datasets_of(spec: Spec, scale: str) -> list[str]:
     """The datasets of an experiment's runs and force-field calculations that are not done yet."""
     needed = [run.dataset for run in planned(spec, scale) if not run.done]
-    calculations = force_field.calculations(spec, scale)
+    calculations = force_field_calculations.calculations(spec, scale)
     return needed + [dataset for one in calculations if not one.table.exists() for dataset in one.runs]
 
 
