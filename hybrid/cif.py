@@ -27,6 +27,7 @@ HEAD = re.compile(
 )
 ATOM = re.compile(r"  ([A-Z][a-z]?)  \w+  1  (-?\d+\.\d+)  (-?\d+\.\d+)  (-?\d+\.\d+)  1")
 OPERATIONS = ("_symmetry_equiv_pos_as_xyz", "_space_group_symop_operation_xyz")
+FURTHEST = 10_000  # cells that a coordinate may be away, of which pymatgen keeps the fraction
 THIRDS, NEAR = (1 / 3, 2 / 3), 1e-4  # coordinates this near to a third become a third in pymatgen
 THINNEST = 0.01  # Å; pymatgen refuses thinner cells
 
@@ -68,7 +69,7 @@ def read_any_cif(text: str) -> Structure:
         ValueError: there is not one structure in it, an operation of symmetry is none, its space group is
             unknown, or a site names no element.
     """
-    from pymatgen.io.cif import CifParser
+    from pymatgen.io.cif import CifParser, str2float
 
     parser: Any = CifParser.from_str(text)
     structures = parser.parse_structures(primitive=False)
@@ -82,6 +83,8 @@ def read_any_cif(text: str) -> Structure:
         for name, value in block.items():
             if name.rstrip("_") in OPERATIONS:
                 _check_operations([value] if isinstance(value, str) else value)
+            if name.startswith("_atom_site_fract_") and max(map(abs, map(str2float, value))) > FURTHEST:
+                raise ValueError(f"an atom is over {FURTHEST:,} cells away from the cell")
         if any("Defaulting to P1" in told for told in parser.warnings) and any(
             name.startswith(("_symmetry", "_space_group")) and value not in ("", "?", ".")
             for name, value in block.items()

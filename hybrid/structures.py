@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from pymatgen.core import DummySpecies, Structure
 
-from hybrid.cif import read_any_cif, read_own_cif
+from hybrid.cif import FURTHEST, read_any_cif, read_own_cif
 from hybrid.errors import InputError, one_line
 from hybrid.reading import read_bytes, read_text
 
@@ -31,7 +31,6 @@ HARMLESS = re.compile(  # what pymatgen says of files that it reads rightly
 )
 SMALLEST, LARGEST = 0.5, 1e6  # Å³ an atom: denser than metallic hydrogen; an atom in a box of 100 Å
 HEAVIEST = 100  # the last element with features
-FURTHEST = 10_000  # cells that a coordinate may be away
 RESERVED = ("atom_init.json", "manifest.json", "config.json")
 T = TypeVar("T")
 
