@@ -1,7 +1,9 @@
 """Errors in what the user gave: the command line prints them as one sentence and exits with code 2."""
 
 import difflib
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
+from functools import cache
 
 
 class InputError(Exception):
@@ -12,14 +14,27 @@ class DivergedError(InputError):
     """Training diverged with the given settings."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
-    """An error for an unknown name, with the most similar known one."""
+def unknown_name(kind: str, name: str, known: Iterable[str], with_all: bool = False) -> InputError:
+    """An error for an unknown name, with the most similar known one, and all of them if asked."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}"
-    return InputError(f"unknown {kind} '{name}'; {hint}")
+    hints = [f"did you mean '{near[0]}'?"] if near else []
+    if with_all or not near:
+        hints.append(f"known: {', '.join(names)}")
+    return InputError(f"unknown {kind} '{name}'; {' '.join(hints)}")
 
 
 def one_line(error: Exception) -> str:
     """Another package's message, short and in one line; the name of the error if it has no message."""
     return " ".join(str(error).split())[:160] or type(error).__name__
+
+
+@cache
+def note(text: str) -> None:
+    """Says something about the input once, on stderr."""
+    print(f"note: {text}", file=sys.stderr)
+
+
+def some(names: Sequence[str]) -> str:
+    """The first names of many."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -5,10 +5,8 @@ upstream CGCNN.
 """
 
 import contextlib
-import csv
 import hashlib
 import json
-import math
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
@@ -20,12 +18,15 @@ from pymatgen.core import Element, Structure
 from tqdm import tqdm
 from typing_extensions import TypeVar
 
+from hybrid.atomic import write_text
+from hybrid.data.listed import read_listing
 from hybrid.data.structure_table import StructureTable
 from hybrid.errors import InputError
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.graphs.kinds import KindGraphs
 from hybrid.graphs.line_graph import LineGraphs
+from hybrid.graphs.neighbours import n_tied
 from hybrid.settings import GraphSettings
 from hybrid.structures import structure_files
 
@@ -39,11 +40,12 @@ class CrystalFolder:
 
     path: Path
     ids: list[str]
-    targets: np.ndarray | None  # (n_crystals,), in the target's unit
+    targets: np.ndarray | None  # (n_crystals,) or (n_crystals, n_targets), in the targets' units
     files: list[Any]  # paths; structures if they are in memory
     atom_features: dict[int, list[float]]  # by atomic number
     dropped: list[str] = field(default_factory=list)  # a reason for each crystal that was left out
     stored: bool = True  # in a folder, where graphs and descriptors are kept; `path` is a mere name otherwise
+    target_names: tuple[str, ...] = ()  # (n_targets,) if there are several
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -100,99 +102,70 @@ class CrystalFolder:
             graphs.save(cache)
         return cast(G, graphs)
 
+    def n_tied(self, settings: GraphSettings) -> int:
+        """How many atoms have more neighbours than count at the distance of the last that does."""
+        cache = (
+            self.path / ".hybrid" / f"ties-{self._key(settings, CrystalGraphs)}.txt" if self.stored else None
+        )
+        if cache and cache.exists():
+            return int(cache.read_text())
+        n = sum(n_tied(s, settings.max_neighbours, settings.radius) for s in self.structures())
+        with contextlib.suppress(OSError):  # the folder cannot be written to
+            if cache:
+                write_text(cache, str(n))
+        return n
+
     def _key(self, settings: GraphSettings, kind: type) -> str:
         """A hash of the files' ids, sizes and times, of what the graphs hold and of their settings."""
         columns = " ".join(column.name for column in fields(kind))
         prefix = "" if kind is CrystalGraphs else f"{kind.__name__} {columns} "
-        key = hashlib.sha256(f"{prefix}{settings.max_neighbours} {settings.radius}".encode())
+        ties = "" if settings.ties == "found" else f" {settings.ties}"
+        key = hashlib.sha256(f"{prefix}{settings.max_neighbours} {settings.radius}{ties}".encode())
         for identity, path in zip(self.ids, self.files, strict=True):
             stat = path.stat()
             key.update(f"\0{identity}\0{stat.st_size}\0{stat.st_mtime_ns}".encode())
         return key.hexdigest()[:16]
 
 
-def read_folder(path: Path, targets: bool = True, skip_bad: bool = False) -> CrystalFolder:
+def read_folder(
+    path: Path,
+    targets: bool = True,
+    skip_bad: bool = False,
+    *,
+    several_targets: bool = False,
+    every: bool = False,
+    own_features: bool = True,
+) -> CrystalFolder:
     """Reads and checks a dataset folder.
 
     Args:
         path: the folder.
-        targets: read id_prop.csv; otherwise take every structure file in the folder.
+        targets: read id_prop.csv, which says what counts; otherwise take every structure file in the folder.
         skip_bad: leave out what cannot be used and list it in `dropped`, instead of stopping.
+        several_targets: there may be more than one, and `targets` are (n_crystals, n_targets).
+        every: take every structure file and those targets that id_prop.csv has; NaN for the others.
+        own_features: an atom_init.json in the folder replaces ours.
 
     Raises:
         InputError: the folder, id_prop.csv or a row of it cannot be used.
     """
     if not path.is_dir():
         raise InputError(f"{path}: no such folder")
-    files = structure_files(path)
     own = path / ATOM_INIT.name
-    features = read_atom_features(own if own.exists() else ATOM_INIT)
+    features = read_atom_features(own if own_features and own.exists() else ATOM_INIT)
     if targets:
-        rows, dropped = _read_targets(path, files, skip_bad)
-        values = np.array(list(rows.values()))
-        folder = CrystalFolder(path, list(rows), values, [files[i] for i in rows], features, dropped)
+        listing = read_listing(path, several_targets, skip_bad, every)
+        values = listing.targets if several_targets else listing.targets[:, 0]
+        folder = CrystalFolder(path, listing.ids, values, listing.files, features, listing.dropped)
+        folder = replace(folder, target_names=listing.names)
     else:
+        files = structure_files(path)
         folder = CrystalFolder(path, list(files), None, list(files.values()), features)
     if skip_bad:
         folder = _without_unreadable(folder)
     if not folder:
         raise InputError(f"{path}: contains no structures that can be used")
     return folder
-
-
-def _read_targets(path: Path, files: dict[str, Path], skip_bad: bool) -> tuple[dict[str, float], list[str]]:
-    """Targets by id, and why other crystals are left out."""
-    rows = read_table(path)
-    targets: dict[str, float] = {}
-    problems = []
-    for number, row in rows:
-        problem = _problem(row, targets, files)
-        if problem:
-            problems.append(f"{path / 'id_prop.csv'}: row {number}: {problem}")
-        else:
-            targets[row[0]] = float(row[1])
-    named = {row[0] for _, row in rows}
-    problems += [f"{files[i]}: has no row in id_prop.csv" for i in sorted(set(files) - named)]
-    if problems and not skip_bad:
-        raise InputError(problems[0])
-    return targets, problems
-
-
-def read_table(path: Path) -> list[tuple[int, list[str]]]:
-    """The rows of a folder's id_prop.csv that are not empty, each with its number.
-
-    Raises:
-        InputError: there is no such file, or it cannot be read.
-    """
-    table = path / "id_prop.csv"
-    if not table.exists():
-        raise InputError(f"{path}: has no id_prop.csv (rows id,target; no header)")
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:  # Excel writes a byte order mark
-            rows = list(csv.reader(file))
-    except OSError as error:
-        raise InputError(f"{table}: cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{table}: is not a CSV file in UTF-8 ({error})") from error
-    return [(number, [cell.strip() for cell in row]) for number, row in enumerate(rows, start=1) if row]
-
-
-def _problem(row: list[str], seen: dict[str, float], files: dict[str, Path]) -> str | None:
-    """Why a row of id_prop.csv cannot be used, if so."""
-    if len(row) != 2:
-        return f"has {len(row)} columns instead of id,target"
-    identity, target = row
-    try:
-        number = float(target)
-    except ValueError:
-        return f"target '{target}' of '{identity}' is not a number"
-    if not math.isfinite(number):
-        return f"target of '{identity}' is {target}"
-    if identity in seen:
-        return f"id '{identity}' occurs twice"
-    if identity not in files:
-        return f"id '{identity}' has no structure file"
-    return None
 
 
 def _without_unreadable(folder: CrystalFolder) -> CrystalFolder:

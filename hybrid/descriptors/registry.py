@@ -105,6 +105,8 @@ def register(
     """
     if not name or name in {d.name for d in _PAPER} | {"id", "error"}:
         raise InputError(f"descriptor '{name}' cannot be registered; the name is taken")
+    if name != name.strip() or any(sign in name for sign in ',;"\n\r\t'):
+        raise InputError(f"descriptor {name!r}: the name of a column has no commas, quotes or line ends")
     descriptor = Descriptor(
         name, symbol or name, full_name or name, unit, intensive, local, group, source, "", function
     )

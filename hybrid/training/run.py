@@ -15,6 +15,7 @@ from hybrid.data.groups import formula_overlap
 from hybrid.device import resolve_device
 from hybrid.errors import InputError
 from hybrid.graphs.composition import CompositionGraphs
+from hybrid.graphs.kinds import KindGraphs
 from hybrid.settings import RunSettings
 from hybrid.training.registry import get_model
 from hybrid.training.results import Fit, Fitted, Job, fold_metrics, write_predictions
@@ -135,14 +136,23 @@ def _overlap(samples: Samples, settings: RunSettings) -> dict[str, float]:
     return {"formula_overlap": formula_overlap(formulas, samples.folds)}
 
 
+def _ties(samples: Samples, settings: RunSettings) -> dict[str, int]:
+    """How many atoms of a CGCNN's graphs have neighbours that rounding chooses from equals."""
+    network = get_model(settings.model.name).network
+    if network is None or network.graphs is not KindGraphs or settings.graph.ties != "found":
+        return {}
+    return {"n_tied_atoms": samples.folder.n_tied(settings.graph)}
+
+
 def _report(samples: Samples, fitted: Fitted, settings: RunSettings, partial: Path) -> None:
-    write_predictions(partial / "predictions.csv", samples, fitted.predictions)
+    write_predictions(partial / "predictions.csv", samples, fitted)
     metrics = {
         "status": "done",
         "epochs": settings.trainer.epochs,
         **fitted.notes,
         **_overlap(samples, settings),
+        **_ties(samples, settings),
         **samples.sizes(),
-        **fold_metrics(samples, fitted.predictions, settings.task),
+        **fold_metrics(samples, fitted, settings.task),
     }
     write_text(partial / "metrics.json", json.dumps(metrics, indent=2) + "\n")

@@ -25,7 +25,7 @@ from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
 from hybrid.report.records import Bar, bars
 from hybrid.settings import GraphSettings, RunSettings
-from hybrid.training.results import write_predictions
+from hybrid.training.results import Fitted, write_predictions
 from hybrid.training.run import samples_of
 from hybrid.training.samples import Samples
 from reproduction import figures
@@ -75,7 +75,7 @@ def train(folder: CrystalFolder, settings: RunSettings, out: Path, device: str =
     rows = replace(samples, folder=samples.folder.take(tested), targets=targets, folds=samples.folds[tested])
     with atomic_folder(out) as whole:
         (whole / "settings.json").write_text(settings.model_dump_json(indent=2) + "\n")
-        write_predictions(whole / "predictions.csv", rows, predictions)
+        write_predictions(whole / "predictions.csv", rows, Fitted(predictions))
         (whole / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
     shutil.rmtree(scratch)
 
