@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -60,14 +61,30 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: 
         command += ["--forcerun", *unfinished]  # or Snakemake is content with a record that is there
     results = [result(target, scale) for target in targets]
     command += ["--config", f"scale={scale}", "--", *(str(path.relative_to(ROOT)) for path in results)]
-    done = subprocess.run(command, pass_fds=[lock], cwd=ROOT)
-    if done.returncode == 0:
+    code = _run(command, lock)
+    if code == 0:
         for path in results:
             table = path.with_suffix(".md")
             if table.exists():
                 print(f"\n{table.read_text()}")
             print(path.relative_to(ROOT))
-    return done.returncode
+    return code
+
+
+def _run(command: list[str], lock: int) -> int:
+    """Runs the workflow; if this call is stopped or killed politely, its jobs stop at once, without a word.
+
+    A killed job goes on from its last checkpoint, so that there is nothing to wait for.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    workflow = subprocess.Popen(command, pass_fds=[lock], cwd=ROOT, start_new_session=True)
+    try:
+        return workflow.wait()
+    finally:
+        if workflow.poll() is None:
+            os.killpg(workflow.pid, signal.SIGKILL)
+            workflow.wait()
 
 
 def _datasets_of(spec: Spec, scale: str) -> list[str]:
