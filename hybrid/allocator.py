@@ -1,4 +1,4 @@
-"""Keeps the memory that a program frees with the program, to be used again."""
+"""Lets a program keep the memory that it frees, and use it again."""
 
 import ctypes
 
@@ -6,11 +6,11 @@ TRIM_THRESHOLD, MMAP_MAX = -1, -4  # as glibc's malloc.h numbers what mallopt se
 
 
 def keep_freed_memory() -> None:
-    """Where the C library is glibc, large freed buffers no longer go back to the system.
+    """Stops glibc from returning large freed buffers to the system; does nothing with another C library.
 
-    A training step asks for the same buffers as the one before; those over 32 MB, and often smaller ones,
-    would otherwise be mapped and cleared page by page in every step. It holds for the whole process, so
-    that only programs do this and no library does.
+    Each training step needs the same buffers as the one before. Without this call, those over 32 MB, and
+    often smaller ones, are mapped and cleared page by page in every step. The call changes the whole
+    process, so only commands make it.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -19,9 +19,9 @@ from hybrid.readout import Pooling, register_pooling
 from hybrid.settings import ProbeSettings, wrong_setting
 from hybrid.trained_model import TrainedModel
 from hybrid.training.choices import chosen_settings
-from hybrid.training.registry import known_models
+from hybrid.training.model_registry import known_models
 from hybrid.training.run import train as run_training
-from hybrid.user_code import give, named, run_user_file
+from hybrid.user_code import register_object, resolve_name, run_user_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +52,7 @@ def load(path: str | Path, code: str | Path | type | Iterable[str | Path | type]
 
     Args:
         path: the run folder or file. No code in it is run.
-        code: the user's files or classes that the model was trained with.
+        code: your files or classes that the model was trained with.
 
     Raises:
         InputError: it cannot be read, or was trained with code that is not given.
@@ -79,19 +79,19 @@ def train(
     Args:
         structures: pymatgen or ASE structures or structure files, in a list or by id; or a dataset folder.
         targets: a number for each; a folder has its own.
-        model: a name of `model_names()`, FILE.py:CLASS, or a class of the kind of `CrystalNetwork`.
+        model: a name of `model_names()`, FILE.py:CLASS, or a class such as a `CrystalNetwork`.
         pooling: mean, sum, shifted-sum, FILE.py:NAME, or the name of a registered one.
-        out: the run folder to write, with metrics and predictions; None: none is kept.
+        out: the run folder to write, with metrics and predictions; None: nothing is kept on disk.
         trainer: tuned, or as in the `paper`.
         device: auto, cpu or cuda.
         progress: show progress bars.
-        changes: settings with other values than the defaults: epochs, descriptors, hidden, data_seed, …, and
-            those of a class of the user's. They are the fields of the blocks in `hybrid.settings`.
+        changes: settings that differ from the defaults, such as epochs, descriptors, hidden or data_seed.
+            They are the fields of the blocks in `hybrid.settings`, and the arguments of your own class.
 
     Raises:
-        InputError: the data or a setting cannot be used, the model is no network, or training diverged.
+        InputError: the data or a setting cannot be used, the model is not a network, or training diverged.
     """
-    settings = chosen_settings(_known(model), named(pooling), trainer, **changes)
+    settings = chosen_settings(_known(model), resolve_name(pooling), trainer, **changes)
     folder = as_folder(structures, targets)
     with tempfile.TemporaryDirectory() as scratch:
         run = Path(scratch) / "run" if out is None else Path(out)
@@ -100,7 +100,9 @@ def train(
 
 
 def describe(structures: Structures, names: Iterable[str] | None = None) -> "pd.DataFrame":
-    """The structural descriptors of crystals (Table 3), a row for each; NaN where one cannot be computed.
+    """A table of the structural descriptors of crystals (Table 3), with a row for each crystal.
+
+    A value that cannot be computed is NaN.
 
     Args:
         structures: as in `train`.
@@ -142,10 +144,10 @@ def probe(
 
 
 def _known(code: str | Path | type) -> str:
-    """The name of a model, after its file was run or its class given."""
+    """The name of a model; its file is run, or its class registered, first."""
     if isinstance(code, type):
-        return give(code.__name__, code)
+        return register_object(code.__name__, code)
     if str(code).endswith(".py"):
         run_user_file(Path(code))
         return str(code)
-    return named(str(code))
+    return resolve_name(str(code))

@@ -12,7 +12,9 @@ from pymatgen.core import Composition, Lattice, Structure
 
 from hybrid.errors import InputError
 
-os.environ.setdefault("SPGLIB_WARNING", "OFF")  # it prints failed attempts that it then repeats with success
+os.environ.setdefault(
+    "SPGLIB_WARNING", "OFF"
+)  # spglib warns of each failed attempt, even if a later one succeeds
 
 SYMPREC = 0.01  # Å; accuracy to which a translation has to map the crystal onto itself
 
@@ -29,13 +31,13 @@ def wrapped(fractional: np.ndarray) -> np.ndarray:
 
 
 def _species_numbers(structure: Structure) -> tuple[int, ...]:
-    """A number for each atom (n_atoms,), the same where the species is."""
+    """A number for each atom (n_atoms,), equal for atoms of the same species."""
     numbers: dict[Any, int] = {}
     return tuple(numbers.setdefault(species, len(numbers) + 1) for species in structure.species)
 
 
 def symmetry_dataset(structure: Structure, symprec: float, angle_tolerance: float = -1) -> Any:
-    """The symmetry analysis by spglib of an ordered structure, kept for a while.
+    """The symmetry analysis by spglib of an ordered structure; the last two results are cached.
 
     Args:
         structure: the crystal.
@@ -48,26 +50,26 @@ def symmetry_dataset(structure: Structure, symprec: float, angle_tolerance: floa
     lattice, places = structure.lattice.matrix.tobytes(), structure.frac_coords.tobytes()
     dataset = _search(lattice, places, _species_numbers(structure), symprec, angle_tolerance)
     if dataset is None:
-        raise InputError(f"spglib finds no symmetry at {symprec} Å; are there atoms on the same place?")
+        raise InputError(f"spglib finds no symmetry at {symprec} Å; do two atoms have the same position?")
     return dataset
 
 
-@lru_cache(maxsize=2)  # at two tolerances
+@lru_cache(maxsize=2)  # a crystal is analysed at two tolerances
 def _search(
     lattice: bytes, places: bytes, numbers: tuple[int, ...], symprec: float, angle_tolerance: float
 ) -> Any:
-    """What spglib finds, None if nothing; lattice vectors and places are float64."""
+    """The result of spglib, None if it finds no symmetry; lattice vectors and positions are float64 bytes."""
     cell: Any = (np.frombuffer(lattice).reshape(3, 3), np.frombuffer(places).reshape(-1, 3), numbers)
     try:
         return spglib.get_symmetry_dataset(cell, symprec=symprec, angle_tolerance=angle_tolerance)
-    except spglib.SpglibError:  # raised or not, as the process has set spglib
+    except spglib.SpglibError:  # depends on how the process has configured spglib
         return None
 
 
 def reduced_cell(structure: Structure, symprec: float = SYMPREC) -> Structure:
     """The Niggli cell of the primitive cell, with fractional coordinates in [0, 1).
 
-    The paper's "primitive cell", to which the number of atoms and the lattice constants belong. Positions
+    This is the paper's "primitive cell": its number of atoms and lattice constants are descriptors. Positions
     are not symmetrised; site properties are dropped.
 
     Args:
@@ -94,15 +96,15 @@ def reduced_cell(structure: Structure, symprec: float = SYMPREC) -> Structure:
 
 @cache
 def _whole(species: Any) -> Composition:
-    """A site with one atom of a species, which pymatgen otherwise makes anew for each site."""
+    """The composition of a site with one atom, cached because pymatgen would build it for each site."""
     return Composition({species: 1})
 
 
 def _niggli(lattice: Lattice) -> Lattice:
-    """The Niggli cell: the shortest lattice vectors, with angles that are all below 90° or all not.
+    """The Niggli cell: the shortest lattice vectors; its angles are all below 90°, or none is.
 
-    pymatgen's vectors have the right angles to a degree only, so that angles near 90° may be mixed; reversing
-    two vectors corrects this.
+    pymatgen's angles are accurate to about a degree, so those near 90° may lie on both sides. Reversing two
+    vectors corrects this.
     """
     matrix = lattice.get_niggli_reduced_lattice().matrix
     a, b, c = matrix

@@ -9,9 +9,9 @@ import torch
 from hybrid.data.folder import ATOM_INIT, read_atom_features
 from hybrid.descriptors.table import Standardisation
 from hybrid.errors import InputError, one_line
-from hybrid.models.alignn_checkpoint import converted, is_upstreams
+from hybrid.models.alignn_checkpoint import convert_checkpoint, is_alignn_checkpoint
 from hybrid.models.cgcnn import atom_feature_table
-from hybrid.models.registry import get_network
+from hybrid.models.network_registry import get_network
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings
 from hybrid.trained_model import TrainedModel
@@ -32,7 +32,9 @@ def load(path: Path) -> TrainedModel:
         raise InputError(f"{file}: no such model")
     try:
         checkpoint = read_weights(file)
-        return _trained_model(converted(checkpoint, file) if is_upstreams(checkpoint) else checkpoint)
+        return _trained_model(
+            convert_checkpoint(checkpoint, file) if is_alignn_checkpoint(checkpoint) else checkpoint
+        )
     except InputError:
         raise
     except Exception as error:  # any error is possible if the file is something else

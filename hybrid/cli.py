@@ -38,6 +38,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         if name in arguments[:1]:
             module = import_module(f"hybrid.commands.{name}")
             module.add_options(command)
+            command.add_argument("--quiet", action="store_true", help="do not show progress")
             command.set_defaults(run=module.run)
     return parser.parse_args(arguments)
 
@@ -45,6 +46,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def run_command(run: Callable[[argparse.Namespace], int | None], options: argparse.Namespace) -> int:
     """Runs a command and returns its exit code; an error in the input is printed in one sentence."""
     keep_freed_memory()
+    if getattr(options, "quiet", False):
+        os.environ["HYBRID_PROGRESS"] = "off"
     try:
         folder = getattr(options, "folder", None)
         if folder and not folder.is_dir():  # before anything heavy is loaded

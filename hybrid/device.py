@@ -1,4 +1,4 @@
-"""Where a model is computed."""
+"""The device on which a model is computed."""
 
 import torch
 
@@ -9,7 +9,7 @@ def resolve_device(name: str) -> torch.device:
     """The device called auto, cpu or cuda.
 
     Raises:
-        InputError: cuda is asked for and not there.
+        InputError: cuda is requested, but there is no GPU that torch can use.
     """
     cuda = torch.cuda.is_available()
     if name == "cuda" and not cuda:

@@ -1,4 +1,4 @@
-"""Errors in what the user gave: the command line prints them as one sentence and exits with code 2."""
+"""Errors in the user's input: the command line prints them as one sentence and exits with code 2."""
 
 import difflib
 import sys
@@ -15,7 +15,7 @@ class DivergedError(InputError):
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], with_all: bool = False) -> InputError:
-    """An error for an unknown name, with the most similar known one, and all of them if asked."""
+    """An error for an unknown name, which suggests the most similar known one, and lists all if asked."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
     hints = [f"did you mean '{near[0]}'?"] if near else []

@@ -1,4 +1,4 @@
-"""How good predictions are."""
+"""Metrics of predictions."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def regression_metrics(targets: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
-    """MAE, RMSE and MAD in the target's unit, MAE/MAD and R2 (Results, Figure 2 and Table 1).
+    """MAE, RMSE and MAD in the target's unit, MAE/MAD and R² (Results, Figure 2 and Table 1).
 
     MAD is the mean absolute deviation of these targets from their own mean, the paper's metric. Where all
     targets are equal, MAE/MAD and R2 are NaN.

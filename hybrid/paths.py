@@ -1,4 +1,4 @@
-"""Where the tool keeps what it has computed."""
+"""The folder for cached results."""
 
 import os
 from pathlib import Path

@@ -1,17 +1,19 @@
-"""From atom vectors to one output a crystal: pooling and the hybrid readout.
+"""The readout: pooling of atom vectors, descriptors, and the scale of targets.
 
 With a_i the atom vectors after the last convolution, d the standardised descriptors of the crystal and
-FCN the model's own head, the paper's readouts are
+FCN the network's head, the readouts of the paper are
 
 - mean: FCN(mean_i a_i), eq. 4, and FCN(mean_i a_i ⊕ d), eq. 14;
 - sum: sum_i FCN(a_i), eq. 13, and sum_i FCN(a_i ⊕ d).
 
-- shifted-sum: c + sum_i FCN(a_i), of ours, for targets that grow with the cell but not in proportion to it.
+A third one is ours, for targets that grow with the cell but not in proportion to it:
+
+- shifted-sum: c + sum_i FCN(a_i).
 
 A pooling therefore acts at one of two places: on the atom vectors before the head (mean), or on the
-head's outputs after it (sum). Summing the atom vectors before the head is not eq. 13.
+head's outputs (sum). Summing the atom vectors before the head is not eq. 13.
 
-The patched upstream models and ours call the same three steps:
+The patched upstream networks and ours have the same three steps:
 
     rows = pooling.pool_atoms(atoms, crystals)
     rows = pooling.join(rows, descriptors, crystals)
@@ -30,24 +32,24 @@ from hybrid.user_code import names_a_file, user_code
 
 @dataclass(frozen=True)
 class Crystals:
-    """Which crystal each row of a batch belongs to; the rows of a crystal are contiguous.
+    """The crystal that each row of a batch belongs to; the rows of a crystal are contiguous.
 
-    A row is of an atom, or of several that are equivalent.
+    A row belongs to an atom or, in graphs with equivalent atoms merged, to all atoms of one kind.
     """
 
     of_row: Tensor  # (n_rows,) int64, ascending
-    atoms_of_row: Tensor  # (n_rows,) how many atoms each stands for
+    atoms_of_row: Tensor  # (n_rows,) number of atoms that the row represents
     n_atoms: Tensor  # (n_crystals,) int64
 
     @classmethod
     def from_counts(cls, n_atoms: Tensor, total: int | None = None) -> "Crystals":
-        """Crystals with a row for each of `n_atoms` (n_crystals,); `total` spares a GPU a synchronisation."""
+        """With a row for each atom, from numbers (n_crystals,); `total` avoids a GPU synchronisation."""
         of_row = torch.repeat_interleave(n_atoms, output_size=total)
         return cls(of_row, torch.ones_like(of_row), n_atoms)
 
     @classmethod
     def of(cls, atoms: "Crystals | Sequence[Tensor]") -> "Crystals":
-        """The same from upstream CGCNN's format, the atom indices of each crystal in order."""
+        """From the format of upstream CGCNN: the indices of each crystal's atoms, in order."""
         if isinstance(atoms, Crystals):
             return atoms
         n_atoms = torch.tensor([len(a) for a in atoms], device=atoms[0].device)
@@ -75,15 +77,15 @@ def mean_target(targets: Tensor, n_atoms: Tensor) -> Tensor:
 
 
 def no_shift(targets: Tensor, n_atoms: Tensor) -> Tensor:
-    """0: a target in proportion to the cell leaves no room for a constant."""
+    """0, for targets in proportion to the cell."""
     return torch.zeros_like(targets[0])
 
 
 def intercept(targets: Tensor, n_atoms: Tensor) -> Tensor:
-    """What a cell without atoms has: where the least-squares lines of targets against n_atoms (n,) begin.
+    """The intercepts of least-squares lines of the targets against the numbers of atoms (n,).
 
-    What remains is in proportion to the number of atoms as far as it can be. Where all cells have the same
-    number, the mean.
+    After this shift the targets are as nearly proportional to the number of atoms as possible. If all cells
+    have the same number, it is the mean.
     """
     sizes, exact = n_atoms.double(), targets.double()
     centred = sizes - sizes.mean()
@@ -96,12 +98,12 @@ class Pooling:
     """A registered pooling.
 
     Attributes:
-        name: what users type.
-        atoms: pools atom vectors before the head, or None if the head acts on each atom.
-        outputs: pools the head's outputs, or None if they are the crystals' already.
-        extensive: whether the head's output grows with the cell.
-        shift: what is added to it, of the training targets (n,) or (n, n_targets) and their numbers of
-            atoms (n,).
+        name: for users.
+        atoms: pools the atom vectors before the head; None: the head acts on each atom.
+        outputs: pools the head's outputs; None: these are already one for each crystal.
+        extensive: whether the pooled output grows with the cell.
+        shift: the constant that is added to it, a function of the training targets (n,) or (n, n_targets) and
+            their numbers of atoms (n,).
     """
 
     name: str
@@ -111,7 +113,7 @@ class Pooling:
     shift: Shift = mean_target
 
     def pool_atoms(self, atoms: Tensor, crystals: Crystals) -> Tensor:
-        """The head's input rows, one a crystal or as they are, from (n_rows, n)."""
+        """The rows for the head from atom vectors (n_rows, n): one for each crystal, or unchanged."""
         return self.atoms(atoms, crystals) if self.atoms else atoms
 
     def join(self, rows: Tensor, descriptors: Tensor | None, crystals: Crystals) -> Tensor:
@@ -123,11 +125,11 @@ class Pooling:
         return torch.cat([rows, descriptors.to(rows.dtype)], dim=1)
 
     def counts(self, crystals: Crystals) -> Tensor:
-        """(n_rows,) how many crystals or atoms each of the head's input rows stands for."""
+        """(n_rows,) the number of crystals or atoms that each row of the head's input represents."""
         return torch.ones_like(crystals.n_atoms) if self.atoms else crystals.atoms_of_row
 
     def pool_outputs(self, outputs: Tensor, crystals: Crystals) -> Tensor:
-        """One row a crystal from the head's output rows."""
+        """One row for each crystal, from the head's outputs."""
         return self.outputs(outputs, crystals) if self.outputs else outputs
 
 
@@ -135,7 +137,7 @@ POOLINGS: dict[str, Pooling] = {}
 
 
 def register_pooling(pooling: Pooling) -> Pooling:
-    """Makes a pooling available by name to every model, script and spec."""
+    """Makes a pooling available by its name."""
     POOLINGS[pooling.name] = pooling
     return pooling
 
@@ -149,7 +151,7 @@ def get_pooling(name: str) -> Pooling:
     """The pooling registered as `name`, or FILE.py:NAME of a file that was run.
 
     Raises:
-        InputError: no such pooling; the message has the nearest name.
+        InputError: no such pooling; the message suggests the nearest name.
     """
     if names_a_file(name):
         pooling = user_code(name).value
@@ -166,8 +168,8 @@ class TargetScale:
     """The affine map between a target's unit and what the network learns: y = network * std + mean.
 
     Attributes:
-        mean: what the targets are shifted by; a number, or (n_targets,) for several targets.
-        std: the same.
+        mean: the shift of the targets; a number, or (n_targets,) for several targets.
+        std: their standard deviation; likewise.
     """
 
     mean: float | Tensor
@@ -177,12 +179,12 @@ class TargetScale:
     def fit(cls, training_targets: Tensor, n_atoms: Tensor, pooling: Pooling) -> "TargetScale":
         """The pooling's shift and the standard deviation of training targets (n,) or (n, n_targets).
 
-        Targets that do not vary keep their unit.
+        Targets that do not vary are not divided.
 
         Args:
-            training_targets: in their unit.
+            training_targets: in the target's unit.
             n_atoms: (n,) of the same crystals.
-            pooling: decides what the targets are shifted by.
+            pooling: determines the shift.
         """
         varied = len(training_targets) > 1
         std = training_targets.std(dim=0) if varied else torch.zeros_like(training_targets[0])

@@ -1,4 +1,4 @@
-"""The settings of a training run or a probe, with the paper's choices as defaults."""
+"""The settings of a training run or a probe, with the paper's values as defaults."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -42,7 +42,7 @@ class RoostSettings(Settings):
     """The sizes of a Roost; upstream's defaults."""
 
     element_features: Literal["matscholar200", "cgcnn92", "megnet16", "onehot112"] = Field(
-        "matscholar200", description="where the elements' vectors begin; training moves them"
+        "matscholar200", description="initial vectors of the elements; training changes them"
     )
     elem_fea_len: int = Field(64, ge=2, description="length of an element's vector in the graph")
     n_graph: int = Field(3, ge=1, description="layers that pass messages among the elements")
@@ -57,9 +57,9 @@ class ModelSettings(Settings):
     descriptors: tuple[str, ...] = Field(
         (), description="columns of descriptors.csv in the model, if it has any; none: all"
     )
-    vectors: str = Field("", description="the pretrained model of a probe's vectors")
+    vectors: str = Field("", description="the pretrained model whose embeddings are probed")
     descriptor_limit: float | None = Field(
-        None, gt=0, description="clips standardised descriptors, in standard deviations; none: as they are"
+        None, gt=0, description="clips standardised descriptors, in standard deviations; none: no clipping"
     )
     atom_fea_len: int = Field(64, ge=1, description="length of a CGCNN's atom vector")
     n_conv: int = Field(3, ge=1, description="its convolution layers")
@@ -72,7 +72,7 @@ class ModelSettings(Settings):
 
 
 class TrainerSettings(Settings):
-    """The optimisation; defaults are those of the original CGCNN, which the paper trains for 300 epochs."""
+    """The optimisation; the defaults are those of the original CGCNN, with the paper's 300 epochs."""
 
     epochs: int = Field(300, ge=1)
     batch_size: int = Field(256, ge=1)
@@ -84,17 +84,17 @@ class TrainerSettings(Settings):
     schedule: Literal["steps", "one-cycle"] = "steps"
     milestones: tuple[float, ...] = Field(
         (1 / 3,),
-        description="where in the training the learning rate is divided by ten: epoch 100 of 300",
+        description="parts of the training after which the learning rate is divided by ten: epoch 100 of 300",
     )
     gradient_clip: float | None = Field(None, gt=0, description="largest gradient norm; none: unlimited")
     precision: Literal["fp32", "bf16"] = Field(
         "fp32",
-        description="of matrix products and what lies between; parameters, sums and readout are in fp32",
+        description="of matrix products and activations; parameters, sums and readout are in fp32",
     )
 
 
 class Recipe(Settings):
-    """How a network is trained, with a change of its sizes if necessary."""
+    """How a network is trained, possibly with another size of its head."""
 
     trainer: TrainerSettings = TrainerSettings()
     n_h: int | None = Field(None, ge=1, description="hidden layers of the head, unless the user gives them")
@@ -107,7 +107,7 @@ class Recipe(Settings):
 
 
 def annealed(**changes: Any) -> TrainerSettings:
-    """One cycle of the learning rate that ends at zero, with what is changed of it."""
+    """Our trainer, with one cycle of the learning rate that ends at zero, and these changes."""
     common = TrainerSettings(
         batch_size=32, loss="l1", optimiser="adamw", schedule="one-cycle", gradient_clip=5.0
     )
@@ -118,7 +118,7 @@ Split = tuple[float, float, float]
 
 
 class RunSettings(Settings):
-    """Everything that determines the result of one training run on given data."""
+    """All settings that determine the result of a training run on given data."""
 
     graph: GraphSettings = GraphSettings()
     model: ModelSettings = ModelSettings()
@@ -131,10 +131,11 @@ class RunSettings(Settings):
         (0.8, 0.1, 0.1), description="training, validation, test; or the name of a file in splits/"
     )
     grouping: Literal["formula", "prototype"] | None = Field(
-        None, description="a group of crystals that stays in one fold of a split by fractions"
+        None,
+        description="crystals with the same formula or prototype stay in one fold of a split by fractions",
     )
     training_share: float = Field(
-        1.0, gt=0, le=1, description="of the training crystals; validation and test stay as they are"
+        1.0, gt=0, le=1, description="of the training crystals; validation and test sets do not change"
     )
     n_structures: int | None = Field(None, ge=3, description="train on a random subset of this size")
     data_seed: int = Field(0, description="of the subset, the split and the share of training")
@@ -142,7 +143,7 @@ class RunSettings(Settings):
 
 
 class ProbeSettings(Settings):
-    """Everything that determines the result of a probe on given data."""
+    """All settings that determine the result of a probe on given data."""
 
     descriptors: tuple[str, ...] = Field(
         (), description="computed or from descriptors.csv; default: Figure 2's 27 and the crystal system"
@@ -156,6 +157,6 @@ class ProbeSettings(Settings):
 
 
 def wrong_setting(error: ValidationError) -> InputError:
-    """The first setting with a value that is not allowed, as the option of the command line that it is."""
+    """An error for the first setting with a value that is not allowed, called by its command-line option."""
     first = error.errors()[0]
     return InputError(f"--{str(first['loc'][0]).replace('_', '-')} {first['input']}: {first['msg']}")

@@ -1,8 +1,8 @@
 """Compares a trained model's predictions for crystals and for their supercells.
 
-A crystal and its supercell have the same atomic environments and the same descriptors, since descriptors
-belong to the reduced cell. With average pooling the prediction therefore stays the same; with sum pooling it
-is multiplied by the number of cells, except for the constant of a shifted sum.
+A crystal and its supercell have the same atomic environments, and the same descriptors, because these are
+computed for the reduced cell. With average pooling the prediction therefore stays the same. With sum pooling
+it is multiplied by the number of cells, except for the constant of a shifted sum.
 """
 
 from collections.abc import Sequence
@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from pymatgen.core import Structure
-from tqdm import tqdm
 
 from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.many import describe_many
 from hybrid.descriptors.of_folder import folder_descriptors
-from hybrid.descriptors.registry import choose
+from hybrid.descriptors.registry import select_descriptors
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
-from hybrid.graphs.kinds import KindGraphs
+from hybrid.graphs.merged_crystal import MergedCrystalGraphs
+from hybrid.progress import Progress
 from hybrid.readout import get_pooling
 from hybrid.report.tables import write_table
 from hybrid.trained_model import TrainedModel
@@ -31,11 +31,11 @@ Size = tuple[int, int, int]
 SIZES: tuple[Size, ...] = ((2, 1, 1), (2, 2, 2))
 TOLERANCE = 0.01  # of the ratio
 EXPLAINED = (
-    "Expected: 1 with average and the number of cells with sum pooling, with descriptors too, as these are "
-    "of the reduced cell and stay the same, and so does the constant of a shifted sum. Off by over 1 %, "
-    "other neighbours, other descriptors: shares of the crystals. Neighbours differ where the last shell has "
-    "more atoms than the graph has room for, so that the order in which they are found decides which of "
-    "them count."
+    "The expected ratio is 1 with average pooling and the number of cells with sum pooling, also with "
+    "descriptors, because these are computed for the reduced cell. The constant of a shifted sum does not "
+    "change. Off by over 1 %, other neighbours, other descriptors: shares of the crystals. Neighbours differ "
+    "where the last shell of an atom has more atoms than the graph includes, so that the order in which they "
+    "are found decides which of them are included."
 )
 
 
@@ -46,7 +46,7 @@ class SupercellRow:
     target: str  # its name, if the model has several
     size: Size  # repetitions along the lattice vectors
     n_crystals: int
-    expected: float  # median of the ratio that follows from the pooling
+    expected: float  # median of the ratio expected for the pooling
     median: float
     lowest: float
     highest: float
@@ -97,7 +97,7 @@ def supercell_table(
         InputError: the model is not a CGCNN, is a classifier or predicts 0 for all crystals, `n_crystals`
             is 0, or a structure or descriptor cannot be used.
     """
-    if model.kind.graphs is not KindGraphs:
+    if model.architecture.graphs is not MergedCrystalGraphs:
         raise InputError(f"{model.settings.name}: supercells can be compared for CGCNN and de-CGCNN only")
     if model.network.classification:
         raise InputError(
@@ -115,17 +115,19 @@ def supercell_table(
     if standardisation:
         table = folder_descriptors(folder, standardisation.names)
         inputs = standardisation.filled(table, folder.ids)[0]
-    single = model.predict_graphs(KindGraphs.of(graphs), device, inputs)
+    single = model.predict_graphs(MergedCrystalGraphs.of(graphs), device, inputs)
     rows = []
     for size in sizes:
-        supercells = [cell * size for cell in tqdm(cells, f"{'x'.join(map(str, size))} supercells")]
+        supercells = [
+            cell * size for cell in Progress(cells, f"{'x'.join(map(str, size))} supercells", unit="crystals")
+        ]
         repeated = CrystalGraphs.from_structures(supercells, model.graph)
         other_descriptors, repeated_inputs = np.zeros(n, dtype=bool), None
         if standardisation and inputs is not None:
             described = _described(table, folder.ids, supercells)
             repeated_inputs = standardisation.filled(described, folder.ids)[0]
             other_descriptors = ((inputs - repeated_inputs).abs() > 1e-6).any(dim=1).numpy()
-        several = model.predict_graphs(KindGraphs.of(repeated), device, repeated_inputs)
+        several = model.predict_graphs(MergedCrystalGraphs.of(repeated), device, repeated_inputs)
         expected = single
         if get_pooling(model.settings.pooling).extensive:
             mean = np.asarray(model.scale.mean)
@@ -163,9 +165,9 @@ def write_supercells(stem: Path, rows: Sequence[SupercellRow], folder: str) -> N
 def _described(
     table: DescriptorTable, ids: Sequence[str], structures: Sequence[Structure]
 ) -> DescriptorTable:
-    """The descriptors of the supercells; columns that the package cannot compute are those of the cells."""
+    """The descriptors of the supercells; columns that the package cannot compute are taken from the cells."""
     values = table.rows(ids, gaps=True).clone()
-    known = [name for name in table.names if name in {d.name for d in choose()}]
+    known = [name for name in table.names if name in {d.name for d in select_descriptors()}]
     computed = describe_many(zip(ids, structures, strict=True), known)
     for name in known:
         values[:, table.names.index(name)] = computed.values[:, computed.names.index(name)]
@@ -173,7 +175,7 @@ def _described(
 
 
 def _neighbour_elements(graphs: CrystalGraphs, repeat: int = 1) -> list[np.ndarray]:
-    """Elements of each atom's neighbours in order of Z, (repeat * n_atoms, max_neighbours), of every crystal.
+    """For each crystal, its atoms' neighbours as sorted atomic numbers (repeat * n_atoms, max_neighbours).
 
     Atoms are repeated in the order of pymatgen's supercells.
     """

@@ -1,4 +1,4 @@
-"""A trained network with everything that is needed to predict from structures."""
+"""A trained network, with everything that it needs for predictions from structures."""
 
 import sys
 from collections.abc import Iterable
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from hybrid.atomic import atomic_file
 from hybrid.data.folder import CrystalFolder
@@ -17,8 +16,9 @@ from hybrid.data.memory import Structures, as_folder
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import Standardisation
 from hybrid.device import resolve_device
-from hybrid.models.network import CrystalNetwork, NetworkKind, PackedGraphs
-from hybrid.models.registry import get_network
+from hybrid.models.network import Architecture, CrystalNetwork, PackedGraphs
+from hybrid.models.network_registry import get_network
+from hybrid.progress import Progress
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A network with its weights and all that belongs to it.
+    """A trained network with its settings and scales.
 
     Attributes:
         network: with its weights.
         settings: of the network.
-        graph: how its graphs are built.
-        scale: between its outputs and the targets' units.
+        graph: settings of its graphs.
+        scale: converts its outputs to the targets' units.
         targets: names, if it was trained on columns of descriptors.csv.
         classes: that a classifier tells apart.
         standardisation: of the descriptors in its readout, or None.
@@ -49,18 +49,18 @@ class TrainedModel:
     standardisation: Standardisation | None = None
 
     @property
-    def kind(self) -> NetworkKind:
-        """The kind of network, with its kind of graphs."""
+    def architecture(self) -> Architecture:
+        """Its architecture, with the class of its graphs."""
         return get_network(self.settings.name)
 
     @property
     def atom_features(self) -> dict[int, list[float]]:
-        """Features of the elements that the network knows, by atomic number."""
+        """The features of the elements that the network knows, by atomic number."""
         return {z: row for z, row in enumerate(self.network.atom_features.tolist()) if any(row)}
 
     @property
     def columns(self) -> list[str]:
-        """What the columns of its predictions are called: after a class come the probabilities of all."""
+        """The names of the columns of its predictions: after a class, the probabilities of all classes."""
         if self.classes:
             return ["prediction", *probability_columns(self.classes)]
         return [f"prediction {name}" for name in self.targets] or ["prediction"]
@@ -100,7 +100,9 @@ class TrainedModel:
             descriptors, n_filled = self.standardisation.filled(table, folder.ids)
             if n_filled:
                 print(f"{n_filled} crystals lack a descriptor; the training median is used", file=sys.stderr)
-        graphs = replace(folder, atom_features=self.atom_features).graphs(self.graph, self.kind.graphs)
+        graphs = replace(folder, atom_features=self.atom_features).graphs(
+            self.graph, self.architecture.graphs
+        )
         return self.predict_graphs(graphs, device, descriptors, progress=progress)
 
     @torch.inference_mode()
@@ -123,10 +125,10 @@ class TrainedModel:
         """
         network, graphs = self.network.to(device).eval(), graphs.to(device)
         descriptors = None if descriptors is None else descriptors.to(device)
-        batches = torch.arange(len(graphs), device=device).split(batch_size or self.kind.at_once)
+        batches = torch.arange(len(graphs), device=device).split(batch_size or self.architecture.at_once)
         outputs = [
             network(graphs.batch(indices), None if descriptors is None else descriptors[indices])
-            for indices in tqdm(batches, desc="predicting", unit="batch", disable=not progress)
+            for indices in Progress(batches, "predicting", unit="batches", shown=progress)
         ]
         output = torch.cat(outputs)
         if self.classes:
@@ -137,11 +139,11 @@ class TrainedModel:
         return np.asarray(numbers.cpu())
 
     @torch.inference_mode()
-    def represent(self, graphs: PackedGraphs, device: torch.device) -> np.ndarray:
-        """The crystals' learnt vectors mean_i a_i, (n_crystals, n_features)."""
+    def crystal_embeddings(self, graphs: PackedGraphs, device: torch.device) -> np.ndarray:
+        """The crystals' embeddings mean_i a_i, (n_crystals, n_features)."""
         network, graphs = self.network.to(device).eval(), graphs.to(device)
-        batches = torch.arange(len(graphs), device=device).split(self.kind.at_once)
-        return np.asarray(torch.cat([network.represent(graphs.batch(at)) for at in batches]).cpu())
+        batches = torch.arange(len(graphs), device=device).split(self.architecture.at_once)
+        return np.asarray(torch.cat([network.crystal_embeddings(graphs.batch(at)) for at in batches]).cpu())
 
     def save(self, path: Path | str, **provenance: Any) -> None:
         """Writes the model atomically, in upstream CGCNN's format with a few more entries.
@@ -151,7 +153,7 @@ class TrainedModel:
             provenance: plain values, such as the epoch.
         """
         mean, std = torch.as_tensor(self.scale.mean), torch.as_tensor(self.scale.std)
-        settings = self.settings.model_dump(include={"pooling", "code", *self.kind.sizes})
+        settings = self.settings.model_dump(include={"pooling", "code", *self.architecture.sizes})
         checkpoint = {
             "state_dict": {name: tensor.cpu() for name, tensor in self.network.state_dict().items()},
             "normalizer": {"mean": mean, "std": std},

@@ -1,4 +1,4 @@
-"""Objects from a user's own Python file, named as FILE.py:NAME: networks, poolings, descriptors."""
+"""Networks, poolings and descriptors in a user's own Python file, called FILE.py:NAME."""
 
 import contextlib
 import hashlib
@@ -16,11 +16,11 @@ from hybrid.errors import InputError, unknown_name
 
 @dataclass(frozen=True)
 class UserCode:
-    """An object of a user's.
+    """A user's object, such as a class of networks.
 
     Attributes:
         where: FILE.py:NAME without the folder, or another name of the object.
-        path: of the file; none: the object was given in Python.
+        path: of the file; None: the object was registered in Python.
         digest: sha256 of the file.
         value: the object.
     """
@@ -39,7 +39,7 @@ class _File:
 
 
 _FILES: dict[str, _File] = {}  # by file name: those that this process has run
-_OBJECTS: dict[str, UserCode] = {}  # by name: those that were given in Python
+_OBJECTS: dict[str, UserCode] = {}  # by name: those that were registered in Python
 
 
 def names_a_file(name: str) -> bool:
@@ -48,28 +48,30 @@ def names_a_file(name: str) -> bool:
 
 
 def is_user_code(name: str) -> bool:
-    """Whether a name has the form FILE.py:NAME, or is that of an object that was given in Python."""
+    """Whether a name has the form FILE.py:NAME, or is that of a registered object."""
     return names_a_file(name) or name in _OBJECTS
 
 
 def run_user_file(path: Path) -> None:
-    """Runs a user's file, whose objects can be named then; what it registers is there too.
+    """Runs a user's file once. Its objects, and what it registers, are then known by name.
 
     Raises:
-        InputError: there is no such file, it cannot be run, or another one of its name was run before.
+        InputError: there is no such file, it cannot be run, or another file of this name was run before.
     """
     if path.suffix != ".py" or not path.is_file():
         raise InputError(f"{path}: no such Python file")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     before = _FILES.get(path.name)
     if before and before.digest != digest:
-        raise InputError(f"{path}: {before.path}, which has been run, has the same name; rename one of them")
+        raise InputError(
+            f"{path}: another file of this name, {before.path}, was run before; rename one of them"
+        )
     if not before:
         _FILES[path.name] = _File(path, digest, _run(path))
 
 
-def named(where: str) -> str:
-    """FILE.py:NAME without the folder, after the file was run; any other name as it is.
+def resolve_name(where: str) -> str:
+    """Runs the file of FILE.py:NAME and returns the name without the folder; returns other names unchanged.
 
     Raises:
         InputError: see `run_user_file`.
@@ -83,29 +85,29 @@ def named(where: str) -> str:
     return f"{Path(file).name}:{name}"
 
 
-def give(name: str, value: Any) -> str:
-    """Makes an object of the caller's available under a name, which is returned."""
+def register_object(name: str, value: Any) -> str:
+    """Registers an object under a name, which is returned."""
     _OBJECTS[name] = UserCode(name, None, "", value)
     return name
 
 
-def given_objects() -> set[str]:
-    """The names of the objects that were given in Python."""
+def registered_objects() -> set[str]:
+    """The names of the objects that were registered in Python."""
     return set(_OBJECTS)
 
 
 def user_code(where: str) -> UserCode:
-    """The object called FILE.py:NAME, of a file that was run, or that was given in Python.
+    """The object called FILE.py:NAME in a file that was run, or a registered object.
 
     Raises:
-        InputError: the file was not given, or has no such object.
+        InputError: the file was not run, or has no such object.
     """
     if where in _OBJECTS:
         return _OBJECTS[where]
     file, _, name = where.rpartition(":")
     if file not in _FILES:
         raise InputError(
-            f"{where}: the code of {file} is not stored with a model; give the file by --code {file}"
+            f"{where}: a model is stored without the code of {file}; give the file by --code {file}"
         )
     known = _FILES[file]
     module = known.module
@@ -121,10 +123,10 @@ def digests() -> dict[str, str]:
 
 
 def check_digests(known: dict[str, str]) -> None:
-    """Checks that files are those that a model was trained with.
+    """Checks that the files that were run are those that a model was trained with.
 
     Raises:
-        InputError: one was not given, or has changed.
+        InputError: one was not run, or has changed.
     """
     now = digests()
     for name, digest in known.items():
@@ -135,7 +137,7 @@ def check_digests(known: dict[str, str]) -> None:
 
 
 def _run(path: Path) -> ModuleType:
-    """The file as a module, under a name that no package has; it can import files beside it."""
+    """Runs the file as a module under a name of its own; it can import files in its folder."""
     name = f"user_code_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -148,19 +150,19 @@ def _run(path: Path) -> ModuleType:
             spec.loader.exec_module(module)
     finally:
         sys.path.remove(str(path.resolve().parent))
-        del sys.modules[name]  # so that its functions are sent to other processes by value
+        del sys.modules[name]  # so that its functions are pickled by value for other processes
     return module
 
 
 @contextlib.contextmanager
 def running(path: Path | None) -> Iterator[None]:
-    """Turns whatever a user's code raises, an exit too, into an error that names their file and line.
+    """Converts any exception of a user's code, also an exit, to an error with its file and line.
 
     Args:
-        path: the user's file; without one, errors are those of the caller's own session and stay as they are.
+        path: the user's file; None: the code is that of the Python session, whose errors are not converted.
 
     Raises:
-        InputError: the code raised; the user's part of the traceback is below the sentence.
+        InputError: the code raised an exception; the user's part of the traceback is below the sentence.
     """
     try:
         yield

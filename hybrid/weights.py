@@ -1,7 +1,8 @@
 """Reads checkpoint files without running code from them.
 
 A checkpoint of torch is a pickle, which can call any function when it is read. `torch.load` with
-`weights_only` reads tensors and plain values alone; what upstream's trainers store beside them is below.
+`weights_only` reads only tensors and plain values. The other types in upstream's checkpoints are listed
+below.
 """
 
 import argparse
@@ -17,26 +18,26 @@ from hybrid.errors import InputError
 
 
 def read_weights(path: str | Path, device: torch.device | str = "cpu") -> Any:
-    """What a file of torch holds, in the zip or the legacy format.
+    """The content of a torch file, in the zip or the legacy format.
 
     Args:
         path: the file.
         device: where the tensors go.
 
     Raises:
-        Exception: whatever torch raises if the file is something else or asks for more.
+        Exception: any error of torch, if the file is something else or needs other types.
     """
     with torch.serialization.safe_globals([argparse.Namespace, *_numpy_globals(), *_SCHEDULE]):
         return torch.load(path, map_location=device, weights_only=True)
 
 
 def load_weights(path: str | Path, device: torch.device | str = "cpu", *entries: str) -> dict[str, Any]:
-    """The same of a checkpoint, for commands.
+    """The content of a checkpoint; any failure is an InputError.
 
     Args:
         path: the file.
         device: where the tensors go.
-        entries: what the checkpoint must have.
+        entries: keys that the checkpoint must have.
 
     Raises:
         InputError: the file cannot be read, is something else, or could run code.
@@ -45,11 +46,13 @@ def load_weights(path: str | Path, device: torch.device | str = "cpu", *entries:
         checkpoint = read_weights(path, device)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except Exception as error:  # whatever a pickle of something else raises
+    except Exception as error:  # unpickling another kind of file can raise any error
         asked = re.search(r"GLOBAL (\S+)", str(error))
         problem = "is not a checkpoint"
         if asked:
-            problem = f"asks for '{asked[1]}' beside weights; a file that could run code is not loaded"
+            problem = (
+                f"contains '{asked[1]}', which is not a weight; files that could run code are not loaded"
+            )
         raise InputError(f"{path}: {problem}") from error
     if not isinstance(checkpoint, dict) or not checkpoint.keys() >= set(entries):
         raise InputError(f"{path}: is not a checkpoint with {', '.join(entries)}")
@@ -57,7 +60,7 @@ def load_weights(path: str | Path, device: torch.device | str = "cpu", *entries:
 
 
 def _numpy_globals() -> list[Any]:
-    """What numpy numbers and arrays unpickle with; upstream keeps errors and random states as such."""
+    """The types of numpy numbers and arrays; upstream stores errors and random states as these."""
     multiarray: Any = importlib.import_module("numpy._core.multiarray")
     kept = [
         (getattr(multiarray, name), f"numpy.{package}.multiarray.{name}")
@@ -68,7 +71,7 @@ def _numpy_globals() -> list[Any]:
 
 
 def _nothing(*_: Any) -> None:
-    """Stands for what is not needed."""
+    """Replaces functions that are not needed."""
 
 
 # Older versions of torch store the function of a one-cycle schedule, getattr(OneCycleLR, "_annealing_cos").

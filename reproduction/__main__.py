@@ -98,7 +98,7 @@ def do_run(options: argparse.Namespace) -> None:
 
 def calculate_with_force_field(options: argparse.Namespace) -> None:
     """Do a force field's calculation."""
-    from reproduction.workflow.force_field import calculate, find
+    from reproduction.workflow.force_field_calculations import calculate, find
 
     calculate(find(options.name, options.scale), options.jobs)
 

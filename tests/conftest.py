@@ -87,7 +87,7 @@ def import_vendored(name: str) -> None:
 
 
 def random_crystal(seed: int, n_atoms: int | None = None) -> Structure:
-    """A triclinic crystal of a few elements, no two atoms on the same place."""
+    """A triclinic crystal of a few elements, no two atoms at the same position."""
     rng = np.random.default_rng(seed)
     n = n_atoms or int(rng.integers(1, 5))
     lattice = Lattice.from_parameters(*rng.uniform(3.5, 6, 3), *rng.uniform(70, 110, 3))

@@ -34,7 +34,7 @@ from hybrid.settings import (
     TrainerSettings,
 )
 from hybrid.trained_model import TrainedModel
-from hybrid.training.registry import recipe
+from hybrid.training.model_registry import recipe
 from hybrid.training.run import train
 from reproduction.upstream import vendor
 
@@ -302,7 +302,7 @@ def test_readout_is_the_papers(
                 expected = torch.stack([head(vector, number) for vector in vectors]).sum(dim=0)
             torch.testing.assert_close(found[number], expected, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(
-            model.represent(batch), torch.stack([vectors.mean(dim=0) for vectors in atoms])
+            model.crystal_embeddings(batch), torch.stack([vectors.mean(dim=0) for vectors in atoms])
         )
 
 
@@ -413,7 +413,7 @@ def test_a_batch_of_one_crystal_is_refused_where_crystals_are_normalised(
 ) -> None:
     settings = run_settings("de-alignn", "mean")
     trainer = settings.trainer.model_copy(update={"batch_size": 1})
-    with pytest.raises(InputError, match="a training batch would hold one crystal"):
+    with pytest.raises(InputError, match="a training batch would contain only one crystal"):
         train(folder, settings.model_copy(update={"trainer": trainer}), tmp_path / "run", progress=False)
 
 
@@ -505,4 +505,4 @@ def test_models_saved_and_loaded_are_the_same(graphs: LineGraphs, tmp_path: Path
     trained.save(tmp_path / "model.ckpt")
     expected = trained.predict_graphs(graphs, torch.device("cpu"))
     assert (load(tmp_path).predict_graphs(graphs, torch.device("cpu")) == expected).all()
-    assert load(tmp_path).represent(graphs, torch.device("cpu")).shape == (len(graphs), SMALL.hidden)
+    assert load(tmp_path).crystal_embeddings(graphs, torch.device("cpu")).shape == (len(graphs), SMALL.hidden)

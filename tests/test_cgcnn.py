@@ -17,7 +17,7 @@ from hybrid.checkpoint import load
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.graphs.equivalence import TOLERANCE
-from hybrid.graphs.kinds import KindBatch, KindGraphs
+from hybrid.graphs.merged_crystal import MergedCrystalBatch, MergedCrystalGraphs
 from hybrid.models.cgcnn import CGCNN
 from hybrid.readout import Crystals, TargetScale
 from hybrid.settings import GraphSettings, ModelSettings
@@ -62,11 +62,11 @@ def data(crystals: dict[str, Structure], tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="module")
-def graphs(crystals: dict[str, Structure]) -> KindGraphs:
-    return KindGraphs.from_structures(crystals.values(), GraphSettings())
+def graphs(crystals: dict[str, Structure]) -> MergedCrystalGraphs:
+    return MergedCrystalGraphs.from_structures(crystals.values(), GraphSettings())
 
 
-def every(graphs: KindGraphs) -> KindBatch:
+def every(graphs: MergedCrystalGraphs) -> MergedCrystalBatch:
     return graphs.batch(torch.arange(len(graphs)))
 
 
@@ -87,7 +87,7 @@ def test_all_eight_checkpoints_are_here() -> None:
 
 
 @shipped
-def test_outputs_are_upstreams(path: Path, data: CIFData, graphs: KindGraphs) -> None:
+def test_outputs_are_upstreams(path: Path, data: CIFData, graphs: MergedCrystalGraphs) -> None:
     checkpoint = torch.load(path, map_location="cpu", weights_only=False)
     network = upstream_network(checkpoint).eval()
     batch, _, names = collate_pool([data[i] for i in range(len(data))])
@@ -133,7 +133,7 @@ def test_gradients_are_upstreams_in_double_precision(
     all_atoms = plain.to("cpu", torch.float64).batch(torch.arange(len(plain)))
     assert torch.equal(all_atoms.neighbours, neighbours)
     gaussians = torch.from_numpy(data.gdf.expand(all_atoms.distances.numpy()))
-    graphs = KindGraphs.of(plain, tolerance).to("cpu", torch.float64)
+    graphs = MergedCrystalGraphs.of(plain, tolerance).to("cpu", torch.float64)
     batch = every(graphs)
     assert (len(batch.species) < len(neighbours)) == bool(tolerance)
     descriptors = torch.randn(len(graphs), n_descriptors).double() if n_descriptors else None
@@ -194,19 +194,19 @@ def test_more_outputs_are_drawn_after_upstreams_weights() -> None:
 # --- checkpoints in the target's unit ---
 
 
-def predicted(name: str, graphs: KindGraphs, crystals: dict[str, Structure]) -> dict[str, float]:
+def predicted(name: str, graphs: MergedCrystalGraphs, crystals: dict[str, Structure]) -> dict[str, float]:
     path = next(path for path in SHIPPED if path.name == f"{name}.pth.tar")
     return dict(zip(crystals, load(path).predict_graphs(graphs, CPU)[:, 0], strict=True))
 
 
-def test_moduli_are_log10_of_gpa(graphs: KindGraphs, crystals: dict[str, Structure]) -> None:
+def test_moduli_are_log10_of_gpa(graphs: MergedCrystalGraphs, crystals: dict[str, Structure]) -> None:
     """Measured bulk moduli in GPa, within a factor of 2."""
     found = predicted("bulk-moduli", graphs, crystals)
     for name, measured in {"Cu": 140, "MgO": 160, "NaCl": 25, "Si": 98, "GaAs": 75}.items():
         assert abs(found[name] - math.log10(measured)) < 0.3, name
 
 
-def test_gaps_are_electronvolts(graphs: KindGraphs, crystals: dict[str, Structure]) -> None:
+def test_gaps_are_electronvolts(graphs: MergedCrystalGraphs, crystals: dict[str, Structure]) -> None:
     """PBE gaps: Si 0.6, GaAs 0.2, MgO 4.5, NaCl 5.0 eV. The network was trained on non-metals only."""
     found = predicted("band-gap", graphs, crystals)
     assert 0 < found["Si"] < 1.5
@@ -216,14 +216,14 @@ def test_gaps_are_electronvolts(graphs: KindGraphs, crystals: dict[str, Structur
 
 
 def test_formation_energies_are_electronvolts_an_atom(
-    graphs: KindGraphs, crystals: dict[str, Structure]
+    graphs: MergedCrystalGraphs, crystals: dict[str, Structure]
 ) -> None:
     found = predicted("formation-energy-per-atom", graphs, crystals)
     for name, energy in {"Si": 0, "Cu": 0, "NaCl": -2.1, "MgO": -3.0, "GaAs": -0.35}.items():
         assert abs(found[name] - energy) < 0.35, name
 
 
-def test_the_classifier_knows_metals(graphs: KindGraphs, crystals: dict[str, Structure]) -> None:
+def test_the_classifier_knows_metals(graphs: MergedCrystalGraphs, crystals: dict[str, Structure]) -> None:
     found = predicted("semi-metal-classification", graphs, crystals)
     assert found["Cu"] > 0.5 > found["NaCl"]
     assert found["Cu"] - found["NaCl"] > 0.8
@@ -245,7 +245,7 @@ def test_a_saved_model_predicts_the_same(
     graph = GraphSettings(max_neighbours=9, radius=6.0, step=0.25)
     network, model = small(pooling, graph)
     trained = TrainedModel(network, model, graph, TargetScale(0 if pooling == "sum" else 1000.0, 2.5))
-    graphs = KindGraphs.from_structures(crystals.values(), graph)
+    graphs = MergedCrystalGraphs.from_structures(crystals.values(), graph)
     expected = trained.predict_graphs(graphs, CPU)
     trained.save(tmp_path / "model.ckpt", epoch=7)
     for path in (tmp_path / "model.ckpt", tmp_path):
@@ -310,11 +310,11 @@ def test_no_such_model(tmp_path: Path) -> None:
 def outputs(pooling: str, structures: list[Structure]) -> np.ndarray:
     """Outputs of an untrained network whose running statistics are those of ten crystals."""
     network = small(pooling)[0].double()
-    some = KindGraphs.from_structures(map(random_crystal, range(10)), GraphSettings())
+    some = MergedCrystalGraphs.from_structures(map(random_crystal, range(10)), GraphSettings())
     with torch.no_grad():
         for _ in range(20):
             network.train()(every(some.to("cpu", torch.float64)))
-        graphs = KindGraphs.from_structures(structures, GraphSettings()).to("cpu", torch.float64)
+        graphs = MergedCrystalGraphs.from_structures(structures, GraphSettings()).to("cpu", torch.float64)
         return network.eval()(every(graphs))[:, 0].numpy()
 
 
@@ -358,7 +358,7 @@ def test_networks_tell_crystals_apart(crystals: dict[str, Structure]) -> None:
         assert (np.diff(found) > 1e-4 * np.abs(found).max()).all()
 
 
-def test_a_crystals_output_does_not_depend_on_its_batch(graphs: KindGraphs) -> None:
+def test_a_crystals_output_does_not_depend_on_its_batch(graphs: MergedCrystalGraphs) -> None:
     network = small()[0].eval()
     together = network(every(graphs))[:, 0]
     alone = torch.cat([network(graphs.batch(torch.tensor([i])))[:, 0] for i in range(len(graphs))])
@@ -369,13 +369,13 @@ def test_a_crystals_output_does_not_depend_on_its_batch(graphs: KindGraphs) -> N
 
 
 @pytest.mark.parametrize("pooling", ["mean", "sum"])
-def test_the_network_runs_on_another_device(pooling: str, graphs: KindGraphs) -> None:
+def test_the_network_runs_on_another_device(pooling: str, graphs: MergedCrystalGraphs) -> None:
     """On the meta device any tensor made on the CPU on the way would be an error."""
     network = small(pooling)[0].to("meta")
     batch = every(graphs)
     tensors = {name: tensor.to("meta") for name, tensor in vars(batch).items() if name != "crystals"}
     crystals = Crystals(*(tensor.to("meta") for tensor in vars(batch.crystals).values()))
-    moved = KindBatch(**tensors, crystals=crystals)
+    moved = MergedCrystalBatch(**tensors, crystals=crystals)
     for train in (True, False):
         vectors = network.train(train).atom_vectors(moved)
         output = network(moved)

@@ -18,9 +18,9 @@ from pymatgen.core import Lattice, Structure
 from scipy.constants import R
 
 from hybrid.cli import main
+from hybrid.data.extensive_targets import n_units, renormalise
 from hybrid.data.folder import read_folder
 from hybrid.data.groups import formula, prototype
-from hybrid.data.normalisation import n_units, renormalise
 from hybrid.data.splits import read_split
 from hybrid.errors import InputError
 from hybrid.structures import read_structure

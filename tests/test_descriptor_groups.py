@@ -97,7 +97,7 @@ def test_what_is_compared_is_trained_for_the_tables_anyway() -> None:
     (whole,) = {r.settings.trainer for r in runs if r.network == "de-cgcnn-tuned"}
     assert {run.settings.trainer for run in new} == {whole}
     assert {run.network for run in runs if run.name in tables} >= {"cgcnn-tuned", "de-cgcnn-tuned"}
-    measured = [run for run in runs if figures.measurements()["selection"].concerns(run)]
+    measured = [run for run in runs if figures.measurements()["selection"].applies_to(run)]
     assert {run.network for run in measured} == {"cgcnn-tuned"}
 
 

@@ -44,8 +44,8 @@ def check_resumes(folder: Path, n_rows: int, monkeypatch: pytest.MonkeyPatch) ->
     assert n_rows <= n_done < n_files
 
     computed: list[object] = []
-    attempt = many.attempt
-    monkeypatch.setattr(many, "attempt", lambda *task: computed.append(task[0]) or attempt(*task))
+    compute = many.descriptor_row
+    monkeypatch.setattr(many, "descriptor_row", lambda *task: computed.append(task[0]) or compute(*task))
     assert main(["descriptors", str(folder)]) == 0
     assert len(computed) == n_files - n_done
     kept = (folder / ".hybrid" / "descriptors.jsonl").read_bytes()

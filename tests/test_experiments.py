@@ -73,11 +73,11 @@ def test_every_spec_can_be_run_at_every_scale(name: str, scale: str) -> None:
 def test_targets_are_learnt_one_by_one_or_together() -> None:
     numeric = numeric_descriptors()
     part = spec.Part(datasets=["mp-descriptors"], networks=["cgcnn"], targets=numeric, show=["a", "b"])
-    assert part.learnt(one_by_one=False) == [("a",), ("b",)]
+    assert part.targets_of_runs(one_by_one=False) == [("a",), ("b",)]
     together = part.model_copy(update={"together": True})
-    assert together.learnt(one_by_one=False) == [numeric]
-    assert together.learnt(one_by_one=True) == [("a",), ("b",)]
-    assert spec.Part(datasets=["phonon-cv"], networks=["cgcnn"]).learnt(one_by_one=True) == [()]
+    assert together.targets_of_runs(one_by_one=False) == [numeric]
+    assert together.targets_of_runs(one_by_one=True) == [("a",), ("b",)]
+    assert spec.Part(datasets=["phonon-cv"], networks=["cgcnn"]).targets_of_runs(one_by_one=True) == [()]
     assert len(numeric) == 27
 
 

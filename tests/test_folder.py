@@ -107,7 +107,7 @@ ROWS = {
         r"id_prop\.csv: row 3: target of 'x02' is 'high'; a number is needed",
     ),
     "empty": (_replace("x02", "x02,"), r"id_prop\.csv: row 3: target of 'x02' is ''; a number is needed"),
-    "twice": (_append("x01,2.0"), r"id_prop\.csv: row 6: id 'x01' stands there twice"),
+    "twice": (_append("x01,2.0"), r"id_prop\.csv: row 6: id 'x01' appears twice"),
     "three columns": (_replace("x02", "x02,1,2"), r"id_prop\.csv: row 3: has 3 columns instead of id,target"),
     "one column": (_replace("x02", "x02"), r"id_prop\.csv: row 3: has 1 columns instead of id,target"),
 }

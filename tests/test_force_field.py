@@ -25,9 +25,9 @@ from reproduction.models.force_field import (
     thermal,
 )
 from reproduction.models.oscillators import heat_capacities, internal_energies
-from reproduction.workflow import force_field as jobs
+from reproduction.workflow import force_field_calculations as jobs
 from reproduction.workflow import runs as workflow_runs
-from reproduction.workflow.force_field import Calculation, calculate, read_table
+from reproduction.workflow.force_field_calculations import Calculation, calculate, read_table
 from reproduction.workflow.force_field_record import compared
 from reproduction.workflow.spec import ForceFieldScale, Spec
 

@@ -13,7 +13,7 @@ from pymatgen.core import Structure
 from torch import Tensor
 
 from hybrid.graphs.crystal import CrystalGraphs
-from hybrid.graphs.kinds import KindBatch, KindGraphs
+from hybrid.graphs.merged_crystal import MergedCrystalBatch, MergedCrystalGraphs
 from hybrid.kernels.gated_sum import GatedSum
 from hybrid.models.cgcnn import CGCNN
 from hybrid.settings import GraphSettings, ModelSettings
@@ -42,7 +42,7 @@ def network(atom_fea_len: int, graph: GraphSettings, pooling: str = "mean") -> C
     return made
 
 
-def results(made: CGCNN, batch: KindBatch, train: bool) -> dict[str, Tensor]:
+def results(made: CGCNN, batch: MergedCrystalBatch, train: bool) -> dict[str, Tensor]:
     """Vectors, gradients of a loss that weighs them unevenly, and buffers after the step."""
     made.train(train)
     made.zero_grad()
@@ -85,7 +85,7 @@ def test_kernel_is_pytorch(
     NaCl: Structure,
     C_long: Structure,
 ) -> None:
-    graphs = KindGraphs.from_structures(crystals(Cu, NaCl, C_long), graph)
+    graphs = MergedCrystalGraphs.from_structures(crystals(Cu, NaCl, C_long), graph)
     every = torch.arange(len(graphs))
     made = network(atom_fea_len, graph)
     assert GatedSum.get(atom_fea_len, len(made.centres), torch.zeros(1)) is not None
@@ -101,7 +101,7 @@ def test_kernel_is_pytorch(
 @needs_compiler
 def test_a_gradient_may_be_one_number_for_all() -> None:
     """As that of a sum, a tensor that does not lie in memory row by row."""
-    graphs = KindGraphs.from_structures(map(random_crystal, range(6)), GraphSettings())
+    graphs = MergedCrystalGraphs.from_structures(map(random_crystal, range(6)), GraphSettings())
     gradients = []
     for dtype in (torch.float32, DOUBLE):
         made = network(64, GraphSettings()).to(dtype)
@@ -112,7 +112,7 @@ def test_a_gradient_may_be_one_number_for_all() -> None:
 
 @needs_compiler
 def test_running_statistics_after_several_steps() -> None:
-    graphs = KindGraphs.from_structures(map(random_crystal, range(9)), GraphSettings())
+    graphs = MergedCrystalGraphs.from_structures(map(random_crystal, range(9)), GraphSettings())
     made = network(16, GraphSettings())
     reference = copy.deepcopy(made).double()
     with torch.no_grad():
@@ -135,7 +135,7 @@ def test_the_layer_is_the_formula() -> None:
     kernel = GatedSum.get(5, len(made.centres), torch.zeros(1))
     assert kernel is not None
     atoms = torch.randn(3, 5)
-    edges = kernel.edges(KindGraphs.of(plain, None).batch(torch.tensor([0])), 0.2, len(made.centres))
+    edges = kernel.edges(MergedCrystalGraphs.of(plain, None).batch(torch.tensor([0])), 0.2, len(made.centres))
     found = kernel.convolve(layer, atoms, edges)
     for i in range(3):
         total = torch.zeros(5)
@@ -150,7 +150,7 @@ def test_the_layer_is_the_formula() -> None:
 @needs_compiler
 def test_steps_may_overlap_and_gradients_be_asked_for_twice(NaCl: Structure) -> None:
     """Memory is used again, but not before the graph that needs it is gone."""
-    graphs = KindGraphs.from_structures([NaCl, *map(random_crystal, range(4))], GraphSettings())
+    graphs = MergedCrystalGraphs.from_structures([NaCl, *map(random_crystal, range(4))], GraphSettings())
     made = network(16, GraphSettings()).eval()
     batches = [graphs.batch(indices) for indices in torch.arange(5).split(2)]
 
@@ -175,7 +175,7 @@ def test_steps_may_overlap_and_gradients_be_asked_for_twice(NaCl: Structure) -> 
 def test_threads_agree_and_each_number_repeats_its_bits(
     train: bool, Cu: Structure, NaCl: Structure, C_long: Structure
 ) -> None:
-    graphs = KindGraphs.from_structures(crystals(Cu, NaCl, C_long), GraphSettings())
+    graphs = MergedCrystalGraphs.from_structures(crystals(Cu, NaCl, C_long), GraphSettings())
     batch = graphs.batch(torch.arange(len(graphs)))
     by_threads = {}
     for threads in (1, 2, 3):
@@ -208,7 +208,7 @@ def test_loading_the_kernel_leaves_the_process_arithmetic_alone() -> None:
 
 @needs_compiler
 def test_more_threads_than_crystals(Cu: Structure) -> None:
-    batch = KindGraphs.from_structures([Cu], GraphSettings()).batch(torch.tensor([0]))
+    batch = MergedCrystalGraphs.from_structures([Cu], GraphSettings()).batch(torch.tensor([0]))
     made = network(16, GraphSettings()).eval()
     one = made.atom_vectors(batch)
     torch.set_num_threads(4)
@@ -218,12 +218,12 @@ def test_more_threads_than_crystals(Cu: Structure) -> None:
 WITHOUT_KERNEL = """
 import sys, torch
 from hybrid.checkpoint import load
-from hybrid.graphs.kinds import KindGraphs
+from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.kernels.gated_sum import GatedSum
 from hybrid.settings import GraphSettings
 from pathlib import Path
 assert GatedSum.get(20, 41, torch.zeros(1)) is None
-graphs = KindGraphs.load(Path(sys.argv[1]))
+graphs = MergedCrystalGraphs.load(Path(sys.argv[1]))
 model = load(Path(sys.argv[2]))
 network = model.network.train()
 batch = graphs.batch(torch.arange(len(graphs)))
@@ -238,7 +238,7 @@ def test_without_the_kernel_everything_works_in_pytorch(how: str, tmp_path: Path
     from hybrid.readout import TargetScale
     from hybrid.trained_model import TrainedModel
 
-    graphs = KindGraphs.from_structures(map(random_crystal, range(5)), GraphSettings())
+    graphs = MergedCrystalGraphs.from_structures(map(random_crystal, range(5)), GraphSettings())
     graphs.save(tmp_path / "graphs.npz")
     settings = ModelSettings(atom_fea_len=20, n_conv=2, h_fea_len=8)
     torch.manual_seed(0)

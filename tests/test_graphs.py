@@ -18,7 +18,7 @@ from pymatgen.core import Lattice, Structure
 
 from hybrid.data.folder import read_folder
 from hybrid.graphs.crystal import CrystalBatch, CrystalGraphs
-from hybrid.graphs.neighbours import nearest_neighbours
+from hybrid.graphs.nearest_neighbours import nearest_neighbours
 from hybrid.settings import GraphSettings
 from hybrid.structures import read_structure
 from reproduction.data.chains import chain_of_set

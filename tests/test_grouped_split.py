@@ -60,7 +60,7 @@ def test_no_formula_is_in_two_folds(polymorphs: Path, seed: int) -> None:
 
 @needs_elements
 def test_a_published_split_cannot_be_grouped(polymorphs: Path) -> None:
-    with pytest.raises(InputError, match=r"polymorphs: splits/authors\.csv is a split already"):
+    with pytest.raises(InputError, match=r"polymorphs: splits/authors\.csv gives the folds"):
         Samples.of(read_folder(polymorphs), RunSettings(split="authors", grouping="formula"))
 
 
@@ -111,7 +111,7 @@ def test_the_experiments_run(
     for run in runs_of(loaded, "smoke"):
         plan.execute(run.name, "smoke", "cpu")
         measurement = figures.measurement(name)
-        if measurement and measurement.concerns(run):
+        if measurement and measurement.applies_to(run):
             assert measurements.measure(run, measurement, "cpu")
     reproduce.record(name, "smoke")
     reproduce.draw(name, "smoke")

@@ -15,7 +15,6 @@ import pytest
 from hybrid import cli, user_code
 from hybrid.descriptors import registry
 from hybrid.structures import read_structure, structure_files
-from hybrid.training import network
 from hybrid.training.loop import Training
 from reproduction.paths import ROOT
 
@@ -70,7 +69,7 @@ def work(crystal_folder: Callable[..., Path], tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(user_code, "_FILES", {})
     monkeypatch.setattr(user_code, "_OBJECTS", {})
     monkeypatch.setattr(registry, "_REGISTERED", {})
-    monkeypatch.setattr(network, "Training", OneEpoch)
+    monkeypatch.setattr("hybrid.training.fit_network.Training", OneEpoch)
     for name in ("vendor", "results"):
         (tmp_path / name).symlink_to(ROOT / name)
     return tmp_path

@@ -18,9 +18,9 @@ from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.descriptors.of_folder import atom_counts
 from hybrid.descriptors.table import DescriptorTable, Standardisation
 from hybrid.errors import InputError
-from hybrid.graphs.kinds import KindGraphs
+from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings
-from hybrid.training.registry import get_model
+from hybrid.training.model_registry import get_model
 from hybrid.training.results import Job
 from hybrid.training.run import train
 from hybrid.training.samples import Samples
@@ -92,7 +92,7 @@ def test_descriptors_change_the_output_and_supercells_scale_it_as_the_pooling_do
     run(read_folder(own), tmp_path / "run", run_settings(pooling=pooling))
     model = load(tmp_path / "run")
     crystal = random_crystal(3)
-    graphs = KindGraphs.from_structures([crystal, crystal * (2, 1, 1)], GraphSettings())
+    graphs = MergedCrystalGraphs.from_structures([crystal, crystal * (2, 1, 1)], GraphSettings())
     once, other = torch.tensor([[0.5, -1.0]] * 2), torch.tensor([[-2.0, 1.0]] * 2)
     (single,), (double,) = model.predict_graphs(graphs, CPU, once)
     assert double == pytest.approx(single * (2 if pooling == "sum" else 1), rel=1e-4)

@@ -15,7 +15,7 @@ from conftest import random_crystal
 from hybrid.data.folder import ATOM_INIT, read_atom_features, read_folder
 from hybrid.descriptors.table import DescriptorTable, Standardisation
 from hybrid.errors import InputError
-from hybrid.graphs.kinds import KindGraphs
+from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.models.cgcnn import CGCNN, atom_feature_table
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings
@@ -130,18 +130,18 @@ def untrained(table: DescriptorTable | None, pooling: str = "mean") -> TrainedMo
 
 
 @pytest.fixture(scope="module")
-def graphs() -> KindGraphs:
-    return KindGraphs.from_structures([random_crystal(i) for i in range(40)], GraphSettings())
+def graphs() -> MergedCrystalGraphs:
+    return MergedCrystalGraphs.from_structures([random_crystal(i) for i in range(40)], GraphSettings())
 
 
-def samples_of(table: DescriptorTable, graphs: KindGraphs, targets: np.ndarray) -> Samples:
+def samples_of(table: DescriptorTable, graphs: MergedCrystalGraphs, targets: np.ndarray) -> Samples:
     folder: Any = SimpleNamespace(ids=IDS, graphs=lambda *_: graphs)
     return Samples(folder, targets[:, None], (), table, FOLDS)
 
 
 @needs_elements
 def test_what_enters_the_head_gives_the_networks_predictions(
-    table: DescriptorTable, graphs: KindGraphs
+    table: DescriptorTable, graphs: MergedCrystalGraphs
 ) -> None:
     model = untrained(table)
     inputs, n_learnt, names = head_inputs(model, samples_of(table, graphs, np.ones(40)), CPU)
@@ -158,7 +158,7 @@ def test_what_enters_the_head_gives_the_networks_predictions(
 
 @needs_elements
 def test_the_descriptor_that_tells_is_the_most_important_and_one_without_weight_is_none(
-    table: DescriptorTable, graphs: KindGraphs
+    table: DescriptorTable, graphs: MergedCrystalGraphs
 ) -> None:
     model = untrained(table)
     with torch.no_grad():
@@ -182,7 +182,9 @@ def test_the_descriptor_that_tells_is_the_most_important_and_one_without_weight_
 
 
 @needs_elements
-def test_networks_that_have_no_such_vector_are_refused(table: DescriptorTable, graphs: KindGraphs) -> None:
+def test_networks_that_have_no_such_vector_are_refused(
+    table: DescriptorTable, graphs: MergedCrystalGraphs
+) -> None:
     samples = samples_of(table, graphs, np.ones(40))
     with pytest.raises(InputError, match="takes descriptors"):
         importance(untrained(None), samples, 0, CPU)
@@ -256,9 +258,9 @@ def test_a_diverged_run_has_nothing_to_measure(runs: dict[str, Run]) -> None:
 
 def test_what_is_measured_of_which_run(runs: dict[str, Run]) -> None:
     hybrid, plain = runs["de-cgcnn"], runs["cgcnn"]
-    assert figures.measurements()["importance"].concerns(hybrid)
-    assert not figures.measurements()["importance"].concerns(plain)
-    assert figures.measurements()["representation"].concerns(plain)
+    assert figures.measurements()["importance"].applies_to(hybrid)
+    assert not figures.measurements()["importance"].applies_to(plain)
+    assert figures.measurements()["representation"].applies_to(plain)
 
 
 # --- drawn from records ---

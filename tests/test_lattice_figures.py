@@ -19,7 +19,7 @@ from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.report.style import PAGE, save
 from hybrid.settings import GraphSettings
-from reproduction.analysis.lattice import (
+from reproduction.analysis.lattice_lengths import (
     correlations,
     fcc,
     hcp,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
-from hybrid.graphs.neighbours import neighbours_by_pymatgen
+from hybrid.graphs.nearest_neighbours import neighbours_by_pymatgen
 from hybrid.kernels.neighbours import Neighbours
 from reproduction.data.chains import chain_of_set
 

@@ -541,7 +541,9 @@ def test_a_restart_runs_no_code_of_a_checkpoint(folder: Path, zipped: bool) -> N
     Path("before").mkdir()
     config = _config(Path("before"))
     write_malicious(Path("before", "best_model.pt"), Path("marker"), zipped, model=_model().state_dict())
-    with pytest.raises(InputError, match=r"before/best_model\.pt: asks for 'posix\.mkdir' beside weights"):
+    with pytest.raises(
+        InputError, match=r"before/best_model\.pt: contains 'posix\.mkdir', which is not a weight"
+    ):
         _train(folder, config=config, restart_model_path="before")
     assert not Path("marker").exists()
 
@@ -683,7 +685,7 @@ def _nothing(folder: Path) -> None:
         (_nothing, {}, {"restart_model_path": "none"}, "none/config.json: cannot be read as a configuration"),
         (_break_structure, {}, {}, "data/003.cif: does not parse"),
         (_break_target, {}, {}, "row 5: target of '004' is 'nan'"),
-        (_repeat_row, {}, {}, "row 13: id '004.vasp' stands there twice"),
+        (_repeat_row, {}, {}, "row 13: id '004.vasp' appears twice"),
         (_drop_structure, {}, {}, "row 7: id '006' has no structure file"),
         (_unknown_element, {}, {}, "data/006.cif: site 1 is Lr, which atom_init.json does not describe"),
         (_table_is_a_folder, {}, {}, "data/id_prop.csv: cannot be read (Is a directory)"),

@@ -512,7 +512,7 @@ def test_no_code_of_a_checkpoint_is_run(
         _run(script, "-as", folder, "-mp", "model.ckpt", "--job-id", "evil")
     assert error.value.code == 2
     said = capsys.readouterr().err
-    assert "model.ckpt: asks for 'posix.mkdir' beside weights" in said
+    assert "model.ckpt: contains 'posix.mkdir', which is not a weight" in said
     assert said.count("\n") == 1
     assert not Path("marker").exists()
 

@@ -20,10 +20,10 @@ from hybrid import user_code as files
 from hybrid.data.folder import read_folder
 from hybrid.errors import InputError
 from hybrid.probing import pretrained
-from hybrid.probing.candidates import on_crystals
 from hybrid.probing.embeddings import Embeddings, check_format
 from hybrid.probing.pretrained import Pretrained, embed
 from hybrid.probing.probe import probe
+from hybrid.probing.probed_models import on_crystals
 from hybrid.probing.report import as_table, write
 from hybrid.readout import crystal_mean
 from hybrid.settings import ModelSettings, ProbeSettings, RunSettings, TrainerSettings
@@ -62,7 +62,7 @@ def vectors(tmp_path: Path) -> Path:
 
 
 def vectors_of(*given: Any) -> np.ndarray:
-    return embed(*given).vectors.to_numpy()
+    return embed(*given).table.to_numpy()
 
 
 def row_of(record: dict[str, Any], descriptor: str, model: str) -> dict[str, Any]:
@@ -404,7 +404,7 @@ def test_formats_of_tables(folder: Path, vectors: Path, tmp_path: Path) -> None:
     read.write(tmp_path / "mine.npz")
     assert Embeddings.read(tmp_path / "mine.npz").rows(ids[::-1]) == pytest.approx(features()[::-1])
     np.savez(tmp_path / "two.npz", id=ids, first=features()[:, 0], rest=features()[:, 1:])
-    assert [*Embeddings.read(tmp_path / "two.npz").vectors] == ["first", "rest_0", "rest_1", "rest_2"]
+    assert [*Embeddings.read(tmp_path / "two.npz").table] == ["first", "rest_0", "rest_1", "rest_2"]
     pytest.importorskip("pyarrow")
     read.write(tmp_path / "mine.parquet")
     assert Embeddings.read(tmp_path / "mine.parquet").rows(ids) == pytest.approx(features())
@@ -502,7 +502,7 @@ def test_networks_that_cannot_be_used(folder: Path, capsys: pytest.CaptureFixtur
     assert "Nan: the prediction for 'x00' is not a finite number" in told("own.py:Nan")
     assert "Needy: cannot be called with" in told("own.py:Needy")
     assert "Strange: cannot be called with" in told("own.py:Strange")
-    assert re.search(r"Wide: forward gives \(\d+, 3\); for \d+ crystals and 2 outputs", told("own.py:Wide"))
+    assert re.search(r"Wide: forward returns \(\d+, 3\); for \d+ crystals and 2 outputs", told("own.py:Wide"))
     assert "ready: is a torch module" in told("own.py:ready")
     assert "did you mean 'NoFit'" in told("own.py:NoFitt")
     assert "should be FILE.py:NAME" in told("own.py")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybrid.errors import InputError
-from hybrid.graphs.kinds import KindGraphs
+from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.models.cgcnn import CGCNN
 from hybrid.readout import (
     POOLINGS,
@@ -128,7 +128,7 @@ def test_a_pooling_of_ones_own_works_in_the_network(largest: str) -> None:
     torch.manual_seed(0)
     model = ModelSettings(pooling=largest, atom_fea_len=8, h_fea_len=8)
     network = CGCNN(torch.rand(60, 4), GraphSettings(), model).eval()
-    graphs = KindGraphs.from_structures(map(random_crystal, range(4)), GraphSettings())
+    graphs = MergedCrystalGraphs.from_structures(map(random_crystal, range(4)), GraphSettings())
     batch = graphs.batch(torch.arange(4))
     output = network(batch)
     assert output.shape == (4, 1)

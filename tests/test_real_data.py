@@ -12,7 +12,7 @@ from pymatgen.core import Structure
 from hybrid.checkpoint import load
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.graphs.equivalence import TOLERANCE
-from hybrid.graphs.kinds import KindGraphs
+from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.metrics import regression_metrics
 from hybrid.settings import GraphSettings
 from reproduction.upstream import vendor
@@ -37,7 +37,7 @@ def binaries(hybrid_data: Path) -> list[tuple[Structure, float]]:
 
 def metrics(binaries: list[tuple[Structure, float]]) -> dict[str, float]:
     model = load(BULK)
-    graphs = KindGraphs.from_structures((structure for structure, _ in binaries), model.graph)
+    graphs = MergedCrystalGraphs.from_structures((structure for structure, _ in binaries), model.graph)
     predictions = model.predict_graphs(graphs, torch.device("cpu"))[:, 0]
     return regression_metrics(np.array([target for _, target in binaries]), predictions)
 
@@ -54,7 +54,7 @@ def test_equivalent_atoms_are_computed_once_to_the_same_result(
     """Outputs and gradients on 600 crystals, in double precision, relative to the largest."""
     network = load(BULK).network.double().train()
     plain = CrystalGraphs.from_structures((structure for structure, _ in binaries[:600]), GraphSettings())
-    merged, whole = (KindGraphs.of(plain, t).to("cpu", torch.float64) for t in (TOLERANCE, None))
+    merged, whole = (MergedCrystalGraphs.of(plain, t).to("cpu", torch.float64) for t in (TOLERANCE, None))
     assert len(merged.species) < 0.6 * len(whole.species)
     assert len(merged.distances) < 0.4 * len(whole.distances)
     for indices in torch.arange(600).split(150):

@@ -20,7 +20,7 @@ from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.data.groups import formula, formula_overlap
 from hybrid.graphs.composition import CompositionBatch, CompositionGraphs
 from hybrid.settings import ModelSettings, RoostSettings, RunSettings, TrainerSettings
-from hybrid.training.registry import recipe
+from hybrid.training.model_registry import recipe
 from hybrid.training.run import train
 from reproduction.models.magpie import composition_features
 
@@ -182,7 +182,8 @@ def test_an_output_does_not_depend_on_the_order_of_the_elements() -> None:
         straight.of_element,
     )
     assert torch.allclose(model(straight), model(turned), rtol=0, atol=1e-10)
-    assert torch.allclose(model.represent(straight), model.represent(turned), rtol=0, atol=1e-10)
+    embeddings = [model.crystal_embeddings(batch) for batch in (straight, turned)]
+    assert torch.allclose(*embeddings, rtol=0, atol=1e-10)
 
 
 def test_polymorphs_and_supercells_are_the_same_to_it(NaCl: Structure, CsCl: Structure) -> None:
@@ -228,7 +229,7 @@ def test_a_trained_roost_comes_back_from_disk(folder: CrystalFolder, tmp_path: P
     assert model.settings.name == "roost"
     assert model.predict_folder(folder, CPU)[:, 0] == pytest.approx(written(tmp_path / "run"), rel=1e-5)
     graphs = folder.graphs(model.graph, CompositionGraphs)
-    assert model.represent(graphs, CPU).shape == (16, SMALL.elem_fea_len)
+    assert model.crystal_embeddings(graphs, CPU).shape == (16, SMALL.elem_fea_len)
     formulas = [formula(structure) for structure in folder.structures()]
     with (tmp_path / "run" / "predictions.csv").open() as file:
         folds = np.array([row["fold"] for row in csv.DictReader(file)])

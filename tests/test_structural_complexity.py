@@ -69,7 +69,7 @@ def test_a_crystal_of_more_orbits_is_searched_twice(tolerances):
 
 def test_atoms_too_near_to_each_other_are_refused_as_by_the_coarser_search():
     near = Structure(Lattice.cubic(4), ["Fe", "Fe"], [[0, 0, 0], [0, 0, 0.012]])
-    with pytest.raises(InputError, match=r"no symmetry at 0\.1 Å; are there atoms on the same place"):
+    with pytest.raises(InputError, match=r"no symmetry at 0\.1 Å; do two atoms have the same position"):
         structural_complexity(reduced_cell(near))
 
 

@@ -71,7 +71,8 @@ def test_a_supercell_counts_once_or_as_many_times_as_it_holds_the_cell(
 def test_a_shifted_sum_counts_the_cells_but_not_its_constant(folder: CrystalFolder) -> None:
     model = untrained("shifted-sum")
     without = replace(model, scale=replace(model.scale, mean=0.0))
-    sums = without.predict_graphs(folder.graphs(model.graph, model.kind.graphs), torch.device("cpu"))[:, 0]
+    graphs = folder.graphs(model.graph, model.architecture.graphs)
+    sums = without.predict_graphs(graphs, torch.device("cpu"))[:, 0]
     for row in supercell_table(model, folder):
         ratios = (3 + np.prod(row.size) * sums) / (3 + sums)
         assert row.expected == pytest.approx(np.median(ratios), rel=1e-4)

@@ -27,10 +27,9 @@ from hybrid.errors import InputError
 from hybrid.kernels.gated_sum import GatedSum
 from hybrid.metrics import regression_metrics
 from hybrid.settings import ModelSettings, RunSettings, TrainerSettings
-from hybrid.training import log as training_log
 from hybrid.training import loop
 from hybrid.training.loop import RESUME_EVERY, cut, shuffled
-from hybrid.training.registry import recipe
+from hybrid.training.model_registry import recipe
 from hybrid.training.run import subset, train
 
 SMALL = ModelSettings(atom_fea_len=8, n_conv=1, h_fea_len=8)
@@ -192,11 +191,11 @@ def same_numbers(one: Path, other: Path) -> bool:
 
 
 # What a run has to go on with: the state of SGD and of its steps; that of AdamW and of its cycle; dropout.
-KINDS = {"steps": ("mean", "sgd"), "cycle": ("sum", "adamw"), "dropout": ("mean", "adam")}
+ARCHITECTURES = {"steps": ("mean", "sgd"), "cycle": ("sum", "adamw"), "dropout": ("mean", "adam")}
 
 
 def of_kind(kind: str, folder: CrystalFolder, epochs: int) -> tuple[CrystalFolder, RunSettings]:
-    pooling, optimiser = KINDS[kind]
+    pooling, optimiser = ARCHITECTURES[kind]
     wanted = run_settings(epochs, pooling, task="classification" if kind == "dropout" else "regression")
     schedule = "steps" if kind == "steps" else "one-cycle"
     trainer = wanted.trainer.model_copy(update={"optimiser": optimiser, "schedule": schedule, "loss": "mse"})
@@ -205,7 +204,7 @@ def of_kind(kind: str, folder: CrystalFolder, epochs: int) -> tuple[CrystalFolde
     return folder, wanted.model_copy(update={"trainer": trainer})
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ARCHITECTURES)
 def test_a_killed_run_goes_on_to_the_same_numbers(
     kind: str, folder: CrystalFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,7 +285,7 @@ def test_a_checkpoint_that_cannot_be_used_is_discarded(
         checkpoint = partial / "checkpoints" / "last.ckpt"
         spoil(checkpoint)
         run(folder, out, wanted)
-        assert capsys.readouterr().err == f"{checkpoint}: cannot be used; training begins again\n"
+        assert capsys.readouterr().err == f"{checkpoint}: cannot be used; training starts again\n"
         assert same_numbers(out, tmp_path / "fresh"), spoil.__name__
 
 
@@ -404,19 +403,6 @@ def test_something_is_learnt(folder: CrystalFolder, tmp_path: Path) -> None:
     with (tmp_path / "run" / "log.csv").open() as file:
         losses = [float(row["training_loss"]) for row in csv.DictReader(file)]
     assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:3])
-
-
-# --- what is shown ---
-
-
-def test_where_there_is_no_terminal_a_line_is_written_now_and_then(
-    folder: CrystalFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    for name, every in (("often", 0.0), ("seldom", 3600.0)):
-        monkeypatch.setattr(training_log, "LINE_EVERY", every)
-        train(folder, run_settings(3), tmp_path / name, device="cpu", progress=True)
-    lines = [line for line in capsys.readouterr().err.splitlines() if "epoch" in line]
-    assert [line.split(", ")[0] for line in lines] == [f"often: epoch {epoch} of 3" for epoch in (1, 2, 3)]
 
 
 # --- what goes wrong ---

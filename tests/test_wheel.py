@@ -1,6 +1,7 @@
-"""The wheel: it holds the tool and nothing of the paper, and works away from the checkout."""
+"""The wheel: it contains the tool and nothing of the paper, and works away from the checkout."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -107,6 +108,71 @@ def test_train_predict_describe_probe(
     ]
     assert "vpa" in hybrid("probe", folder, *probed, "--output", tmp_path / "probed")
     assert (tmp_path / "probed.png").exists()
+
+
+GUIDE = ROOT / "docs" / "add_a_model.md"
+FIVE_LINES = """
+import hybrid
+model = hybrid.train(structures, targets, model=name, pooling="sum", epochs=1, device="cpu")
+model.save("cv.ckpt")
+predictions = hybrid.load("cv.ckpt").predict(structures, device="cpu")
+"""
+
+
+@pytest.mark.parametrize("name", ["de-cgcnn", "my_network.py:Neighbours"])
+def test_five_lines_train_save_load_and_predict(
+    name: str, run: Callable[..., str], crystal_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    """With a built-in hybrid network and with the guide's own, on pymatgen structures and on ASE atoms."""
+    folder = crystal_folder(8, ".cif")
+    (tmp_path / "my_network.py").write_text(guides_network())
+    code = f"""
+import os
+from pathlib import Path
+import ase.io
+import numpy as np
+from pymatgen.core import Structure
+os.chdir(sys.argv[1])
+name, files = sys.argv[2], sorted(Path(sys.argv[3]).glob("*.cif"))
+targets = np.loadtxt(Path(sys.argv[3], "id_prop.csv"), delimiter=",", usecols=1)
+for reader in (Structure.from_file, ase.io.read):
+    structures = list(map(reader, files))
+    {FIVE_LINES.strip().replace(chr(10), chr(10) + "    ")}
+    print(len(predictions), np.isfinite(predictions).all())
+"""
+    assert run(code, tmp_path, name, folder).split() == ["8", "True"] * 2
+
+
+def guides_network() -> str:
+    """The file `my_network.py` of the guide."""
+    found = re.search(r"```python\n(.*?class Neighbours.*?)```", GUIDE.read_text(), re.DOTALL)
+    assert found
+    return found[1]
+
+
+def test_a_package_adds_a_network_by_its_entry_points(
+    run: Callable[..., str], crystal_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    """It trains and predicts by its name, and needs no file beside the model."""
+    folder, installed = crystal_folder(8, ".cif"), tmp_path / "site"
+    (installed / "my_package").mkdir(parents=True)
+    (installed / "my_package" / "my_network.py").write_text(guides_network())
+    about = installed / "my_package-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
+    declared = re.search(r'neighbours = "(.*)"', GUIDE.read_text())
+    assert declared
+    (about / "entry_points.txt").write_text(f"[hybrid.models]\nneighbours = {declared[1]}\n")
+
+    def hybrid(*arguments: str | Path) -> str:
+        return run(
+            f"sys.path.append({str(installed)!r})\nimport hybrid.cli\nsys.exit(hybrid.cli.main())", *arguments
+        )
+
+    train = ("train", folder, "--model", "neighbours", "--set", "width=8", "--epochs", "1", "--device", "cpu")
+    hybrid(*train, "--out", tmp_path / "run")
+    predict = ("predict", tmp_path / "run", folder, "--device", "cpu", "--out", tmp_path / "predictions.csv")
+    assert "8 predictions" in hybrid(*predict)
 
 
 @needs_compiler

@@ -33,4 +33,4 @@ def run(options: argparse.Namespace) -> None:
     run_code(options)
     table = embed(read(options), options.model, options.pooling, resolve_device(options.device))
     table.write(out)
-    print(f"{len(table.vectors)} vectors of {len(table.vectors.columns)} numbers; {out}")
+    print(f"{len(table.table)} vectors of {len(table.table.columns)} numbers; {out}")

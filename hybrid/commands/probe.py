@@ -36,8 +36,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Tests which descriptors a model knows, and writes record, table and figure."""
-    from hybrid.probing.candidates import on_crystals
     from hybrid.probing.probe import probe
+    from hybrid.probing.probed_models import on_crystals
     from hybrid.probing.report import as_table, write
     from hybrid.report.records import not_run
 

@@ -58,12 +58,12 @@ def run(options: argparse.Namespace) -> None:
     from hybrid.metrics import in_words
     from hybrid.training.choices import chosen_settings
     from hybrid.training.run import subset, train
-    from hybrid.user_code import named
+    from hybrid.user_code import resolve_name
 
     if options.split and options.split_file:
         raise InputError("--split: --split-file already gives the folds")
     common.run_code(options)
-    options.model, options.pooling = named(options.model), named(options.pooling)
+    options.model, options.pooling = resolve_name(options.model), resolve_name(options.pooling)
     names = ("descriptors", "epochs", "split", *RUN, *TRAINER, *CGCNN, *ALIGNN, *GRAPH)
     choices = {**common.given(options, names), **dict(map(_assigned, options.set))}
     settings = chosen_settings(options.model, options.pooling, options.trainer, **choices)

@@ -15,7 +15,6 @@ from typing import Any, cast
 
 import numpy as np
 from pymatgen.core import Element, Structure
-from tqdm import tqdm
 from typing_extensions import TypeVar
 
 from hybrid.atomic import write_text
@@ -24,13 +23,16 @@ from hybrid.data.structure_table import StructureTable
 from hybrid.errors import InputError
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.crystal import CrystalGraphs
-from hybrid.graphs.kinds import KindGraphs
 from hybrid.graphs.line_graph import LineGraphs
-from hybrid.graphs.neighbours import n_tied
+from hybrid.graphs.merged_crystal import MergedCrystalGraphs
+from hybrid.graphs.nearest_neighbours import n_tied
+from hybrid.progress import Progress
 from hybrid.settings import GraphSettings
 from hybrid.structures import structure_files
 
-G = TypeVar("G", bound=KindGraphs | CrystalGraphs | LineGraphs | CompositionGraphs, default=CrystalGraphs)
+G = TypeVar(
+    "G", bound=MergedCrystalGraphs | CrystalGraphs | LineGraphs | CompositionGraphs, default=CrystalGraphs
+)
 ATOM_INIT = Path(__file__).with_name("atom_init.json")
 
 
@@ -96,7 +98,7 @@ class CrystalFolder:
             graphs: Any = kind.load(cache)
             if set(graphs.species.tolist()) <= self.atom_features.keys():
                 return cast(G, graphs)  # otherwise `structures` names the element without features
-        bar = tqdm(self.structures(), f"graphs of {self.path.name}", len(self), unit="crystal")
+        bar = Progress(self.structures(), f"graphs of {self.path.name}", len(self), unit="crystals")
         graphs = kind.from_structures(bar, settings)
         with contextlib.suppress(OSError):  # the folder cannot be written to
             graphs.save(cache)
@@ -172,7 +174,7 @@ def _without_unreadable(folder: CrystalFolder) -> CrystalFolder:
     """The crystals whose structures can be used, with the reason for each of the others in `dropped`."""
     usable, problems = [], []
     with StructureTable(folder.path) as table:
-        for i, path in enumerate(tqdm(folder.files, desc=f"checking {folder.path.name}", unit="crystal")):
+        for i, path in enumerate(Progress(folder.files, f"checking {folder.path.name}", unit="crystals")):
             try:
                 folder.checked(table.read(path), path)
                 usable.append(i)

@@ -61,7 +61,7 @@ def read_listing(
         if file is None:
             problem = f"id '{identity}' has no structure file"
         elif file in found:
-            problem = f"id '{identity}' stands there twice"
+            problem = f"id '{identity}' appears twice"
         elif len(targets) != n_targets and not every:
             wanted = "id,target" if n_targets == 1 else f"an id and {n_targets} targets"
             problem = f"has {1 + len(cells)} columns instead of {wanted}"

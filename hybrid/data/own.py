@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from pymatgen.core import Structure
-from tqdm import tqdm
 
 from hybrid.atomic import atomic_folder
 from hybrid.cells import reduced_cell
+from hybrid.data.extensive_targets import NORMALISATIONS, renormalise
 from hybrid.data.folder import ATOM_INIT, read_folder, write_crystals, write_manifest
 from hybrid.data.groups import GROUPINGS
-from hybrid.data.normalisation import NORMALISATIONS, renormalise
 from hybrid.data.splits import FOLDS, grouped_split, random_split, write_split
 from hybrid.errors import InputError, unknown_name
+from hybrid.progress import Progress
 
 FRACTIONS = (0.8, 0.1, 0.1)
 
@@ -67,7 +67,7 @@ def normalise_folder(
 
     def crystals() -> Iterator[tuple[str, Structure, float]]:
         nonlocal n_reduced
-        structures = tqdm(folder.structures(), "reducing cells", len(folder), unit="crystal")
+        structures = Progress(folder.structures(), "reducing cells", len(folder), unit="crystals")
         for identity, path, target, given in zip(folder.ids, folder.files, targets, structures, strict=True):
             try:
                 cell = reduced_cell(given)

@@ -9,11 +9,11 @@ from typing import Literal
 from pymatgen.core import Structure
 
 from hybrid.cells import reduced_cell
+from hybrid.descriptors.cached_rows import Row
 from hybrid.descriptors.environments import environments
 from hybrid.descriptors.lattice import cell_shape, density, packing_fraction
-from hybrid.descriptors.oracle import matminer_steps
-from hybrid.descriptors.registry import Descriptor, choose, paper_descriptors
-from hybrid.descriptors.rows import Row
+from hybrid.descriptors.matminer_reference import matminer_steps
+from hybrid.descriptors.registry import Descriptor, paper_descriptors, select_descriptors
 from hybrid.descriptors.symmetry import space_group, structural_complexity
 from hybrid.errors import InputError
 from hybrid.structures import read_structure
@@ -36,9 +36,9 @@ def describe(
 ) -> dict[str, float]:
     """The descriptors of one crystal, by name.
 
-    They are those of its reduced cell, so that supercells, shifts and other choices of the lattice vectors
-    do not matter. Only what the asked-for descriptors need is computed: lattice lengths of a chain in
-    vacuum do not tessellate it.
+    They are computed for its reduced cell, so they do not depend on the choice of the cell or of the origin.
+    Only what the descriptors in `names` need is computed: the lattice lengths of a chain in vacuum need no
+    Voronoi tessellation.
 
     Args:
         structure: an ordered crystal.
@@ -48,14 +48,14 @@ def describe(
     Raises:
         InputError: a name is unknown, or a descriptor cannot be computed; the message says which and why.
     """
-    row = compute(structure, choose(names), backend)
+    row = compute(structure, select_descriptors(names), backend)
     if row.error:
         raise InputError(row.error)
     return row.values
 
 
-def attempt(structure: Structure | Path, chosen: Sequence[Descriptor], backend: Backend) -> Row:
-    """A crystal's descriptors, reading it first if it is in a file; never raises."""
+def descriptor_row(structure: Structure | Path, chosen: Sequence[Descriptor], backend: Backend) -> Row:
+    """The descriptors of a crystal or of a structure file; an InputError becomes the row's error."""
     try:
         if isinstance(structure, Path):
             structure = read_structure(structure)
@@ -65,7 +65,7 @@ def attempt(structure: Structure | Path, chosen: Sequence[Descriptor], backend: 
 
 
 def compute(structure: Structure, chosen: Sequence[Descriptor], backend: Backend) -> Row:
-    """The chosen descriptors that can be computed, and why the others cannot."""
+    """The chosen descriptors that can be computed, and why the others cannot be."""
     wanted = {descriptor.name for descriptor in chosen}
     steps = list(STEPS if backend == "fast" else matminer_steps(chosen))
     steps += [_own(descriptor) for descriptor in chosen if descriptor.function]
@@ -75,14 +75,14 @@ def compute(structure: Structure, chosen: Sequence[Descriptor], backend: Backend
         warnings.simplefilter("ignore")
         try:
             cell = reduced_cell(structure)
-        except Exception as error:  # whatever pymatgen raises is this crystal's trouble only
+        except Exception as error:  # any error of pymatgen concerns this crystal only
             return Row({}, _reason(error))
         for names, step in steps:
             if wanted.isdisjoint(names):
                 continue
             try:
                 values = step(cell)
-            except Exception as error:  # and so is what matminer or a user's function raises
+            except Exception as error:  # likewise of matminer or a user's function
                 reasons[", ".join(names)] = _reason(error)
                 continue
             for name in names:

@@ -1,8 +1,8 @@
 """Descriptors of the atoms' surroundings: statistics over the faces of their Voronoi cells.
 
-Every number is matminer's: of StructuralHeterogeneity (faces weighted by area), and of
-SiteStatsFingerprint over AverageBondLength (weighted by solid angle), AverageBondAngle and
-CoordinationNumber with VoronoiNN's defaults, for which every face is a bond.
+The definitions are matminer's: StructuralHeterogeneity (faces weighted by area), and SiteStatsFingerprint of
+AverageBondLength (weighted by solid angle), AverageBondAngle and CoordinationNumber. With the defaults of
+VoronoiNN, every face counts as a bond.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ def environments(cell: Structure) -> dict[str, float]:
         cell: an ordered structure with fractional coordinates in [0, 1).
 
     Raises:
-        InputError: the Voronoi tessellation has no end.
+        InputError: the Voronoi cells do not close.
     """
     faces = voronoi_faces(cell)
     return {**heterogeneity(faces), **bonds(faces)}
@@ -75,7 +75,7 @@ def _bond_angles(faces: VoronoiFaces, seen: np.ndarray) -> np.ndarray:
     padded = np.zeros((faces.n_atoms, len(slots), 3))
     padded[atom, place] = directions
     cosine = padded @ padded.transpose(0, 2, 1)  # (n_atoms, max_bonds, max_bonds)
-    # neither itself nor an empty slot is another bond
+    # a bond's angle to itself, and empty slots, do not count
     cosine = np.where((slots < count[:, None])[:, None, :], cosine, -1)
     cosine[:, slots, slots] = -1
     nearest = np.arccos(np.clip(cosine.max(axis=2)[atom, place], -1, 1))

@@ -13,8 +13,8 @@ DALTON = 1.66053906660  # g/cm³ of one Da in one Å³ (CODATA 2018)
 def cell_shape(cell: Structure) -> dict[str, float]:
     """Number of atoms, lattice lengths (Å) and angles (degrees) of a Niggli cell.
 
-    The paper sorts lengths and angles each on their own: a is the longest lattice vector, alpha the
-    largest angle, whichever vectors enclose it.
+    As in the paper, lengths and angles are sorted separately: a is the length of the longest vector, alpha
+    the largest angle, whichever two vectors enclose it.
     """
     c, b, a = sorted(cell.lattice.abc)
     gamma, beta, alpha = sorted(cell.lattice.angles)

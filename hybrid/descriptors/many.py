@@ -1,4 +1,4 @@
-"""Computes the descriptors of many crystals, over processes and resumable, and of a dataset folder."""
+"""Computes the descriptors of many crystals or a dataset folder, with several processes, and resumes."""
 
 import csv
 import math
@@ -8,16 +8,21 @@ from pathlib import Path
 import joblib
 import torch
 from pymatgen.core import Structure
-from tqdm import tqdm
 
 from hybrid.atomic import atomic_file
-from hybrid.descriptors.compute import Backend, attempt
-from hybrid.descriptors.oracle import matminer_steps
-from hybrid.descriptors.registry import Descriptor, choose, paper_descriptors, registered_descriptors
-from hybrid.descriptors.rows import Row, key_of
+from hybrid.descriptors.cached_rows import Row, key_of
+from hybrid.descriptors.compute import Backend, descriptor_row
+from hybrid.descriptors.matminer_reference import matminer_steps
+from hybrid.descriptors.registry import (
+    Descriptor,
+    paper_descriptors,
+    registered_descriptors,
+    select_descriptors,
+)
 from hybrid.descriptors.table import ERROR, ID, DescriptorTable
 from hybrid.errors import InputError
 from hybrid.line_cache import LineCache
+from hybrid.progress import Progress
 from hybrid.structures import structure_files
 
 
@@ -37,38 +42,30 @@ def describe_many(
         structures: crystals, or the files they are in, by id.
         names: which descriptors, all known ones if None.
         backend: `fast` or `matminer`.
-        n_jobs: processes; -1 for one a core.
-        cache: a JSON-lines file that finished rows are appended to and looked up in, so that a run which
-            was killed goes on where it was.
+        n_jobs: processes; -1: one for each core.
+        cache: a JSON-lines file of finished rows, from which a stopped call continues.
         progress: show a progress bar.
-        path: what the table calls itself in messages.
+        path: the table's name in messages.
 
     Raises:
-        InputError: a name is unknown, an id stands there twice, or matminer is asked for and not there.
+        InputError: a name is unknown, an id appears twice, or matminer is asked for and not installed.
     """
-    chosen = choose(names)
+    chosen = select_descriptors(names)
     if backend == "matminer":
-        matminer_steps(chosen)  # says at once if it is not there
+        matminer_steps(chosen)  # fails before any work if matminer is not installed
     items = structures.items() if isinstance(structures, Mapping) else structures
     keys: dict[str, str] = {}  # by id
     crystals: dict[str, Structure | Path] = {}  # by key, so that the same crystal is computed once
     for identity, structure in items:
         if identity in keys:
-            raise InputError(f"{path}: id '{identity}' stands there twice")
+            raise InputError(f"{path}: id '{identity}' appears twice")
         keys[identity] = key_of(structure, chosen, backend)
         crystals[keys[identity]] = structure
     with LineCache(cache) as rows:
         missing = {key: structure for key, structure in crystals.items() if key not in rows}
         results = _computed(missing, chosen, backend, n_jobs)
         done = len(crystals) - len(missing)
-        bar = tqdm(
-            results,
-            initial=done,
-            total=len(crystals),
-            desc="descriptors",
-            unit="crystal",
-            disable=not progress,
-        )
+        bar = Progress(results, "descriptors", len(crystals), unit="crystals", shown=progress, initial=done)
         for key, row in bar:
             rows.add(key, vars(row))
         return _table({identity: Row(**rows[key]) for identity, key in keys.items()}, chosen, path)
@@ -88,23 +85,23 @@ def write_descriptors(
 
     Args:
         folder: structure files, one a crystal, named by id.
-        space_group: with the space-group number, 29 instead of 28.
+        space_group: include the space-group number: 29 descriptors instead of 28.
         backend: `fast` or `matminer`.
-        n_jobs: processes; -1 for one a core.
+        n_jobs: processes; -1: one for each core.
         progress: show a progress bar.
 
     Raises:
-        InputError: the folder is not there or holds no structures.
+        InputError: the folder does not exist or contains no structures.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
     files = structure_files(folder)
     if not files:
-        raise InputError(f"{folder}: holds no structure files")
+        raise InputError(f"{folder}: contains no structure files")
     path = folder / "descriptors.csv"
     table = describe_many(
         files,
-        # the switch picks columns only, so that nothing is computed again for it
+        # always with the space group, so that this option never requires a new computation
         [d.name for d in (*paper_descriptors(space_group=True), *registered_descriptors())],
         backend=backend,
         n_jobs=n_jobs,
@@ -117,17 +114,16 @@ def write_descriptors(
 
 
 def kept_rows(folder: Path) -> Path:
-    """The file that keeps finished rows: inside the folder, or in a `.hybrid` that stands beside the folder.
+    """The cache of finished rows: in a `.hybrid` beside the folder if there is one, otherwise in it.
 
-    Data sets that stand together may have many crystals in common, and a row belongs to a structure file's
-    content.
+    Data sets in one place can share crystals: a row is found by the content of the structure file.
     """
     shared = folder.resolve().parent / ".hybrid"
     return (shared if shared.is_dir() else folder / ".hybrid") / "descriptors.jsonl"
 
 
 def write_table(table: DescriptorTable, path: Path) -> None:
-    """Writes a table atomically as CSV: id, one column a descriptor, error."""
+    """Writes a table atomically as CSV: id, a column for each descriptor, error."""
     with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([ID, *table.names, ERROR])
@@ -141,7 +137,7 @@ def _computed(
 ) -> Iterable[tuple[str, Row]]:
     """Rows by key as they are finished, in any order."""
     if n_jobs == 1 or len(crystals) < 2:
-        return ((key, attempt(structure, chosen, backend)) for key, structure in crystals.items())
+        return ((key, descriptor_row(structure, chosen, backend)) for key, structure in crystals.items())
     pool = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
     finished: Iterable[tuple[str, Row]] = pool(
         joblib.delayed(_keyed)(key, structure, chosen, backend) for key, structure in crystals.items()
@@ -152,7 +148,7 @@ def _computed(
 def _keyed(
     key: str, structure: Structure | Path, chosen: Sequence[Descriptor], backend: Backend
 ) -> tuple[str, Row]:
-    return key, attempt(structure, chosen, backend)
+    return key, descriptor_row(structure, chosen, backend)
 
 
 def _table(rows: dict[str, Row], chosen: Sequence[Descriptor], path: Path) -> DescriptorTable:

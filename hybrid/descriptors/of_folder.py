@@ -8,7 +8,7 @@ import torch
 
 from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.many import describe_many, kept_rows, write_descriptors
-from hybrid.descriptors.registry import choose, paper_descriptors
+from hybrid.descriptors.registry import paper_descriptors, select_descriptors
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
 
@@ -16,15 +16,15 @@ from hybrid.errors import InputError
 def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> DescriptorTable:
     """The descriptors of a folder's crystals, one row each.
 
-    A folder without descriptors.csv gets one with the paper's 29. Of columns that are asked for and not in
-    the file those that the project knows are computed; the file stays as it is.
+    If there is no descriptors.csv, one with the paper's 29 is written. Columns that are missing in the file
+    are computed if the package can compute them; the file is not changed.
 
     Args:
         folder: the crystals.
-        names: which descriptors; none: all of the file's columns.
+        names: which descriptors; empty: all columns of the file.
 
     Raises:
-        InputError: the file cannot be used, or lacks a crystal or a descriptor that cannot be computed.
+        InputError: the file cannot be used, or lacks a crystal, or a descriptor that cannot be computed.
     """
     if not folder.stored:
         return _computed(folder, names or [d.name for d in paper_descriptors(space_group=True)])
@@ -32,9 +32,9 @@ def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> Desc
     table = DescriptorTable.read(path) if path.exists() else write_descriptors(folder.path, space_group=True)
     missing = [name for name in names if name not in table.names]
     if missing:
-        unknown = [name for name in missing if name not in {d.name for d in choose()}]
+        unknown = [name for name in missing if name not in {d.name for d in select_descriptors()}]
         if unknown:
-            raise InputError(f"{path}: lacks {', '.join(unknown)}, which only its author can compute")
+            raise InputError(f"{path}: lacks {', '.join(unknown)}, which the package cannot compute")
         computed = _computed(folder, missing)
         values = torch.cat([table.rows(folder.ids, gaps=True), computed.values], dim=1)
         errors = {**table.errors, **computed.errors}
@@ -45,22 +45,22 @@ def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> Desc
 
 
 def atom_counts(folder: CrystalFolder) -> np.ndarray:
-    """(n_crystals,) atoms of the primitive cells, by descriptors.csv; without one they are counted.
+    """The numbers of atoms in the primitive cells (n_crystals,), from descriptors.csv if it exists.
 
     Raises:
-        InputError: the file cannot be used, or a crystal's number is not known.
+        InputError: the file cannot be used, or the number of a crystal is not known.
     """
     named = ["natoms"]
     known = folder.stored and (folder.path / "descriptors.csv").exists()
     table = folder_descriptors(folder, named) if known else _computed(folder, named)
     counts = table.rows(folder.ids, gaps=True)  # other columns may be missing
     if counts.isnan().any():
-        table.rows(folder.ids)  # says whose is not there
+        table.rows(folder.ids)  # raises an error that names the crystal
     return np.asarray(counts[:, 0])
 
 
 def _computed(folder: CrystalFolder, names: Sequence[str]) -> DescriptorTable:
-    """The named descriptors alone; the folder stays as it is."""
+    """Computes these descriptors without writing descriptors.csv."""
     crystals = zip(folder.ids, folder.files, strict=True)
     cache = kept_rows(folder.path) if folder.stored else None
     return describe_many(

@@ -22,12 +22,12 @@ class Descriptor:
         symbol: as printed in figures.
         full_name: in words.
         unit: "1" if it has none.
-        intensive: does not grow with the number of atoms in the primitive cell.
-        local: a statistic of the atoms' surroundings (Figure 2a), else of the whole crystal (Figure 2b, c).
-        group: what it is about.
+        intensive: whether it does not grow with the number of atoms in the primitive cell.
+        local: whether it is a statistic of the atoms' surroundings (Figure 2a), not of the crystal (2b, 2c).
+        group: the kind of quantity, such as symmetry.
         source: the matminer or pymatgen class that defines it.
-        label: matminer's name for it, if matminer has it.
-        function: of the reduced cell, for a descriptor that a user has registered.
+        label: matminer's name of the feature, if there is one.
+        function: computes a registered descriptor from the reduced cell.
     """
 
     name: str
@@ -43,15 +43,15 @@ class Descriptor:
 
 
 def _read(path: Path) -> tuple[Descriptor, ...]:
-    """The descriptors in a table with a column for each attribute; `yes` or nothing says what is true."""
+    """Reads a table with a column for each attribute; true is `yes` and false is empty."""
     with path.open(newline="", encoding="utf-8") as file:
         rows: list[dict[str, Any]] = list(csv.DictReader(file))
     switches = ("intensive", "local")
     return tuple(Descriptor(**{**row, **{name: bool(row[name]) for name in switches}}) for row in rows)
 
 
-# What Table 3 calls the standard deviation of the neighbour distance variation is matminer's avg_dev, a mean
-# absolute deviation, and stands there as that.
+# Table 3 speaks of the standard deviation of the neighbour distance variation. matminer's avg_dev is a mean
+# absolute deviation, and the table says so.
 _PAPER = _read(Path(__file__).with_name("paper.csv"))
 _REGISTERED: dict[str, Descriptor] = {}
 
@@ -59,13 +59,13 @@ _REGISTERED: dict[str, Descriptor] = {}
 def paper_descriptors(space_group: bool = False) -> tuple[Descriptor, ...]:
     """The paper's descriptors in the order of Table 3: 28, or 29 with the space-group number.
 
-    The paper probes 28 and hybridises 29, "all descriptors in Table 3, except 'space group number'".
-    Table 3 prints 26, without a space-group number; the text and Figure 2 also name the density and
-    std_avg_bond_ang, which makes the 28 that are probed. With the space-group number they are 29, so the
-    sentence contradicts its own count, and which 29th descriptor was hybridised is open: hence a switch.
+    The paper probes 28 descriptors, and hybridises 29: "all descriptors in Table 3, except 'space group
+    number'". Its Table 3 lists 26, without the space-group number. The text and Figure 2 also name the
+    density and std_avg_bond_ang, which gives the 28. It is not clear which one is the 29th; here it is the
+    space-group number, which can be left out.
 
     Args:
-        space_group: with the space-group number.
+        space_group: include the space-group number.
     """
     return tuple(d for d in _PAPER if space_group or d.name != SPACE_GROUP)
 
@@ -87,21 +87,21 @@ def register(
     group: str = "own",
     source: str = "",
 ) -> Descriptor:
-    """Adds a descriptor, which is then computed and written with the paper's.
+    """Adds a descriptor, which is then computed and written together with the paper's.
 
     Args:
-        name: its column; registering a name again replaces its function.
+        name: its column in tables; registering a name again replaces the function.
         function: takes the reduced cell of a crystal and returns a finite number.
-        full_name: in words; `name` if there is nothing to add.
-        symbol: for figures; `name` if it has none.
-        unit: of what the function returns.
-        intensive: does not grow with the number of atoms in the primitive cell.
-        local: a statistic of the atoms' surroundings.
-        group: what it is about.
+        full_name: in words; default: `name`.
+        symbol: for figures; default: `name`.
+        unit: of the returned number.
+        intensive: whether it does not grow with the number of atoms in the primitive cell.
+        local: whether it is a statistic of the atoms' surroundings.
+        group: the kind of quantity.
         source: where it is defined.
 
     Raises:
-        InputError: the name belongs to one of the paper's descriptors, or to a column of every table.
+        InputError: the name is that of one of the paper's descriptors, or `id` or `error`.
     """
     if not name or name in {d.name for d in _PAPER} | {"id", "error"}:
         raise InputError(f"descriptor '{name}' cannot be registered; the name is taken")
@@ -115,7 +115,7 @@ def register(
 
 
 def unregister(name: str) -> None:
-    """Takes a registered descriptor back.
+    """Removes a registered descriptor.
 
     Raises:
         InputError: no such descriptor has been registered.
@@ -125,8 +125,8 @@ def unregister(name: str) -> None:
     del _REGISTERED[name]
 
 
-def choose(names: Iterable[str] | None = None) -> tuple[Descriptor, ...]:
-    """The descriptors of these names in their order; all, the space-group number too, if None.
+def select_descriptors(names: Iterable[str] | None = None) -> tuple[Descriptor, ...]:
+    """The descriptors with these names, in their order; all, with the space-group number, if None.
 
     Raises:
         InputError: a name is unknown.
@@ -142,10 +142,10 @@ def choose(names: Iterable[str] | None = None) -> tuple[Descriptor, ...]:
 
 
 def numeric_descriptors(local: bool | None = None) -> tuple[str, ...]:
-    """The 27 descriptors that Figures 2a and 2b show: the probed ones but for the crystal system.
+    """The names of the 27 descriptors in Figures 2a and 2b: all that are probed except the crystal system.
 
     Args:
-        local: only those of the atoms' surroundings (2a), or only the others (2b).
+        local: True: only those of the atoms' surroundings (2a); False: only the others (2b).
     """
     shown = [d for d in paper_descriptors() if d.name != "crys_sys"]
     return tuple(d.name for d in shown if local in (None, d.local))

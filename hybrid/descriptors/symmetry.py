@@ -1,4 +1,4 @@
-"""What spglib says about a crystal: structural complexity, crystal system, space group."""
+"""Descriptors of the symmetry, by spglib: structural complexity, crystal system, space group."""
 
 import numpy as np
 from pymatgen.core import Structure
@@ -22,13 +22,13 @@ CRYSTAL_SYSTEMS = {
 
 
 def structural_complexity(cell: Structure) -> dict[str, float]:
-    """Shannon entropy of how a cell's atoms share out over symmetry-equivalent sites.
+    """Shannon entropy of the distribution of a cell's atoms over symmetry-equivalent sites.
 
-    Per atom -sum_k p_k log2 p_k in bits, p_k the share of the atoms in orbit k (Krivovichev 2013, the
-    paper's reference 40); per cell times the number of atoms.
+    Per atom it is -sum_k p_k log2 p_k in bits, with p_k the share of the atoms in orbit k (Krivovichev 2013,
+    the paper's reference 40); per cell it is multiplied by the number of atoms.
 
-    Where the finer search for the space group finds that all atoms of each element are equivalent, the search
-    at the coarser tolerance is left out. An operation that maps the crystal onto itself within 0.01 Å does so
+    If the search at the finer tolerance finds that all atoms of each element are equivalent, the search at
+    the coarser tolerance is skipped. An operation that maps the crystal onto itself within 0.01 Å does so
     within 0.1 Å too, so a coarser tolerance can only join orbits, and no orbit has atoms of two elements. The
     atoms have to be further apart than twice the coarser tolerance, otherwise an atom's partner is ambiguous.
     This holds for the crystal; spglib gives no guarantee, as it tightens a tolerance if a search fails.

@@ -27,7 +27,7 @@ class DescriptorTable:
         values: (n_crystals, n_descriptors) float64; NaN where a descriptor could not be computed, which
             is an error only for crystals that are asked for.
         errors: why a crystal's descriptors could not be computed, by id.
-        path: where the table was read, for messages.
+        path: of the file, for messages.
     """
 
     ids: tuple[str, ...]
@@ -38,15 +38,15 @@ class DescriptorTable:
 
     @classmethod
     def read(cls, path: Path, folder: str | Path | None = None) -> "DescriptorTable":
-        """Reads `descriptors.csv`: a column `id`, one a descriptor, optionally `error`.
+        """Reads `descriptors.csv`: columns `id`, one for each descriptor, and optionally `error`.
 
         Args:
             path: the table.
-            folder: the crystals' folder, where `path` is looked for if it is not there as given.
+            folder: the crystals' folder; a `path` that does not exist is looked for in it.
 
         Raises:
-            InputError: no such file, no `id` column, no descriptor, columns or ids that stand there twice,
-                a row of another length, or a value that is not a number in a row without an error.
+            InputError: the file does not exist, has no `id` column or no descriptor, a column or an id
+                appears twice, a row has another length, or a value in a row without an error is no number.
         """
         if folder and not path.exists() and Path(folder, path).exists():
             path = Path(folder, path)
@@ -59,7 +59,7 @@ class DescriptorTable:
             raise InputError(f"{path}: has no column '{ID}'; its columns are {', '.join(header) or 'none'}")
         repeated = [name for name in header if header.count(name) > 1]
         if repeated:
-            raise InputError(f"{path}: column '{repeated[0]}' stands there twice")
+            raise InputError(f"{path}: column '{repeated[0]}' appears twice")
         names = tuple(name for name in header if name not in (ID, ERROR))
         if not names:
             raise InputError(f"{path}: has no descriptor column beside '{ID}'")
@@ -70,7 +70,7 @@ class DescriptorTable:
             cells = dict(zip(header, (cell.strip() for cell in row), strict=True))
             identity = cells[ID]
             if identity in values:
-                raise InputError(f"{path}: row {number}: id '{identity}' stands there twice")
+                raise InputError(f"{path}: row {number}: id '{identity}' appears twice")
             if cells.get(ERROR):
                 errors[identity] = cells[ERROR]
             where = f"{path}: row {number} ('{identity}')"
@@ -98,8 +98,8 @@ class DescriptorTable:
         """The descriptors (n_ids, n_descriptors) of the crystals `ids`.
 
         Args:
-            ids: of crystals in the table, which may carry the ending of their structure file.
-            gaps: give NaN for what could not be computed instead of stopping there.
+            ids: of crystals in the table, with or without the ending of their structure file.
+            gaps: return NaN for a value that could not be computed, instead of raising an error.
 
         Raises:
             InputError: a crystal has no row, or one without values.
@@ -134,11 +134,11 @@ class Standardisation:
     """The training set's mean, standard deviation and median of each descriptor.
 
     Attributes:
-        names: (n_descriptors,) the descriptors, in the order the model takes them.
+        names: (n_descriptors,) the descriptors, in the order in which the model takes them.
         mean: (n_descriptors,) in each descriptor's unit.
-        std: (n_descriptors,); 1 where the training set shows no variation, so nothing is divided by 0.
-        median: (n_descriptors,) what stands for a value that could not be computed, where that is allowed.
-        limit: standardised values beyond it are set to it; none: they stay.
+        std: (n_descriptors,); 1 for a descriptor that does not vary over the training set.
+        median: (n_descriptors,); replaces a value that could not be computed, where that is allowed.
+        limit: standardised values are clipped to ± this; None: they are not.
     """
 
     names: tuple[str, ...]
@@ -159,9 +159,9 @@ class Standardisation:
 
         Args:
             table: holds the training crystals.
-            training_ids: which they are.
-            gaps: leave out values that could not be computed instead of stopping there.
-            limit: of standardised values, in standard deviations.
+            training_ids: ids of the training crystals.
+            gaps: ignore values that could not be computed, instead of raising an error.
+            limit: at which standardised values are clipped.
 
         Raises:
             InputError: a training crystal has no usable row, or a descriptor no value at all.
@@ -173,7 +173,7 @@ class Standardisation:
                 raise InputError(f"{table.path}: no training crystal has a value of '{name}'; leave it out")
         mean = rows.nanmean(dim=0)
         std = (rows - mean).square().nanmean(dim=0).sqrt()
-        # a constant column may miss zero by rounding
+        # the deviation of a constant column may differ from zero by rounding
         constant = std <= 1e-12 * rows.nan_to_num().abs().amax(dim=0)
         return cls(table.names, mean, torch.where(constant, torch.ones_like(std), std), median, limit)
 
@@ -187,10 +187,10 @@ class Standardisation:
         return replace(chosen, values=self._standardised(chosen.values))
 
     def filled(self, table: DescriptorTable, ids: Iterable[str]) -> tuple[Tensor, int]:
-        """Standardised rows (n_ids, n_descriptors), the training median where a value is missing.
+        """Standardised rows (n_ids, n_descriptors); the training median replaces a missing value.
 
         Returns:
-            The rows as float32, and how many of these crystals miss a value.
+            The rows as float32, and the number of these crystals with a missing value.
 
         Raises:
             InputError: a crystal has no row, or the table lacks some of the descriptors.
@@ -205,13 +205,13 @@ class Standardisation:
         return (rows if self.limit is None else rows.clamp(-self.limit, self.limit)).float()
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """The entry for a checkpoint."""
         statistics = {"mean": self.mean, "std": self.std, "median": self.median}
         return {"names": list(self.names), **statistics, "limit": self.limit}
 
     @classmethod
     def from_state_dict(cls, state: dict[str, Any]) -> "Standardisation":
-        """The standardisation that a checkpoint kept."""
+        """The standardisation from a checkpoint's entry."""
         mean, std, median = (state[key].cpu() for key in ("mean", "std", "median"))
         return cls(tuple(state["names"]), mean, std, median, state.get("limit"))
 
@@ -222,12 +222,13 @@ def of_checkpoint(
     """The standardised descriptors that a trained model takes, or None if it takes none.
 
     Args:
-        checkpoint: as the training script saves it, with the standardisation as `descriptors`.
+        checkpoint: of the training script, with the standardisation as `descriptors`.
         path: the table given by the user, if any.
-        folder: the crystals' folder, where a table that is not there as given is looked for.
+        folder: the crystals' folder; a table that does not exist is looked for in it.
 
     Raises:
-        InputError: the model needs a table and none is given, or the reverse, or descriptors are missing.
+        InputError: the model needs a table and none is given, or the other way round, or it lacks
+            descriptors.
     """
     state = checkpoint.get("descriptors")
     if not state:

@@ -1,8 +1,8 @@
 """The Voronoi tessellation of a crystal: one Qhull run for all atoms of the cell, provably complete.
 
-A Voronoi cell cut out by too few points is larger than the true one, never smaller. So if every vertex of
-the cells lies within R of its atom and all atoms within 2R were there, no atom further away can cut
-anything off. The tessellation is repeated with more points until that holds.
+With too few points a Voronoi cell is larger than the true one, never smaller. Therefore, if all vertices of
+the cells lie within R of their atom, and all atoms within 2R were included, no atom further away can change
+the cells. The tessellation is repeated with more points until this holds.
 """
 
 import itertools
@@ -17,8 +17,8 @@ from scipy.spatial import QhullError, Voronoi, cKDTree
 from hybrid.cells import SYMPREC
 from hybrid.errors import InputError
 
-START_RADIUS = 2.1  # times the cube root of the volume per atom; fastest on average, with the repeats
-MAX_POINTS = 30_000  # and 100 an atom; bulk crystals need tens an atom, layers in vacuum have no end
+START_RADIUS = 2.1  # times the cube root of the volume per atom; fastest on average, repeats included
+MAX_POINTS = 30_000  # plus 100 for each atom; bulk crystals need tens for each, layers in vacuum any number
 MAX_IMAGES = 5_000_000
 
 
@@ -28,7 +28,7 @@ class VoronoiFaces:
 
     Attributes:
         n_atoms: atoms in the cell.
-        reach: how far around each atom others shape its cell: twice the distance to the furthest vertex, Å.
+        reach: how far away an atom can be and still shape a cell: twice the largest distance of a vertex, Å.
         atom: (n_faces,) the atom whose cell it is.
         neighbour: (n_faces, 3) vector to the atom on the other side, Å.
         distance: (n_faces,) its length, Å.
@@ -54,8 +54,8 @@ def voronoi_faces(cell: Structure) -> VoronoiFaces:
         cell: an ordered structure with fractional coordinates in [0, 1).
 
     Raises:
-        InputError: the tessellation needs too many atoms, as layers far apart do, or two
-            atoms are on the same place.
+        InputError: the tessellation needs too many atoms, as for layers far apart, or two atoms have the
+            same position.
     """
     matrix, fractional = cell.lattice.matrix, cell.frac_coords
     n_atoms = len(cell)
@@ -71,15 +71,15 @@ def voronoi_faces(cell: Structure) -> VoronoiFaces:
             faces = tessellation.faces()
             _check(faces, cell.volume)
             return faces
-        # with all points within this reach it is complete, but a far vertex may be due to too few points
+        # all points within the reach would suffice, but a far vertex may itself be due to too few points
         radius = min(1.0001 * tessellation.reach, 1.6 * radius)
 
 
 def _check(faces: VoronoiFaces, volume: float) -> None:
-    """Stops where Qhull has merged atoms or lost a piece of the crystal."""
+    """Raises an error if Qhull has merged atoms or lost a part of the crystal."""
     of_atom = np.bincount(faces.atom, minlength=faces.n_atoms)
     if not of_atom.all() or faces.distance.min() < SYMPREC:
-        raise InputError("two atoms are on the same place")
+        raise InputError("two atoms have the same position")
     if abs(faces.volume.sum() / volume - 1) > 1e-6:
         raise InputError("the Voronoi cells do not fill the crystal")
 
@@ -143,7 +143,7 @@ class _Tessellation:
         return 2 * math.sqrt(np.einsum("ij,ij->i", away, away).max())
 
     def faces(self) -> VoronoiFaces:
-        """The ridges as seen from the cell's atoms; those between two of them count twice."""
+        """The ridges as seen from the cell's atoms; one between two such atoms gives two faces."""
         ridge, side = np.nonzero(self.pairs < self.n_atoms)
         atom = self.pairs[ridge, side]
         neighbour = self.points[self.pairs[ridge, 1 - side]] - self.points[atom]

@@ -1,1 +1,1 @@
-"""Crystal graphs: neighbours, and a whole data set packed into a few tensors."""
+"""Crystal graphs: neighbours, bonds and angles; the graphs of a data set packed into a few tensors."""

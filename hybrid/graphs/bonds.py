@@ -1,4 +1,4 @@
-"""Bonds and bond angles as ALIGNN defines them: whole shells of nearest neighbours, both ways."""
+"""Bonds and bond angles as ALIGNN defines them: complete shells of nearest neighbours, in both directions."""
 
 from dataclasses import dataclass
 
@@ -8,15 +8,15 @@ from pymatgen.optimization.neighbors import find_points_in_spheres
 
 from hybrid.kernels.shells import Pairs, Shells, whole_shells
 
-LATTICE_DECIMALS = 5  # of lattice vectors in Å, which upstream's library rounds
-SPARE = 2.0  # atoms in the first sphere searched, on average, over the neighbours wanted
+LATTICE_DECIMALS = 5  # to which upstream's library rounds lattice vectors, in Å
+SPARE = 2.0  # average number of atoms in the first sphere searched, over the number of neighbours needed
 GROWTH = 1.25  # of the sphere's radius from one search to the next
-MARGIN = 1e-3  # Å by which the search reaches further than needed, well above rounding errors
+MARGIN = 1e-3  # Å, added to the radius of the search; well above rounding errors
 
 
 @dataclass(frozen=True)
 class Bonds:
-    """Directed edges of a crystal graph; every bond stands there in both directions."""
+    """The directed edges of a crystal graph; every bond appears in both directions."""
 
     source: np.ndarray  # (n_bonds,) atom
     target: np.ndarray  # (n_bonds,) atom
@@ -31,7 +31,7 @@ class Bonds:
 
 @dataclass(frozen=True)
 class Angles:
-    """Directed edges of the line graph, from a bond into an atom to another bond out of it."""
+    """The directed edges of the line graph, from a bond into an atom to another bond out of it."""
 
     first: np.ndarray  # (n_angles,) bond
     second: np.ndarray  # (n_angles,) bond, ascending
@@ -39,17 +39,17 @@ class Angles:
 
 
 def bonds_of(structure: Structure, max_neighbours: int, radius: float) -> Bonds:
-    """An atom's bonds: to all that are not farther than its `max_neighbours`-th neighbour, and from them.
+    """The bonds between each atom and all atoms that are not farther than its `max_neighbours`-th neighbour.
 
-    An atom is thus bonded also to those that count it among their nearest neighbours. A bond between images
-    of one atom comes twice, since either end finds it: upstream's graph as its trainer makes it
-    (`use_canonize`). Distances are computed operation by operation as upstream does, for where a shell is
-    tied, rounding errors decide which of its atoms are neighbours.
+    An atom is therefore also bonded to atoms that have it among their nearest neighbours. A bond between
+    images of one atom appears twice, because it is found from both ends. This is the graph of upstream's
+    trainer (`use_canonize`). Distances are computed in upstream's order of operations, because rounding
+    errors decide which of several equally distant atoms are neighbours.
 
     Args:
         structure: a crystal.
         max_neighbours: how many neighbours an atom has at least.
-        radius: in Å, the furthest that the search for them begins with; it grows until there are enough.
+        radius: the largest radius of the first search, in Å; it grows until there are enough neighbours.
     """
     crystal = _Crystal.of(structure)
     shells = _nearest(crystal, max_neighbours, radius)
@@ -62,9 +62,9 @@ def bonds_of(structure: Structure, max_neighbours: int, radius: float) -> Bonds:
 
 @dataclass(frozen=True)
 class _Crystal:
-    places: np.ndarray  # (n_atoms, 3) fractional
+    places: np.ndarray  # (n_atoms, 3) fractional coordinates
     lattice: np.ndarray  # (3, 3) in Å
-    rounded: np.ndarray  # (3, 3) in Å, the lattice as upstream's library keeps it
+    rounded: np.ndarray  # (3, 3) in Å, the lattice as upstream's library rounds it
     periodic: np.ndarray  # (3,) 1 or 0
     volume: float  # Å³
 
@@ -81,19 +81,19 @@ class _Crystal:
 
 
 def _nearest(crystal: _Crystal, max_neighbours: int, radius: float) -> np.ndarray:
-    """Whole shells (n, 5) as `whole_shells` gives them."""
+    """Complete shells (n, 5), in the format of `whole_shells`."""
     n_atoms = len(crystal.places)
     sphere = SPARE * max_neighbours * crystal.volume / n_atoms
     radius = min(radius, (3 * sphere / (4 * np.pi)) ** (1 / 3))
     places = crystal.places @ crystal.lattice
-    choose = Shells.get() or whole_shells
+    find_shells = Shells.get() or whole_shells
     while True:
         centres, neighbours, images, _ = find_points_in_spheres(
             places, places, radius + MARGIN, crystal.periodic, crystal.lattice
         )
         images = images.round()
         distances = _distances(crystal, centres, neighbours, images)
-        shells = choose(Pairs(n_atoms, centres, neighbours, images, distances), max_neighbours, radius)
+        shells = find_shells(Pairs(n_atoms, centres, neighbours, images, distances), max_neighbours, radius)
         if shells is not None:
             return shells
         radius *= GROWTH
@@ -102,9 +102,10 @@ def _nearest(crystal: _Crystal, max_neighbours: int, radius: float) -> np.ndarra
 def _distances(
     crystal: _Crystal, centres: np.ndarray, neighbours: np.ndarray, images: np.ndarray
 ) -> np.ndarray:
-    """In upstream's order of operations: places from the rounded lattice, images of cells from the exact one.
+    """Distances (n_pairs,) in Å, in upstream's order of operations.
 
-    Each image is multiplied with the lattice by itself, since a product of matrices may round otherwise.
+    Positions come from the rounded lattice, and the origins of periodic images from the exact one. Each image
+    is multiplied by the lattice separately, because a product of large matrices may be rounded differently.
     """
     origins = np.matmul(images[:, None], crystal.lattice)[:, 0]
     places = crystal.places @ crystal.rounded
@@ -113,7 +114,7 @@ def _distances(
 
 
 def angles_of(bonds: Bonds, n_atoms: int) -> Angles:
-    """All pairs of a bond into an atom and another bond out of it, the way back included."""
+    """All pairs of a bond into an atom and another bond out of it, which may lead back."""
     by_target = np.argsort(bonds.target, kind="stable")
     n_into = np.bincount(bonds.target, minlength=n_atoms)
     first_into = np.cumsum(n_into) - n_into
@@ -129,6 +130,6 @@ def angles_of(bonds: Bonds, n_atoms: int) -> Angles:
 
 
 def _sums(rows: np.ndarray) -> np.ndarray:
-    """Sums (n,) of rows (n, 3) from left to right, on every machine."""
+    """Sums (n,) of rows (n, 3), from left to right on every machine."""
     sums: np.ndarray = rows[:, 0] + rows[:, 1] + rows[:, 2]
     return sums

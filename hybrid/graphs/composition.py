@@ -1,7 +1,7 @@
-"""Composition graphs, packed: the elements of a formula, each joined to all of them, itself among them.
+"""Packed composition graphs: the elements of a formula, with an edge between all of them and to themselves.
 
-They are Roost's graphs (Goodall and Lee, Nature Communications 11, 6280, 2020). Elements are in the order of
-their atomic number, so that crystals of one reduced formula have the same graph to the last bit.
+These are the graphs of Roost (Goodall and Lee, Nature Communications 11, 6280, 2020). Elements are sorted by
+atomic number, so that crystals of one reduced formula have exactly the same graph.
 """
 
 from collections.abc import Iterable
@@ -24,8 +24,8 @@ class CompositionBatch:
 
     species: Tensor  # (n_elements,) atomic numbers
     weights: Tensor  # (n_elements, 1) each element's share of its crystal's atoms
-    target: Tensor  # (n_edges,) the element that hears, ascending
-    source: Tensor  # (n_edges,) the element that is heard
+    target: Tensor  # (n_edges,) the element that receives the message, ascending
+    source: Tensor  # (n_edges,) the element that sends it
     of_element: Tensor  # (n_elements,) the crystal of each element, ascending
 
 
@@ -42,7 +42,7 @@ class CompositionGraphs(Packed):
     def from_structures(
         cls, structures: Iterable[Structure], _: GraphSettings | None = None
     ) -> "CompositionGraphs":
-        """The composition of every structure; distances and the settings of their graph play no part."""
+        """The composition of every structure; the settings of a crystal graph are not used."""
         return cls.from_atoms([np.array(structure.atomic_numbers) for structure in structures])
 
     @classmethod
@@ -65,7 +65,7 @@ class CompositionGraphs(Packed):
 
     @property
     def n_atoms(self) -> Tensor:
-        """(n_crystals,) how many nodes each crystal has, which are elements here."""
+        """(n_crystals,) numbers of nodes, which are elements here."""
         return self.n_elements
 
     def batch(self, indices: Tensor) -> CompositionBatch:
@@ -86,7 +86,7 @@ class CompositionGraphs(Packed):
         )
 
     def formulas(self) -> list[str]:
-        """Each crystal's fractional formula, such as Na0.5 Cl0.5, which all of one reduced formula share."""
+        """The fractional formula of each crystal, such as Na0.5 Cl0.5; equal for equal reduced formulas."""
         parts = [
             f"{Element.from_Z(number).symbol}{weight:.6g}"
             for number, weight in zip(self.species.tolist(), self.weights.tolist(), strict=True)

@@ -8,7 +8,7 @@ import torch
 from pymatgen.core import Structure
 from torch import Tensor
 
-from hybrid.graphs.neighbours import nearest_by_element, nearest_neighbours
+from hybrid.graphs.nearest_neighbours import nearest_by_element, nearest_neighbours
 from hybrid.graphs.packed import Packed, Rows
 from hybrid.readout import Crystals
 from hybrid.settings import GraphSettings
@@ -16,7 +16,7 @@ from hybrid.settings import GraphSettings
 
 @dataclass(frozen=True)
 class CrystalBatch:
-    """Some crystals' graphs side by side, as a network takes them."""
+    """The graphs of a batch of crystals."""
 
     species: Tensor  # (n_atoms,) atomic numbers
     neighbours: Tensor  # (n_atoms, max_neighbours) index of the neighbour in this batch
@@ -26,10 +26,10 @@ class CrystalBatch:
 
 @dataclass(frozen=True)
 class CrystalGraphs(Packed):
-    """All graphs of a data set, one after the other; distances are stored and expanded when used."""
+    """The graphs of a data set, one after the other; distances are expanded in Gaussians when used."""
 
     species: Tensor  # (n_atoms,) atomic numbers
-    neighbours: Tensor  # (n_atoms, max_neighbours) index of the neighbour in its own crystal
+    neighbours: Tensor  # (n_atoms, max_neighbours) index of the neighbour within its crystal
     distances: Tensor  # (n_atoms, max_neighbours) Å
     n_atoms: Tensor  # (n_crystals,)
     first_atom: Tensor  # (n_crystals,) position of each crystal's first atom

@@ -1,12 +1,12 @@
-"""Which atoms, bonds and angles of a crystal no message-passing network tells apart.
+"""Merges equivalent atoms, bonds and angles of a crystal, which message passing cannot tell apart.
 
-Two atoms get the same vector, layer by layer, if they are of one element and have the same kinds of bonds;
-two bonds, if they are equally long, join the same kinds of atoms, and the same kinds of bonds meet them at
-the same angles. Refining kinds until this holds (colour refinement) leaves one of each kind to be computed.
-Symmetry makes equivalent atoms, in the primitive cell and by repetition in larger ones, but needs not be
-known. Sums over what is merged are weighted by how many each kind stands for, and come out the same.
+All atoms that get the same vector in every layer are of one kind: they are of one element and have the same
+kinds of bonds. Bonds are of one kind if they are equally long, join the same kinds of atoms, and meet the
+same kinds of bonds at the same angles. Kinds are refined until this holds (colour refinement). Then one atom,
+bond or angle of each kind is computed, and sums weight it by the number that it represents. Equivalent atoms
+are due to the crystal's symmetry, or to a cell that is not primitive, but no symmetry analysis is needed.
 
-`hybrid.kernels.merging` does the same in C++, bit for bit.
+`hybrid.kernels.merging` gives exactly the same in C++.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ import numpy as np
 
 from hybrid.graphs.bonds import Angles, Bonds
 
-TOLERANCE = 1e-5  # of bond lengths in Å and of cosines; coordinates in files are often rounded to 1e-6
+TOLERANCE = 1e-5  # for bond lengths in Å and for cosines; coordinates in files are often rounded to 1e-6
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def merge_equivalent(
         species: (n_atoms,) atomic numbers.
         bonds: between the atoms.
         angles: between the bonds.
-        tolerance: up to which lengths (Å) and cosines are equal; None merges nothing.
+        tolerance: largest difference of equal lengths (Å) or cosines; None: nothing is merged.
     """
     lengths = bonds.lengths
     if tolerance is None:
@@ -72,13 +72,13 @@ def merge_equivalent(
 class Kinds:
     """A partition into kinds, numbered in the order in which they are packed."""
 
-    label: np.ndarray  # (n,) number of each one's kind
-    example: np.ndarray  # (n_kinds,) one of each kind
-    count: np.ndarray  # (n_kinds,) how many there are
+    label: np.ndarray  # (n,) the number of its kind
+    example: np.ndarray  # (n_kinds,) the position of one member of each kind
+    count: np.ndarray  # (n_kinds,) the number of members
 
     @classmethod
     def of(cls, kinds: np.ndarray, along: np.ndarray | None = None) -> "Kinds":
-        """Numbers kinds (n,) by `along` (n,), if it is given, then as they are numbered."""
+        """From kinds (n,) with any numbers; the new ones are sorted by `along` (n,), then by the old."""
         if along is not None:
             kinds = along * (kinds.max() + 1) + kinds
         order = np.argsort(kinds, kind="stable")
@@ -96,17 +96,16 @@ class Kinds:
 def kinds_of(
     species: np.ndarray, bonds: Bonds, angles: Angles, tolerance: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Colour refinement: atoms, bonds and angles by kind, until another round splits none.
+    """The kinds of atoms, bonds and angles by colour refinement, repeated until no kind is split any more.
 
     Returns:
-        numbers (n_atoms,), (n_bonds,) and (n_angles,) that are equal within a kind; angles' are numbers of
-        the first bond and the cosine, and stand beside the second bond's.
+        numbers (n_atoms,), (n_bonds,) and (n_angles,) that are equal within a kind. Those of angles depend on
+        the first bond and the cosine, and distinguish the angles of one second bond.
     """
     lengths = bonds.lengths
     bins = bins_of(angles.cosines, tolerance)
-    by_cosine = hashed(hashed(np.arange(bins.max() + 1)))[
-        bins
-    ]  # twice, for a product to tell them from bonds
+    # hashed twice, so that a product of hashes distinguishes cosines from bonds
+    by_cosine = hashed(hashed(np.arange(bins.max() + 1)))[bins]
     by_atom, by_bond = _numbered(species), bins_of(lengths, tolerance)
     first_met = np.searchsorted(angles.second, np.arange(len(lengths)))
     found, before = (by_atom.max(), by_bond.max()), None
@@ -119,7 +118,7 @@ def kinds_of(
 
 
 def bins_of(values: np.ndarray, tolerance: float) -> np.ndarray:
-    """Numbers (n,) that are equal for values that lie together, in bins that begin after a gap."""
+    """Numbers (n,) that are equal for nearby values: bins of this width, the first after each gap."""
     order = np.argsort(values)
     ordered = values[order]
     first = np.append(True, np.diff(ordered) > tolerance)
@@ -147,7 +146,7 @@ def hashed(*columns: np.ndarray) -> np.ndarray:
 
 
 def _multisets(hashes: np.ndarray, owner: np.ndarray, n_owners: int) -> np.ndarray:
-    """A hash (n_owners,) of the multiset of hashes that each owner has: their sum."""
+    """A hash (n_owners,) of the multiset of hashes that belong to each owner: their sum."""
     sums = np.zeros(n_owners, dtype=np.uint64)
     np.add.at(sums, owner, hashes)
     return sums

@@ -1,7 +1,7 @@
-"""ALIGNN's crystal graph and its line graph, packed: atoms, bonds between them, angles between bonds.
+"""Packed crystal graphs and line graphs for ALIGNN: atoms, bonds between them, angles between bonds.
 
-What is packed is the graph without its repetitions: one of each kind of equivalent atoms, bonds and angles,
-and how many of each there are (see `hybrid.graphs.equivalence`).
+Equivalent atoms, bonds and angles are merged: there is one of each kind, and the number that it represents
+(see `hybrid.graphs.equivalence`).
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from torch import Tensor
 from hybrid.graphs.bonds import Bonds, angles_of, bonds_of
 from hybrid.graphs.equivalence import TOLERANCE, MergedGraph, merge_equivalent
 from hybrid.graphs.packed import Packed, Rows
-from hybrid.kernels.links import Alike, Links
+from hybrid.kernels.links import EqualRows, Links
 from hybrid.kernels.merging import Merging
 from hybrid.readout import Crystals
 from hybrid.settings import GraphSettings
@@ -23,24 +23,24 @@ from hybrid.settings import GraphSettings
 
 @dataclass(frozen=True)
 class LineBatch:
-    """Some crystals' graphs side by side, as ALIGNN takes them; n_kinds of atoms, of bonds and of angles."""
+    """The graphs of a batch of crystals, with a row for each kind of atom, bond and angle."""
 
     species: Tensor  # (n_atom_kinds,) atomic numbers
     lengths: Tensor  # (n_bond_kinds,) Å
     cosines: Tensor  # (n_angle_kinds,)
     bonds: Links  # from atom to atom
     angles: Links  # from bond to bond: the second begins where the first ends
-    equal_lengths: Alike  # among the bonds of a crystal
-    equal_cosines: Alike  # among the angles of a crystal
-    crystals: Crystals  # a row a kind of atom
+    equal_lengths: EqualRows  # among the bonds of a crystal
+    equal_cosines: EqualRows  # among the angles of a crystal
+    crystals: Crystals  # a row for each kind of atom
 
 
 @dataclass(frozen=True)
 class LineGraphs(Packed):
-    """All graphs of a data set, one after the other; indices count within their crystal."""
+    """The graphs of a data set, one after the other; indices are within their crystal."""
 
     species: Tensor  # (n_atom_kinds,) atomic numbers
-    atoms_of_kind: Tensor  # (n_atom_kinds,) how many atoms each stands for
+    atoms_of_kind: Tensor  # (n_atom_kinds,) number of atoms that each represents
     source: Tensor  # (n_bond_kinds,) atom where a bond begins
     target: Tensor  # (n_bond_kinds,) atom where it ends, ascending
     lengths: Tensor  # (n_bond_kinds,) Å
@@ -49,11 +49,11 @@ class LineGraphs(Packed):
     second: Tensor  # (n_angle_kinds,) bond out of it, ascending
     cosines: Tensor  # (n_angle_kinds,) of the angle between them
     angles_of_kind: Tensor  # (n_angle_kinds,)
-    length_group: Tensor  # (n_bond_kinds,) which of its crystal's different lengths each has
+    length_group: Tensor  # (n_bond_kinds,) number of its length among the different ones of its crystal
     cosine_group: Tensor  # (n_angle_kinds,)
-    n_groups: Tensor  # (n_crystals, 2) how many different lengths and cosines there are
+    n_groups: Tensor  # (n_crystals, 2) numbers of different lengths and cosines
     n_atoms: Tensor  # (n_crystals,)
-    n_kinds: Tensor  # (n_crystals, 3) kinds of atoms, bonds and angles
+    n_kinds: Tensor  # (n_crystals, 3) numbers of kinds of atoms, bonds and angles
     first_kind: Tensor  # (n_crystals, 3) positions of each crystal's first ones
 
     @classmethod
@@ -68,9 +68,8 @@ class LineGraphs(Packed):
 
         Args:
             structures: crystals.
-            settings: how many neighbours; the radius is only where the search for them begins.
-            tolerance: up to which bond lengths (Å) and cosines are taken to be equal; None keeps every
-                atom, bond and angle apart.
+            settings: of the graph; the radius is that of the first search for neighbours only.
+            tolerance: largest difference of equal bond lengths (Å) or cosines; None: nothing is merged.
             dtype: of bond lengths and cosines.
         """
         precision = torch.empty(0, dtype=dtype).numpy().dtype
@@ -112,8 +111,8 @@ class LineGraphs(Packed):
             cosines,
             Links.of(source, target, n_of_bonds, n_of_atoms, n_kinds[:, 0]),
             Links.of(first, second, n_of_angles, n_of_bonds, n_kinds[:, 1]),
-            Alike.of(by_length, totals[0], n_of_bonds),
-            Alike.of(by_cosine, totals[1], n_of_angles),
+            EqualRows.of(by_length, totals[0], n_of_bonds),
+            EqualRows.of(by_cosine, totals[1], n_of_angles),
             Crystals(atoms.crystal, n_of_atoms, self.n_atoms[indices]),
         )
 
@@ -126,5 +125,5 @@ def _merged(species: np.ndarray, bonds: Bonds, tolerance: float | None) -> Merge
 
 
 def _groups(values: np.ndarray) -> np.ndarray:
-    """(n,) which of the different numbers among values (n,) each is."""
+    """Numbers (n,) that are equal where values (n,) are equal."""
     return np.unique(values, return_inverse=True)[1]

@@ -1,4 +1,4 @@
-"""What all packed graphs share: tensors that move together and stand in one file."""
+"""Packed graphs: the graphs of a data set in a few tensors, which are moved and saved together."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,7 +17,7 @@ class Packed:
     """The graphs of a data set as tensors, one after the other."""
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Self:
-        """The graphs on `device`, with what is in floating point in `dtype` if one is given."""
+        """The graphs on `device`, with floating-point tensors converted to `dtype` if it is given."""
         moved = {f.name: getattr(self, f.name).to(device) for f in fields(self)}
         if dtype is not None:
             moved |= {name: t.to(dtype) for name, t in moved.items() if t.is_floating_point()}
@@ -37,13 +37,11 @@ class Packed:
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of some crystals in a packed tensor, as they follow one another in a batch."""
+    """The rows of a batch of crystals in a packed tensor, in the order of the batch."""
 
     at: Tensor  # (n_rows,) positions in the packed tensor
-    crystal: Tensor  # (n_rows,) place of the row's crystal among those asked for
-    first: (
-        Tensor  # (n_crystals + 1,) position in the batch of each crystal's first row, and how many there are
-    )
+    crystal: Tensor  # (n_rows,) position of the row's crystal in the batch
+    first: Tensor  # (n_crystals + 1,) position in the batch of each crystal's first row; last, their number
 
     @classmethod
     def of(cls, first: Tensor, counts: Tensor) -> "Rows":
@@ -54,5 +52,5 @@ class Rows:
         return cls(places + (first - begin[:-1])[crystal], crystal, begin)
 
     def shifted(self, packed: Tensor, rows: "Rows") -> Tensor:
-        """Indices of `rows` within a crystal, one a row of this, as indices in the batch."""
+        """From indices into `rows` within each crystal (packed) to indices within the batch (n_rows,)."""
         return packed[self.at] + rows.first[self.crystal]

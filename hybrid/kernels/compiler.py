@@ -1,4 +1,4 @@
-"""Compiles the C++ kernels for the machine they run on, once, with the machine's own compiler."""
+"""Compiles the C++ kernels once on each machine, with its own compiler."""
 
 import ctypes
 import functools
@@ -24,7 +24,7 @@ def _compiler() -> str | None:
 
 
 def _processor() -> str:
-    """What -march=native depends on, so that a shared cache never hands out another machine's code."""
+    """The processor's features, on which -march=native depends; caches can be shared by machines."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     return next((line for line in lines if line.startswith("flags")), platform.processor())
@@ -34,8 +34,8 @@ def _processor() -> str:
 def compiled(source: Path, *defines: str, exact: bool = False) -> ctypes.CDLL | None:
     """The shared library made from `source`, or None if this machine cannot make one.
 
-    HYBRID_KERNELS=off keeps everything in PyTorch and NumPy. With `exact`, every operation is rounded as it
-    is written.
+    With the environment variable HYBRID_KERNELS=off, PyTorch and NumPy are used instead. With `exact`, the
+    compiler does not reorder or fuse floating-point operations.
     """
     compiler = _compiler()
     if compiler is None or os.environ.get("HYBRID_KERNELS", "on") == "off":
@@ -49,7 +49,10 @@ def compiled(source: Path, *defines: str, exact: bool = False) -> ctypes.CDLL | 
             _compile([compiler, *options], source, library)
         except (OSError, subprocess.CalledProcessError) as error:
             log.warning(
-                "%s does not compile %s (%s); PyTorch does its work, slower", compiler, source.name, error
+                "%s does not compile %s (%s); PyTorch is used instead, which is slower",
+                compiler,
+                source.name,
+                error,
             )
             return None
     return ctypes.CDLL(str(library))
@@ -58,8 +61,8 @@ def compiled(source: Path, *defines: str, exact: bool = False) -> ctypes.CDLL | 
 def _compile(command: list[str], source: Path, library: Path) -> None:
     """Compiles and links in two steps.
 
-    Linked with -ffast-math, the library would switch off subnormal numbers in the whole process when it is
-    loaded.
+    If it were linked with -ffast-math, loading the library would disable subnormal numbers in the whole
+    process.
     """
     with tempfile.TemporaryDirectory() as scratch, atomic_file(library) as temporary:
         made = str(Path(scratch, "kernel.o"))

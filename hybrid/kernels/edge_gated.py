@@ -1,8 +1,8 @@
-"""ALIGNN's edge-gated convolution, and normalisation with SiLU, as single operations on the CPU.
+"""ALIGNN's edge-gated convolution, and batch normalisation with SiLU, as single operations on the CPU.
 
-Every row stands for several equal ones, as in `hybrid.models.edge_gated`, which does the same in PyTorch.
-Rows in bfloat16, as autocast makes them, are computed with in float32: gates, sums, statistics and the
-gradients of what a sum over edges has used.
+Every row represents several equal ones, as in `hybrid.models.alignn_operations`, the same in PyTorch. Rows
+may be stored in bfloat16, as under autocast. Gates, sums, statistics and the gradients of what enters a sum
+over edges are computed in float32.
 """
 
 import ctypes
@@ -16,10 +16,10 @@ from torch.nn import BatchNorm1d
 
 from hybrid.kernels.compiler import compiled
 from hybrid.kernels.links import Links
-from hybrid.kernels.normalisation import update_running_statistics
+from hybrid.kernels.running_statistics import update_running_statistics
 
 SOURCE = Path(__file__).with_suffix(".cpp")
-REALS = {  # how rows are computed with, and kept
+REALS = {  # by the type of the rows: the type of the computation, and of the storage if it differs
     torch.float32: ("REAL=float",),
     torch.float64: ("REAL=double",),
     torch.bfloat16: ("REAL=float", "STORED=BFloat16"),
@@ -75,7 +75,7 @@ def _work(rows: Tensor) -> Any:
 
 @dataclass(frozen=True)
 class _Normalised:
-    """Rows with their batch normalisation, scale row + shift."""
+    """Rows and their batch normalisation, scale * row + shift."""
 
     rows: Tensor  # (n, n_features)
     share: Tensor  # (n,)
@@ -113,13 +113,13 @@ class _Normalised:
         return ctypes.byref(rows), ctypes.byref(_Norm(self.scale.data_ptr(), self.shift.data_ptr()))
 
     def activate(self, library: ctypes.CDLL, residual: Tensor | None = None) -> Tensor:
-        """silu(scale row + shift) + residual."""
+        """silu(scale * row + shift) + residual."""
         activated = torch.empty_like(self.rows)
         library.activate(_work(self.rows), *self.pointers(), _at(residual), _at(activated))
         return activated
 
     def backward(self, library: ctypes.CDLL, gradient: Tensor) -> "_Gradients":
-        """From the gradient of what `activate` returns."""
+        """From the gradient of the result of `activate`."""
         totals = torch.empty(2, self.rows.shape[1], dtype=torch.float64)
         library.activate_backward_statistics(_work(self.rows), *self.pointers(), _at(gradient), _at(totals))
         d_gamma = (totals[1] - (self.mean - self.rows[0]) * totals[0]) * self.inverse_std
@@ -132,7 +132,7 @@ class _Normalised:
 
 @dataclass(frozen=True)
 class _Gradients:
-    """Gradients of a normalisation's weight and bias, and what the rows' gradient takes."""
+    """Gradients of a normalisation's weight and bias, and the coefficients for the rows' gradient."""
 
     of: _Normalised
     d_gamma: Tensor  # (n_features,)
@@ -168,7 +168,7 @@ class EdgeGated:
         return None if library is None else cls(library)
 
     def normalised_silu(self, rows: Tensor, norm: BatchNorm1d, share: Tensor, total: Tensor) -> Tensor:
-        """silu(norm(rows)); see `hybrid.models.edge_gated.normalised_silu`."""
+        """silu(norm(rows)); see `hybrid.models.alignn_operations.normalised_silu`."""
         activated: Tensor = _NormalisedSiLU.apply(  # type: ignore[no-untyped-call]
             self.library, rows, norm.weight, norm.bias, share, total, norm
         )
@@ -190,7 +190,7 @@ class EdgeGated:
             projected: s, t, v and o of the nodes (n_nodes, 4 n), side by side.
             m: u (n_edges, n), overwritten.
             nodes: (n_nodes, n), what the new node vectors are added to.
-            edges: (n_edges, n), likewise; None where nobody needs the edges.
+            edges: (n_edges, n), likewise; None if the new edge vectors are not needed.
             links: the graph.
 
         Returns:

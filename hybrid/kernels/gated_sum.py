@@ -51,9 +51,9 @@ class Edges:
 
     Args:
         library: the compiled kernel.
-        batch: a `hybrid.graphs.kinds.KindBatch`.
-        step: of the Gaussians at 0, step, 2 step, …, which are as wide, in Å.
-        n_gaussians: how many there are.
+        batch: a `hybrid.graphs.merged_crystal.MergedCrystalBatch`.
+        step: distance between the centres of the Gaussians, 0, step, 2 step, …, and their width, in Å.
+        n_gaussians: their number.
     """
 
     def __init__(self, library: ctypes.CDLL, batch: Any, step: float, n_gaussians: int):
@@ -131,7 +131,7 @@ class GatedSum:
 
 
 def _pointers(*tensors: Tensor | None) -> Any:
-    """A structure of pointers alone."""
+    """The tensors' addresses, as a structure of pointers."""
     return (_POINTER * len(tensors))(*(None if t is None else t.data_ptr() for t in tensors))
 
 
@@ -199,10 +199,9 @@ _unused: list[np.ndarray] = []
 
 
 def _buffer(rows: int, columns: int) -> Tensor:
-    """An empty tensor in memory that is used again when the tensor is gone.
+    """An empty tensor whose memory is reused when the tensor no longer exists.
 
-    Edge-sized memory that the system gives and takes back every step costs more time than what is computed
-    in it.
+    Requesting memory of this size from the system in every step takes longer than the computation.
     """
     memory = _unused.pop() if _unused else np.empty(0, dtype=np.float32)
     if len(memory) < rows * columns:

@@ -1,4 +1,4 @@
-"""The edges of a graph as kernels and networks sum over them, and rows that are equal from the start."""
+"""The edges of a graph, sorted for fast sums over neighbours, and groups of rows that are equal."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,25 +10,25 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Links:
-    """Directed edges of a graph, sorted by target; each stands for several, and so does each node."""
+    """The directed edges of a graph, sorted by target. Edges and nodes represent several equivalent ones."""
 
     source: Tensor  # (n_edges,) int64 node
     target: Tensor  # (n_edges,) int64 node, ascending
     by_source: Tensor  # (n_edges,) the edges' positions in the order of their sources
     first_of_target: Tensor  # (n_nodes,) position of the first edge into a node
     first_of_source: Tensor  # (n_nodes,) position in `by_source` of the first edge out of a node
-    into_one: Tensor  # (n_edges,) floating point: how many edges into one target it stands for
-    share: Tensor  # (n_edges,) floating point: how much of all edges it stands for
-    node_share: Tensor  # (n_nodes,) floating point: how much of all nodes each stands for
-    total: Tensor  # () floating point: how many edges there are
-    node_total: Tensor  # () floating point: how many nodes there are
-    first_node: Tensor  # (n_crystals + 1,) position of the first node of each crystal, and how many there are
+    into_one: Tensor  # (n_edges,) floating point: number of edges into one target that it represents
+    share: Tensor  # (n_edges,) floating point: share of all edges that it represents
+    node_share: Tensor  # (n_nodes,) floating point: share of all nodes that it represents
+    total: Tensor  # () floating point: number of all edges
+    node_total: Tensor  # () floating point: number of all nodes
+    first_node: Tensor  # (n_crystals + 1,) position of the first node of each crystal; last, their number
 
     @classmethod
     def of(
         cls, source: Tensor, target: Tensor, edges_of_kind: Tensor, nodes_of_kind: Tensor, n_nodes: Tensor
     ) -> "Links":
-        """Links from indices, from how many edges and nodes each stands for, and from crystals' sizes."""
+        """From indices, the numbers of edges and nodes that each represents, and the crystals' sizes."""
         total, node_total = edges_of_kind.sum(), nodes_of_kind.sum()
         return cls(
             source,
@@ -46,17 +46,17 @@ class Links:
 
 
 @dataclass(frozen=True)
-class Alike:
-    """Which rows are equal, those of equally long bonds for example, so that each is computed once."""
+class EqualRows:
+    """Groups of equal rows, such as those of equally long bonds, so that one of each group is computed."""
 
-    group: Tensor  # (n_rows,) int64 number of the group of equal rows that each is in
+    group: Tensor  # (n_rows,) int64 number of its group
     by_group: Tensor  # (n_rows,) the rows' positions in the order of their groups
     first: Tensor  # (n_groups,) position in `by_group` of the first row of a group
-    share: Tensor  # (n_groups,) floating point: how much of all rows each group stands for
+    share: Tensor  # (n_groups,) floating point: share of all rows
 
     @classmethod
-    def of(cls, group: Tensor, n_groups: int, counts: Tensor) -> "Alike":
-        """From the rows' groups (n_rows,) and from how many each row stands for (n_rows,)."""
+    def of(cls, group: Tensor, n_groups: int, counts: Tensor) -> "EqualRows":
+        """From the rows' groups (n_rows,) and the number that each row represents (n_rows,)."""
         totals = counts.new_zeros(n_groups).index_add(0, group, counts)
         return cls(group, group.argsort(stable=True), _first_of(group, n_groups), totals / counts.sum())
 
@@ -72,13 +72,13 @@ class Alike:
 
 class _Repeat(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, alike: Alike) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, alike: EqualRows) -> Tensor:
         ctx.alike = alike
         return rows.index_select(0, alike.group)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        alike: Alike = ctx.alike
+        alike: EqualRows = ctx.alike
         return F.embedding_bag(alike.by_group, gradient, alike.first, mode="sum"), None
 
 

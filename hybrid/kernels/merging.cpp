@@ -1,8 +1,8 @@
 // A crystal's bond angles and its graph with one of each kind of atom, bond and angle, in one call.
 //
-// The same as angles_of in hybrid/graphs/bonds.py and hybrid/graphs/equivalence.py, where it is explained,
-// bit for bit: sums run in the same order, and kinds are numbered in the ascending order of the same hashes.
-// Compiled without -ffast-math, which would round sums in an order of its own.
+// The result is exactly that of angles_of in hybrid/graphs/bonds.py and of hybrid/graphs/equivalence.py, where it
+// is explained: sums run in the same order, and kinds are numbered in the ascending order of the same hashes.
+// It is compiled without -ffast-math, which would change the order of sums.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>

@@ -1,6 +1,6 @@
 """Bond angles and the merging of equivalent atoms, bonds and angles as one operation on the CPU.
 
-Gives the arrays of `hybrid.graphs.equivalence.merge_equivalent`, which does the same in NumPy, bit for bit.
+The result is exactly that of `hybrid.graphs.equivalence.merge_equivalent`, which uses NumPy.
 """
 
 import ctypes
@@ -58,14 +58,14 @@ class Merging:
         vectors: np.ndarray,
         tolerance: float,
     ) -> tuple[np.ndarray, ...]:
-        """Finds the angles between bonds and merges what is equivalent.
+        """Finds the angles between bonds, and merges equivalent atoms, bonds and angles.
 
         Args:
             species: (n_atoms,) atomic numbers.
             source: (n_bonds,) atom where a bond begins.
             target: (n_bonds,) atom where it ends.
             vectors: (n_bonds, 3) Å, from source to target.
-            tolerance: up to which lengths (Å) and cosines are equal.
+            tolerance: largest difference of equal lengths (Å) or cosines.
 
         Returns:
             The arrays of a `hybrid.graphs.equivalence.MergedGraph`, in their order.

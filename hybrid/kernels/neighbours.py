@@ -1,4 +1,4 @@
-"""The C++ search for nearest neighbours, bit by bit pymatgen's result."""
+"""The search for nearest neighbours in C++, with exactly the result of pymatgen."""
 
 import ctypes
 from pathlib import Path
@@ -25,7 +25,7 @@ class Neighbours:
         return cls(library) if library else None
 
     def find(self, structure: Structure, max_neighbours: int, radius: float) -> tuple[np.ndarray, np.ndarray]:
-        """What `hybrid.graphs.neighbours.nearest_neighbours` gives."""
+        """See `hybrid.graphs.nearest_neighbours.nearest_neighbours`."""
         positions = np.ascontiguousarray(structure.cart_coords, np.float64)
         lattice = np.ascontiguousarray(structure.lattice.matrix, np.float64)
         periodic = np.array(structure.pbc, np.int64)

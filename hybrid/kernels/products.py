@@ -1,7 +1,7 @@
-"""Matrix products in fp32 through oneDNN where torch's own library, MKL, makes little of the processor.
+"""Matrix products in fp32 by oneDNN, on processors where it is faster than torch's default library, MKL.
 
-On AMD processors MKL computes with AVX2 even where there is AVX-512, which oneDNN uses. Both are in torch;
-their results differ in the last bits. Elsewhere, and in other precisions, products are torch's, bit for bit.
+On AMD processors with AVX-512, MKL uses only AVX2, while oneDNN uses AVX-512. Both are part of torch; their
+results differ in the last bits. On other processors and in other precisions the products are torch's own.
 """
 
 import functools
@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 
 def linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Gives rows weightᵀ + bias (n, n_outputs), as `torch.nn.functional.linear` has it, with its gradients.
+    """Computes rows weightᵀ + bias (n, n_outputs), as `torch.nn.functional.linear` does, with gradients.
 
     Args:
         rows: (n, n_inputs).
@@ -24,7 +24,7 @@ def linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         bias: (n_outputs,).
     """
     single = rows.device.type == "cpu" and rows.dtype == weight.dtype == torch.float32
-    empty = rows.numel() == 0  # which oneDNN refuses
+    empty = rows.numel() == 0  # not supported by oneDNN
     if not single or empty or torch.is_autocast_enabled("cpu") or not onednn_is_faster():
         return F.linear(rows, weight, bias)
     made: Tensor = _Linear.apply(rows, weight, bias)  # type: ignore[no-untyped-call]
@@ -33,9 +33,9 @@ def linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 @functools.cache
 def onednn_is_faster() -> bool:
-    """Whether oneDNN takes less than 0.8 of MKL's time for a product and its gradients.
+    """Whether oneDNN takes less than 80 % of MKL's time for a product and its gradients.
 
-    Measured once in a process, in some 20 ms, and only on AMD processors with AVX-512.
+    This is measured once in each process, in about 20 ms, and only on AMD processors with AVX-512.
     """
     if not (_is_amd_with_avx512() and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
         return False
@@ -63,7 +63,7 @@ def _is_amd_with_avx512() -> bool:
 
 
 def _times_transposed(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
-    """By oneDNN, left rightᵀ + bias; either may be a transposed view."""
+    """Computes left rightᵀ + bias by oneDNN; either may be a transposed view."""
     product: Tensor = torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
     return product
 

@@ -1,4 +1,4 @@
-// Whole shells of nearest neighbours, as bonds that stand there once: the same as in hybrid/graphs/shells.py.
+// Complete shells of nearest neighbours, as bonds that are listed once: the same as in hybrid/kernels/shells.py.
 #include <algorithm>
 #include <array>
 #include <cstdint>

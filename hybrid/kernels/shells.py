@@ -1,6 +1,6 @@
-"""Which of the pairs of near atoms ALIGNN takes for bonds: whole shells of nearest neighbours, twice over.
+"""The pairs of atoms that are bonds in ALIGNN's graphs: complete shells of nearest neighbours.
 
-In NumPy, and as one operation on the CPU.
+Implemented twice: in NumPy, and in C++ for the CPU.
 """
 
 import ctypes
@@ -13,12 +13,12 @@ from hybrid.kernels.compiler import compiled
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 _POINTER = ctypes.c_void_p
-SHORTEST = 0.15  # Å; upstream takes two atoms at less than this for one
+SHORTEST = 0.15  # Å; upstream treats two atoms at a smaller distance as one
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """All pairs of atoms within a sphere around each, both ways, itself included or not."""
+    """All pairs of an atom and an atom within a sphere around it, with or without the atom itself."""
 
     n_atoms: int
     centres: np.ndarray  # (n_pairs,) atom
@@ -28,18 +28,18 @@ class Pairs:
 
 
 def whole_shells(pairs: Pairs, max_neighbours: int, radius: float) -> np.ndarray | None:
-    """Pairs that are not farther apart than the centre and its `max_neighbours`-th neighbour, each once.
+    """Pairs that are not farther apart than the centre and its `max_neighbours`-th neighbour, listed once.
 
     `Shells` does the same in C++.
 
     Args:
-        pairs: all that are within the radius, and perhaps others.
-        max_neighbours: how many neighbours an atom has at least.
-        radius: in Å, within which they have to be.
+        pairs: all within the radius; there may be others.
+        max_neighbours: the least number of neighbours of an atom.
+        radius: within which there have to be as many, in Å.
 
     Returns:
-        (n, 5) whole numbers, ascending: the lower atom, the other, and the image of the other's cell; None
-        if an atom has too few neighbours within the radius.
+        (n, 5) integers, sorted: the atom with the lower number, the other atom, and the image of its cell;
+        None if an atom has too few neighbours within the radius.
     """
     others = pairs.distances > SHORTEST
     centres, neighbours = pairs.centres[others], pairs.neighbours[others]

@@ -10,10 +10,10 @@ from torch.nn import functional as F
 
 from hybrid.graphs.line_graph import LineBatch, LineGraphs
 from hybrid.kernels.edge_gated import EdgeGated
-from hybrid.kernels.links import Alike, Links
+from hybrid.kernels.links import EqualRows, Links
 from hybrid.kernels.products import linear
-from hybrid.models.edge_gated import gated_mean, normalised_silu, outside_autocast, update_statistics
-from hybrid.models.network import CrystalNetwork, NetworkKind
+from hybrid.models.alignn_operations import gated_mean, normalised_silu, outside_autocast, update_statistics
+from hybrid.models.network import Architecture, CrystalNetwork
 from hybrid.readout import Crystals, get_pooling
 from hybrid.settings import GraphSettings, ModelSettings, Recipe, TrainerSettings, annealed
 
@@ -23,19 +23,19 @@ LONGEST = 8.0  # Å, the last Gaussian of bond lengths, whatever the graph
 class ALIGNN(CrystalNetwork):
     """Upstream's network, computed faster.
 
-    It differs from upstream in how, not in what, it computes: equivalent atoms, bonds and angles are
-    computed once and counted as often as they are there, equal bond lengths and cosines are embedded once,
-    sums over neighbours run over sorted edges, and what the last layers compute for nobody is left out.
-    Parameters, their names and the order in which they are drawn are upstream's, so checkpoints load either
-    way and a seed gives the same weights.
+    The results are upstream's, the computation is different: equivalent atoms, bonds and angles are computed
+    once and weighted by their number, equal bond lengths and cosines are embedded once, sums over neighbours
+    run over sorted edges, and results of the last layers that are not used are not computed. Parameters,
+    their names and the order in which they are initialised are upstream's. Checkpoints can therefore be
+    loaded in both directions, and a seed gives the same weights.
 
     Args:
         atom_features: (n_elements + 1, n_features), row Z holds the features of the element Z.
-        graph: the graph's settings; lengths are expanded up to 8 Å whatever they are.
+        graph: the graph's settings; bond lengths are expanded up to 8 Å with any settings.
         model: sizes and pooling.
-        n_descriptors: length of the descriptor vector that joins the readout (eq. 14); 0 for none.
-        n_outputs: numbers a crystal, or classes; none: upstream's one number or two classes.
-        classification: log-probabilities of the classes instead of numbers.
+        n_descriptors: number of descriptors in the readout (eq. 14); 0: none.
+        n_outputs: number of targets or classes; None: one target or two classes, as upstream.
+        classification: whether the outputs are log-probabilities of classes.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class ALIGNN(CrystalNetwork):
         self.gcn_layers = nn.ModuleList(Convolution(hidden) for _ in range(sizes.gcn_layers))
         self.fc = nn.Linear(hidden, self.n_outputs)
         self.n_descriptors = n_descriptors
-        if n_descriptors:  # the head that then takes fc's place
+        if n_descriptors:  # a head that replaces fc
             self.extra_feature_embedding = Perceptron(n_descriptors, n_descriptors)
             self.fc3 = nn.Linear(joined, self.n_outputs)
             self.fc1 = Perceptron(joined, joined)
@@ -90,7 +90,7 @@ class ALIGNN(CrystalNetwork):
         return x.to(self.atom_features.dtype)
 
     def read_out(self, atoms: Tensor, crystals: Crystals, descriptors: Tensor | None = None) -> Tensor:
-        """What `forward` returns, from the atom vectors (n_rows, hidden)."""
+        """The result of `forward`, from the atom vectors (n_rows, hidden)."""
         with outside_autocast(atoms.device):
             rows = self.pooling.pool_atoms(atoms, crystals)
             if self.n_descriptors:
@@ -114,13 +114,13 @@ class Perceptron(nn.Module):
         self.layer = nn.Sequential(nn.Linear(n_inputs, n_outputs), nn.BatchNorm1d(n_outputs), nn.SiLU())
 
     def forward(self, rows: Tensor) -> Tensor:
-        """(n, n_outputs) from (n, n_inputs), where every row counts once."""
+        """(n, n_outputs) from (n, n_inputs); all rows have the same weight."""
         activated: Tensor = self.layer(rows)
         return activated
 
 
 class Gaussians(nn.Module):
-    """exp(-γ (x - x_k)²) at n centres x_k from first to last, with 1/γ the distance between two."""
+    """Gaussians exp(-γ (x - x_k)²) with n centres x_k from first to last; 1/γ is the distance between two."""
 
     centers: Tensor
 
@@ -135,7 +135,7 @@ class Gaussians(nn.Module):
 
 
 class Convolution(nn.Module):
-    """The parameters of an edge-gated convolution: of the gates, of the messages, of two normalisations."""
+    """The parameters of an edge-gated convolution: gates, messages and two batch normalisations."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -165,14 +165,14 @@ def _perceptron(layer: Any, rows: Tensor, share: Tensor, total: Tensor) -> Tenso
 
 @dataclass(frozen=True)
 class _Repeated:
-    """Rows of which many are equal, as those of equal bond lengths are before any layer."""
+    """Rows of which many are equal, such as those of equal bond lengths before the first layer."""
 
-    rows: Tensor  # (n_groups, n), one of each
-    equal: Alike
+    rows: Tensor  # (n_groups, n), one of each group
+    equal: EqualRows
 
 
-def _expanded(embedding: nn.Sequential, values: Tensor, equal: Alike, total: Tensor) -> _Repeated:
-    """Embeds lengths or cosines (n,): Gaussians and two layers, (n, hidden)."""
+def _expanded(embedding: nn.Sequential, values: Tensor, equal: EqualRows, total: Tensor) -> _Repeated:
+    """The embedding of lengths or cosines (n,) by Gaussians and two layers, (n, hidden)."""
     gaussians, inner, outer = embedding
     rows = _perceptron(inner, gaussians(equal.once(values)), equal.share, total)
     return _Repeated(_perceptron(outer, rows, equal.share, total), equal)
@@ -183,12 +183,12 @@ def _convolve(
 ) -> Any:
     """Node and edge vectors after an edge-gated convolution.
 
-    Where nobody needs the edges, there are none, but the running statistics are updated as upstream's are.
+    If the edge vectors are not needed, they are not computed; the running statistics are updated as upstream.
     """
     parts = (layer.src_gate, layer.dst_gate, layer.dst_update, layer.src_update)
     bias = torch.cat([part.bias for part in parts])
     width = len(layer.edge_gate.bias)
-    at_targets = F.pad(layer.edge_gate.bias, (width, 2 * width))  # where it is added fewest times
+    at_targets = F.pad(layer.edge_gate.bias, (width, 2 * width))  # added here, where there are fewest rows
     projected = linear(nodes, torch.cat([part.weight for part in parts]), bias + at_targets)
     if isinstance(edges, _Repeated):  # in the first layer
         m = edges.equal.repeated(linear(edges.rows, layer.edge_gate.weight))
@@ -208,7 +208,7 @@ def _convolve(
     return nodes, edges
 
 
-_ALIGNN = NetworkKind(
+_ALIGNN = Architecture(
     "alignn",
     ALIGNN,
     graphs=LineGraphs,
@@ -226,4 +226,4 @@ _ALIGNN = NetworkKind(
         )
     },
 )
-KINDS = {"alignn": _ALIGNN, "de-alignn": replace(_ALIGNN, name="de-alignn", takes_descriptors=True)}
+ARCHITECTURES = {"alignn": _ALIGNN, "de-alignn": replace(_ALIGNN, name="de-alignn", takes_descriptors=True)}

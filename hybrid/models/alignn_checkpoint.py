@@ -1,4 +1,4 @@
-"""Reads what upstream ALIGNN's trainer and the patched one leave: weights, with settings in a config.json."""
+"""Converts checkpoints of the original and the patched trainer of ALIGNN, with settings in a config.json."""
 
 import json
 import re
@@ -11,21 +11,20 @@ from hybrid.errors import InputError
 from hybrid.settings import ALIGNNSettings, GraphSettings, ModelSettings
 
 
-def is_upstreams(checkpoint: Any) -> bool:
+def is_alignn_checkpoint(checkpoint: Any) -> bool:
     """Whether a checkpoint is one of ALIGNN's trainer."""
     return isinstance(checkpoint, dict) and "alignn_layers.0.edge_update.bn_edges.weight" in checkpoint.get(
         "model", {}
     )
 
 
-def converted(checkpoint: dict[str, Any], file: Path) -> dict[str, Any]:
-    """The checkpoint in our format. Sizes follow from the weights, the rest from config.json beside it.
+def convert_checkpoint(checkpoint: dict[str, Any], file: Path) -> dict[str, Any]:
+    """The checkpoint in our format. Sizes follow from the weights, other settings from config.json beside it.
 
-    Without a config.json it is taken to be a regression with upstream's graph and, unless it has descriptors
-    and says otherwise, average pooling.
+    Without a config.json, a regression with upstream's graph and average pooling is assumed.
 
     Raises:
-        InputError: config.json asks for something that our network does not do.
+        InputError: config.json has a setting that our network does not support.
     """
     path, weights = file.parent / "config.json", checkpoint["model"]
     config: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hybrid.graphs.kinds import KindBatch, KindGraphs
+from hybrid.graphs.merged_crystal import MergedCrystalBatch, MergedCrystalGraphs
 from hybrid.kernels.gated_sum import GatedSum
-from hybrid.kernels.normalisation import update_running_statistics
-from hybrid.models.network import CrystalNetwork, NetworkKind
+from hybrid.kernels.running_statistics import update_running_statistics
+from hybrid.models.network import Architecture, CrystalNetwork
 from hybrid.readout import Crystals, get_pooling
 from hybrid.settings import GraphSettings, ModelSettings, Recipe, annealed
 
@@ -20,19 +20,19 @@ from hybrid.settings import GraphSettings, ModelSettings, Recipe, annealed
 class CGCNN(CrystalNetwork):
     """Upstream's network, computed faster.
 
-    It differs from upstream in how, not in what, it computes: equivalent atoms are computed once and counted
-    as often as they are there, the first linear layer of a convolution acts on an atom's own vector, its
-    neighbours' and the edges' separately and before they are gathered, distances are expanded when they are
-    used, and no loop runs over crystals. Parameters, their names and the order in which they are drawn are
-    upstream's, so checkpoints load either way and a seed gives the same weights.
+    The results are upstream's, the computation is different: equivalent atoms are computed once and weighted
+    by their number; the linear layer of a convolution acts separately on the vectors of atoms, of neighbours
+    and of edges, before they are gathered; distances are expanded when they are used; and there is no loop
+    over crystals. Parameters, their names and the order in which they are initialised are upstream's.
+    Checkpoints can therefore be loaded in both directions, and a seed gives the same weights.
 
     Args:
         atom_features: (n_elements + 1, n_features), row Z holds the features of the element Z.
-        graph: the graph's settings, which fix the Gaussians.
+        graph: the graph's settings, which determine the Gaussians.
         model: sizes and pooling.
-        n_descriptors: length of the descriptor vector that joins the readout (eq. 14); 0 for none.
-        n_outputs: numbers a crystal, or classes; none: upstream's one number or two classes.
-        classification: log-probabilities of the classes instead of numbers.
+        n_descriptors: number of descriptors in the readout (eq. 14); 0: none.
+        n_outputs: number of targets or classes; None: one target or two classes, as upstream.
+        classification: whether the outputs are log-probabilities of classes.
     """
 
     centres: Tensor
@@ -56,11 +56,11 @@ class CGCNN(CrystalNetwork):
         self.fcs = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(model.n_h - 1))
         self.fc_out = nn.Linear(hidden, 2 if classification else 1)
         if n_outputs and n_outputs != self.fc_out.out_features:
-            self.fc_out = nn.Linear(hidden, n_outputs)  # after upstream's, so that a seed keeps its weights
+            self.fc_out = nn.Linear(hidden, n_outputs)  # after upstream's, so that a seed gives its weights
         self.register_buffer("atom_features", atom_features, persistent=False)
         self.register_buffer("centres", centres.to(atom_features.dtype), persistent=False)
 
-    def atom_vectors(self, batch: KindBatch) -> Tensor:
+    def atom_vectors(self, batch: MergedCrystalBatch) -> Tensor:
         """The atom vectors after the last convolution, (n_kinds, atom_fea_len)."""
         atoms = F.embedding(batch.species, self.embedding(self.atom_features))
         layers = cast(Iterable[Convolution], self.convs)
@@ -76,10 +76,10 @@ class CGCNN(CrystalNetwork):
         return atoms
 
     def read_out(self, atoms: Tensor, crystals: Crystals, descriptors: Tensor | None = None) -> Tensor:
-        """What `forward` returns, from the atom vectors (n_rows, atom_fea_len).
+        """The result of `forward`, from the atom vectors (n_rows, atom_fea_len).
 
-        The softplus acts on the learnt part alone; descriptors enter the head as they are. Where the head of
-        a classifier acts on each atom, equivalent atoms share what is dropped out.
+        The first softplus acts on the learnt part only; descriptors enter the head unchanged. If the head of
+        a classifier acts on each atom, equivalent atoms have the same dropout mask.
         """
         learnt = F.softplus(self.pooling.pool_atoms(atoms, crystals))
         rows = F.softplus(self.conv_to_fc(self.pooling.join(learnt, descriptors, crystals)))
@@ -100,11 +100,11 @@ class Convolution(nn.Module):
         self.bn1 = nn.BatchNorm1d(2 * width)  # of gates and messages
         self.bn2 = nn.BatchNorm1d(width)  # of their sums
 
-    def forward(self, atoms: Tensor, batch: KindBatch, gaussians: Tensor) -> Tensor:
+    def forward(self, atoms: Tensor, batch: MergedCrystalBatch, gaussians: Tensor) -> Tensor:
         """The new atom vectors (n_kinds, width).
 
-        The linear layer is linear in the concatenation of own, neighbour and edge, so that the atoms' part
-        is computed once a kind of atom instead of once an edge.
+        The linear layer acts separately on atom, neighbour and edge, so that the parts of atoms are computed
+        once for each kind of atom instead of for each edge.
         """
         n, of_kind = atoms.shape[1], batch.crystals.atoms_of_row
         own, neighbour, edge = self.fc_full.weight.tensor_split([n, 2 * n], dim=1)
@@ -119,7 +119,7 @@ class Convolution(nn.Module):
 
 
 def normalised(rows: Tensor, norm: nn.BatchNorm1d, counts: Tensor) -> Tensor:
-    """Batch normalisation of rows (n, n_features) each of which stands for `counts` (n,) equal ones."""
+    """Batch normalisation of rows (n, n_features), each of which represents `counts` (n,) equal ones."""
     if not norm.training:
         return cast(Tensor, norm(rows))
     total = counts.sum()
@@ -140,13 +140,13 @@ def atom_feature_table(features: dict[int, list[float]]) -> Tensor:
     return table
 
 
-# Found by `make search`. It is important for sum pooling that the learning rate ends at zero: batch
-# normalisation's running statistics lag behind the weights, and a sum over n atoms multiplies this error by
-# n, so that with a constant rate the validation error of large cells remains far above the training error.
-_CGCNN = NetworkKind(
+# Found by `make search`. With sum pooling the learning rate has to end at zero: the running statistics of
+# batch normalisation lag behind the weights, and a sum over n atoms multiplies this error by n. With a
+# constant rate the validation error of large cells stays far above the training error.
+_CGCNN = Architecture(
     "cgcnn",
     CGCNN,
-    graphs=KindGraphs,
+    graphs=MergedCrystalGraphs,
     sizes=("atom_fea_len", "n_conv", "h_fea_len", "n_h"),
     at_once=256,
     tuned={
@@ -155,7 +155,7 @@ _CGCNN = NetworkKind(
     },
 )
 _WITH_DESCRIPTORS = Recipe(trainer=annealed(learning_rate=0.0088, weight_decay=1.3e-5), n_h=2)
-KINDS = {
+ARCHITECTURES = {
     "cgcnn": _CGCNN,
     "de-cgcnn": replace(_CGCNN, name="de-cgcnn", takes_descriptors=True, tuned={"mean": _WITH_DESCRIPTORS}),
 }

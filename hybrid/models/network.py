@@ -1,6 +1,6 @@
-"""The contract for networks: what training, checkpoints and predictions need to know of one.
+"""The interface of networks: what training, checkpoints and predictions need to know about one.
 
-A network's own module declares it: `KINDS` of the built-in ones, class attributes of a user's class.
+Each network's module provides it: as `ARCHITECTURES` for the built-in ones, as class attributes for your own.
 """
 
 import inspect
@@ -15,32 +15,32 @@ from torch.nn import functional as F
 from hybrid.errors import InputError
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.crystal import CrystalGraphs
-from hybrid.graphs.kinds import KindGraphs
 from hybrid.graphs.line_graph import LineGraphs
+from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.readout import Crystals, Pooling, crystal_mean, get_pooling
 from hybrid.settings import GraphSettings, ModelSettings, Recipe, TrainerSettings
 from hybrid.user_code import UserCode, running
 
-PackedGraphs = CrystalGraphs | KindGraphs | LineGraphs | CompositionGraphs
+PackedGraphs = CrystalGraphs | MergedCrystalGraphs | LineGraphs | CompositionGraphs
 Build = Callable[[Tensor, GraphSettings, ModelSettings, int, int | None, bool], Any]
-Recipes = Mapping[str, Recipe]  # by pooling: mean, or sum for every extensive one
+Recipes = Mapping[str, Recipe]  # by pooling: mean, or sum for all extensive ones
 
 
 class CrystalNetwork(nn.Module):
-    """A network that gives each atom a vector, pools, and turns the pooled rows into outputs.
+    """A network that computes a vector for each atom, pools, and maps the pooled rows to outputs.
 
-    A subclass has `atom_vectors` and `head`, or its own `read_out`. Its class attributes say what differs
-    from here.
+    A subclass defines `atom_vectors` and `head`, or its own `read_out`. Its class attributes override the
+    defaults here.
 
     Attributes:
         graphs: the class of its graphs; `LineGraphs` have bond angles.
         graph: their settings.
-        trainer: how it is trained.
-        at_once: how many crystals are predicted at a time, a matter of memory.
+        trainer: its training settings.
+        at_once: number of crystals that are predicted together; limited by memory.
         pooling: of the atom vectors.
-        classification: whether its outputs are log-probabilities of classes; set for a user's network.
-        atom_features: (n_elements + 1, n_features), row Z holds the features of the element Z, zeros if it
-            is not known; set for a user's network.
+        classification: whether its outputs are log-probabilities of classes; set by the package.
+        atom_features: (n_elements + 1, n_features), row Z holds the features of the element Z, zeros if they
+            are not known; set by the package.
     """
 
     graphs: ClassVar[Any] = CrystalGraphs
@@ -68,8 +68,8 @@ class CrystalNetwork(nn.Module):
         """
         return self.read_out(self.atom_vectors(batch), batch.crystals, descriptors)
 
-    def represent(self, batch: Any) -> Tensor:
-        """The crystals' learnt vectors, mean_i a_i (n_crystals, n_features), whatever the pooling."""
+    def crystal_embeddings(self, batch: Any) -> Tensor:
+        """The crystals' embeddings, mean_i a_i (n_crystals, n_features), with any pooling."""
         return crystal_mean(self.atom_vectors(batch), batch.crystals)
 
     def atom_vectors(self, batch: Any) -> Tensor:
@@ -77,7 +77,7 @@ class CrystalNetwork(nn.Module):
         raise NotImplementedError
 
     def read_out(self, atoms: Tensor, crystals: Crystals, descriptors: Tensor | None = None) -> Tensor:
-        """What `forward` returns, from the atom vectors."""
+        """The result of `forward`, from the atom vectors."""
         rows = self.pooling.join(self.pooling.pool_atoms(atoms, crystals), descriptors, crystals)
         return self.pooling.pool_outputs(self.head(rows), crystals)
 
@@ -87,8 +87,8 @@ class CrystalNetwork(nn.Module):
 
 
 @dataclass(frozen=True)
-class NetworkKind:
-    """A network by name.
+class Architecture:
+    """What the package knows about a network of a given name.
 
     Attributes:
         name: in settings and checkpoints.
@@ -97,14 +97,14 @@ class NetworkKind:
             upstream's); and whether it classifies.
         graphs: the class of its graphs.
         graph: their default settings.
-        sizes: the fields of ModelSettings that are its own.
+        sizes: the fields of ModelSettings that belong to it.
         takes_descriptors: whether descriptors enter its readout.
-        sees_structure: whether it sees more of a crystal than the formula.
-        poolings: names; none: all.
-        precisions: that it can be trained in.
-        at_once: how many crystals are predicted at a time.
-        tuned: how it is trained.
-        paper: how the paper, or the original code, trains it.
+        sees_structure: whether it uses more than the chemical formula.
+        poolings: names of the poolings that it supports; empty: all.
+        precisions: in which it can be trained.
+        at_once: number of crystals that are predicted together.
+        tuned: our training settings.
+        paper: the training settings of the paper or the original code.
     """
 
     name: str
@@ -121,10 +121,10 @@ class NetworkKind:
     paper: Recipes = field(default_factory=dict)
 
 
-def user_kind(code: UserCode) -> NetworkKind:
-    """The kind of a user's class of torch modules.
+def user_architecture(code: UserCode) -> Architecture:
+    """The architecture of a user's class of torch modules.
 
-    The class is called with those of the arguments `n_outputs`, `n_descriptors` and `pooling` that it has,
+    The class is called with those of the arguments `n_outputs`, `n_descriptors` and `pooling` that it takes,
     and with its own settings. It may have the class attributes of `CrystalNetwork`.
     """
     arguments = inspect.signature(code.value).parameters
@@ -132,7 +132,7 @@ def user_kind(code: UserCode) -> NetworkKind:
     def attribute(name: str) -> Any:
         return getattr(code.value, name, getattr(CrystalNetwork, name))
 
-    return NetworkKind(
+    return Architecture(
         code.where,
         partial(UserNetwork, code),
         graphs=attribute("graphs"),
@@ -147,19 +147,19 @@ def user_kind(code: UserCode) -> NetworkKind:
 
 
 class UserNetwork(CrystalNetwork):
-    """A user's module as training and checkpoints use it; what it returns is checked.
+    """Wraps a user's module for training and checkpoints, and checks its outputs.
 
     Args:
         code: the class.
-        atom_features: as for every network; the class is not given them.
-        graph: the same.
-        model: pooling, and settings of its own.
-        n_descriptors: length of a crystal's descriptors.
-        n_outputs: targets, or classes.
+        atom_features: of the elements; not passed to the class.
+        graph: settings of the graph; not passed to the class.
+        model: the pooling, and the class's own settings.
+        n_descriptors: number of descriptors of a crystal.
+        n_outputs: number of targets or classes.
         classification: whether it learns classes.
 
     Raises:
-        InputError: the class cannot be called, or does not make a torch module.
+        InputError: the class cannot be called, or is not one of torch modules.
     """
 
     def __init__(
@@ -189,7 +189,7 @@ class UserNetwork(CrystalNetwork):
         with running(code.path):
             self.module = code.value(**named, **model.own)
         if not isinstance(self.module, nn.Module):
-            raise InputError(f"{code.where}: does not make a torch module")
+            raise InputError(f"{code.where}: is not a class of torch modules")
 
     def forward(self, batch: Any, descriptors: Tensor | None = None) -> Tensor:
         """Outputs, or log-probabilities of classes, (n_crystals, n_outputs)."""
@@ -199,14 +199,14 @@ class UserNetwork(CrystalNetwork):
         if not isinstance(outputs, Tensor) or outputs.shape != wanted:
             given = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
             raise InputError(
-                f"{self.code.where}: forward gives {given}; for {wanted[0]} crystals and {wanted[1]} outputs "
-                f"it should give a tensor of shape {wanted}"
+                f"{self.code.where}: forward returns {given}; for {wanted[0]} crystals and {wanted[1]} "
+                f"outputs it should return a tensor of shape {wanted}"
             )
         return F.log_softmax(outputs, dim=1) if self.classification else outputs
 
-    def represent(self, batch: Any) -> Tensor:
-        """The crystals' learnt vectors, if the module is a `CrystalNetwork`."""
+    def crystal_embeddings(self, batch: Any) -> Tensor:
+        """The crystals' embeddings (n_crystals, n_features), if the module is a `CrystalNetwork`."""
         if not isinstance(self.module, CrystalNetwork):
-            raise InputError(f"{self.code.where}: has no vectors of crystals; make it a CrystalNetwork")
+            raise InputError(f"{self.code.where}: gives no embeddings; make it a subclass of CrystalNetwork")
         with running(self.code.path):
-            return self.module.represent(batch)
+            return self.module.crystal_embeddings(batch)

@@ -1,6 +1,6 @@
 """Roost (Goodall and Lee, Nature Communications 11, 6280, 2020) on packed composition graphs.
 
-What it knows of a crystal is its formula alone, so that polymorphs are all the same to it.
+It uses the chemical formula only, so it cannot distinguish polymorphs.
 """
 
 import torch
@@ -9,29 +9,28 @@ from torch.nn import functional as F
 
 from hybrid.errors import InputError
 from hybrid.graphs.composition import CompositionBatch, CompositionGraphs
-from hybrid.models.network import NetworkKind
+from hybrid.models.network import Architecture
 from hybrid.settings import GraphSettings, ModelSettings, Recipe, annealed
 
 try:
     from aviary.roost.model import Roost as UpstreamRoost
 except ModuleNotFoundError as error:
     raise InputError(
-        f"Roost needs the package aviary-models, and {error.name} is not there; "
-        "pip install 'hybrid-crystal-gnn[roost]' brings it"
+        f"Roost needs the package aviary-models, and {error.name} is not installed; "
+        "pip install 'hybrid-crystal-gnn[roost]'"
     ) from error
 
 
 class Roost(UpstreamRoost):
     """Upstream's network: attention among the elements of a formula, then over them.
 
-    Parameters, their names and their initialisation are upstream's. As there, every target has an output
-    network of its own, and the element features, Matscholar's unless the settings say otherwise, are where
-    training begins.
+    Parameters, their names and their initialisation are upstream's. As there, every target has its own output
+    network, and the element features (Matscholar's by default) are initial values that training changes.
 
     Args:
         model: sizes.
-        n_outputs: numbers a crystal, or classes; none: one number or two classes.
-        classification: log-probabilities of the classes instead of numbers.
+        n_outputs: number of targets or classes; None: one target or two classes.
+        classification: whether the outputs are log-probabilities of classes.
     """
 
     def __init__(self, model: ModelSettings, n_outputs: int | None = None, classification: bool = False):
@@ -63,14 +62,14 @@ class Roost(UpstreamRoost):
 
         Args:
             batch: the crystals' compositions.
-            descriptors: none; Roost takes no descriptors.
+            descriptors: None; Roost takes no descriptors.
         """
         outputs = super().forward(batch.weights, batch.species, batch.target, batch.source, batch.of_element)
         rows = torch.cat(outputs, dim=1)
         return F.log_softmax(rows, dim=1) if self.classification else rows
 
-    def represent(self, batch: CompositionBatch) -> Tensor:
-        """The crystals' learnt vectors, pooled over the elements, (n_crystals, elem_fea_len)."""
+    def crystal_embeddings(self, batch: CompositionBatch) -> Tensor:
+        """The crystals' embeddings, pooled over the elements, (n_crystals, elem_fea_len)."""
         features = self.elem_embedding(batch.species)
         vectors: Tensor = self.material_nn(
             batch.weights, features, batch.target, batch.source, batch.of_element
@@ -92,14 +91,14 @@ def _build(
 _TRAINED = Recipe(
     trainer=annealed(learning_rate=0.0003, weight_decay=1e-6, batch_size=128, gradient_clip=None)
 )
-KINDS = {
-    "roost": NetworkKind(
+ARCHITECTURES = {
+    "roost": Architecture(
         "roost",
         _build,
         graphs=CompositionGraphs,
         sizes=("roost",),
         sees_structure=False,
-        poolings=("mean",),  # attention over the elements, in fact; a formula has no cell
+        poolings=("mean",),  # in fact attention over the elements; a formula has no cell
         at_once=1024,
         tuned={"mean": _TRAINED},
         paper={"mean": _TRAINED},

@@ -1,4 +1,4 @@
-"""Tables of crystal vectors (embeddings) of any model: a row for each crystal, a column for each feature."""
+"""Tables of embeddings of crystals by any model: a row for each crystal, a column for each feature."""
 
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -17,15 +17,15 @@ ID = "id"
 
 @dataclass(frozen=True, eq=False)
 class Embeddings:
-    """The vectors of many crystals.
+    """The embeddings of many crystals.
 
     Attributes:
-        vectors: (n_crystals, n_features) float64, with unique ids as index; entries that are not numbers are
+        table: (n_crystals, n_features) float64, with unique ids as index; entries that are not numbers are
             NaN.
         path: of the file, for messages.
     """
 
-    vectors: pd.DataFrame
+    table: pd.DataFrame
     path: Path
 
     @classmethod
@@ -57,7 +57,7 @@ class Embeddings:
         return cls(frame.apply(pd.to_numeric, errors="coerce").astype(np.float64), path)
 
     def rows(self, ids: Sequence[str]) -> np.ndarray:
-        """The vectors (n_ids, n_features) of the crystals `ids`.
+        """The embeddings (n_ids, n_features) of the crystals `ids`.
 
         Raises:
             InputError: a crystal has no row, or a row with an entry that is not a finite number.
@@ -66,17 +66,17 @@ class Embeddings:
         if missing:
             others = f" and for {len(missing) - 1} others" if len(missing) > 1 else ""
             raise InputError(f"{self.path}: has no row for id '{missing[0]}'{others}")
-        values = self.vectors.loc[list(ids)].to_numpy()
+        values = self.table.loc[list(ids)].to_numpy()
         wrong = np.argwhere(~np.isfinite(values))
         if len(wrong):
-            identity, column = ids[wrong[0][0]], self.vectors.columns[wrong[0][1]]
-            row = f"row {self.vectors.index.get_loc(identity) + 1} below the header ('{identity}')"
+            identity, column = ids[wrong[0][0]], self.table.columns[wrong[0][1]]
+            row = f"row {self.table.index.get_loc(identity) + 1} below the header ('{identity}')"
             raise InputError(f"{self.path}: {row}, column '{column}': is not a finite number")
         return np.asarray(values)
 
     def missing(self, ids: Iterable[str]) -> list[str]:
         """The crystals of `ids` that have no row."""
-        return [identity for identity in ids if identity not in self.vectors.index]
+        return [identity for identity in ids if identity not in self.table.index]
 
     def write(self, path: Path) -> None:
         """Writes the table atomically in the format of the path's ending.
@@ -87,11 +87,11 @@ class Embeddings:
         check_format(path)
         with atomic_file(path) as temporary:
             if path.suffix == ".npz":
-                np.savez(temporary, id=self.vectors.index.to_numpy(str), vectors=self.vectors.to_numpy())
+                np.savez(temporary, id=self.table.index.to_numpy(str), vectors=self.table.to_numpy())
             elif path.suffix == ".csv":
-                self.vectors.to_csv(temporary, index_label=ID, lineterminator="\n")
+                self.table.to_csv(temporary, index_label=ID, lineterminator="\n")
             else:
-                self.vectors.rename_axis(ID).reset_index().to_parquet(temporary, index=False)
+                self.table.rename_axis(ID).reset_index().to_parquet(temporary, index=False)
 
 
 def _read_csv(path: Path) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Crystal vectors of pretrained models, and of those trained here."""
+"""Embeddings of crystals by pretrained models, and by those trained here."""
 
 import contextlib
 import io
@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import torch
 from pymatgen.core import Structure
-from tqdm import tqdm
 
 from hybrid.atomic import locked
 from hybrid.checkpoint import load
@@ -20,29 +19,30 @@ from hybrid.descriptors.many import kept_rows
 from hybrid.errors import InputError, one_line, unknown_name
 from hybrid.line_cache import LineCache
 from hybrid.probing.embeddings import Embeddings
+from hybrid.progress import Progress
 from hybrid.structures import content_key
 
 POOLINGS = ("mean", "sum")
-AT_ONCE = 16  # crystals a forward pass
+AT_ONCE = 16  # crystals in a forward pass
 SumVectors = Callable[[Sequence[Structure]], np.ndarray]
-"""From crystals to the sums of their atom vectors, (n_crystals, n_features)."""
+"""Maps crystals to the sums of their atom vectors, (n_crystals, n_features)."""
 
 
 @dataclass(frozen=True)
 class Pretrained:
     """A pretrained model."""
 
-    package: str  # that contains it with its weights
+    package: str  # which contains it and its weights
     load: Callable[[torch.device], SumVectors]  # loads it on a device
 
 
 def embed(
     folder: CrystalFolder, name: str, pooling: str = "mean", device: torch.device | None = None
 ) -> Embeddings:
-    """The vectors (n_crystals, n_features) of a folder's crystals by a model.
+    """The embeddings (n_crystals, n_features) of a folder's crystals by a model.
 
-    Those of a pretrained model are kept in `.hybrid/<name>.jsonl` by the content of the structure file, so
-    that a stopped call continues and a crystal that is in several datasets is computed once.
+    Those of a pretrained model are cached in `.hybrid/<name>.jsonl` by the content of the structure file. A
+    stopped call continues from there, and a crystal in several datasets is computed once.
 
     Args:
         folder: the crystals.
@@ -67,7 +67,9 @@ def embed(
         missing = [i for i, key in enumerate(keys) if key not in rows]
         if missing:
             vectors = PRETRAINED[name].load(device or torch.device("cpu"))
-            crystals = iter(tqdm(folder.take(missing).structures(), f"{name} vectors", len(missing)))
+            crystals = iter(
+                Progress(folder.take(missing).structures(), f"{name} vectors", len(missing), unit="crystals")
+            )
             for first in range(0, len(missing), AT_ONCE):
                 at = missing[first : first + AT_ONCE]
                 batch = [next(crystals) for _ in at]
@@ -86,8 +88,8 @@ def embed(
 def _learnt(folder: CrystalFolder, path: Path, pooling: str, device: torch.device) -> Embeddings:
     """The vectors of crystals after the last convolution of a trained network."""
     model = load(path)
-    graphs = replace(folder, atom_features=model.atom_features).graphs(model.graph, model.kind.graphs)
-    vectors = model.represent(graphs, device)
+    graphs = replace(folder, atom_features=model.atom_features).graphs(model.graph, model.architecture.graphs)
+    vectors = model.crystal_embeddings(graphs, device)
     if pooling == "sum":
         vectors = vectors * graphs.n_atoms.numpy()[:, None]
     names = [f"{model.settings.name}_{i}" for i in range(vectors.shape[1])]
@@ -107,11 +109,11 @@ def source(name: str) -> str:
         return f"{package} {version(package)}"
     except PackageNotFoundError:
         install = "pip install 'hybrid-crystal-gnn[force-field]'"
-        raise InputError(f"{name} vectors need the package {package}; {install}") from None
+        raise InputError(f"embeddings by {name} need the package {package}; {install}") from None
 
 
 def _sums(vectors: SumVectors, crystals: list[Structure], files: list[Path]) -> np.ndarray:
-    """The vectors of some crystals, computed together or, if that fails, one by one to find the bad one."""
+    """The embeddings of some crystals together or, if that fails, one by one to find which one fails."""
     try:
         return vectors(crystals)
     except (ValueError, RuntimeError, KeyError, IndexError) as error:
@@ -124,11 +126,11 @@ def _sums(vectors: SumVectors, crystals: list[Structure], files: list[Path]) -> 
 def _chgnet(device: torch.device) -> SumVectors:
     """CHGNet's `crystal_fea`: the sum of its atom vectors after the last convolution, of length 64.
 
-    Atoms without neighbours within CHGNet's 6 Å, for which it gives no energy, have a vector too.
+    Atoms without neighbours within CHGNet's cut-off of 6 Å have a vector too, although they have no energy.
     """
     from chgnet.model import CHGNet
 
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints its number of parameters
+    with contextlib.redirect_stdout(io.StringIO()):  # CHGNet prints its number of parameters
         model = CHGNet.load(use_device=device.type, verbose=False).eval()
     model.graph_converter.set_isolated_atom_response("ignore")
 

@@ -1,4 +1,4 @@
-"""Which structural descriptors a model knows: the paper's Figure 2 for the user's network or vectors.
+"""Which structural descriptors a model knows: the paper's Figure 2 for any network or embeddings.
 
 from hybrid.probing.probe import probe
 from hybrid.probing.report import as_table, write
@@ -19,19 +19,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from hybrid.data.folder import CrystalFolder
 from hybrid.data.memory import Structures, as_folder
 from hybrid.data.splits import random_split, read_split
 from hybrid.descriptors.of_folder import folder_descriptors
-from hybrid.descriptors.registry import choose, numeric_descriptors
+from hybrid.descriptors.registry import numeric_descriptors, select_descriptors
 from hybrid.device import resolve_device
 from hybrid.errors import DivergedError, InputError
 from hybrid.line_cache import LineCache
-from hybrid.probing.candidates import Candidate, on_crystals, on_vectors, trivial
 from hybrid.probing.embeddings import Embeddings
+from hybrid.probing.probed_models import ProbedModel, on_crystals, on_embeddings, trivial
 from hybrid.probing.report import left_out_row, result_rows
+from hybrid.progress import Progress
 from hybrid.report.records import provenance
 from hybrid.settings import ProbeSettings, RunSettings
 from hybrid.structures import content_key
@@ -39,9 +39,9 @@ from hybrid.training.results import Job, fold_metrics
 from hybrid.training.run import subset
 from hybrid.training.run_folder import fingerprint
 from hybrid.training.samples import Samples
-from hybrid.user_code import give
+from hybrid.user_code import register_object
 
-CLASSES = tuple(d.name for d in choose() if d.group == "symmetry")
+CLASSES = tuple(d.name for d in select_descriptors() if d.group == "symmetry")
 
 
 def probe(
@@ -56,37 +56,39 @@ def probe(
     progress: bool = True,
     skip_bad: bool = False,
 ) -> dict[str, Any]:
-    """Fits a model, or simple models on its vectors, to the descriptors of crystals.
+    """Fits a model, or simple models on its embeddings, to the descriptors of crystals.
 
     Args:
-        given: a model's name, FILE.py:CLASS, or a class as docs/add_a_model.md describes; or its vectors, as
-            `Embeddings` or as the path of a table of them.
+        given: a model's name, FILE.py:CLASS, or a class as in docs/add_a_model.md; or `Embeddings`, or the
+            path of a table of embeddings.
         structures: crystals, see `hybrid.data.memory.Structures`; descriptors that are not in a folder's
             descriptors.csv are computed.
-        settings: what is learnt from what.
-        name: of the model in figures; its class or file if empty.
-        epochs: of a network, instead of its own.
+        settings: descriptors, split and seeds.
+        name: of the model in figures; default: its class or file.
+        epochs: for a network, instead of its own number.
         keep: a folder for finished results, from which a stopped call continues; removed at the end.
         device: auto, cpu or cuda.
         progress: show progress bars.
-        skip_bad: leave out crystals that cannot be used or lack a descriptor or a vector.
+        skip_bad: leave out crystals that cannot be used, or lack a descriptor or an embedding.
 
     Returns:
-        A record in the format of `reproduction.workflow.record`, with a row for each descriptor, candidate
-        and seed. The mean of the training set, or its most frequent class, is a candidate too.
+        A record with a row for each descriptor, model and seed, and rows for the mean of the training set or
+        its most frequent class.
 
     Raises:
-        InputError: the model, vectors, folder or descriptors cannot be used.
+        InputError: the model, embeddings, folder or descriptors cannot be used.
     """
     settings, job_device = settings or ProbeSettings(), resolve_device(device)
     given = Embeddings.read(given) if isinstance(given, Path) else given
     if isinstance(given, Embeddings):
-        models = on_vectors(given, name or given.path.stem)
-    elif isinstance(given, Candidate):
+        models = on_embeddings(given, name or given.path.stem)
+    elif isinstance(given, ProbedModel):
         models = [given]
     else:
         where = (
-            given if isinstance(given, str) else give(getattr(given, "__name__", type(given).__name__), given)
+            given
+            if isinstance(given, str)
+            else register_object(getattr(given, "__name__", type(given).__name__), given)
         )
         models = [on_crystals(where, name, epochs)]
     names = tuple(dict.fromkeys(settings.descriptors or (*numeric_descriptors(), "crys_sys")))
@@ -96,7 +98,7 @@ def probe(
         _constant(list(samples.values())), "is the same for all training or test crystals"
     )
     if not any(model.classifies for model in models):
-        reason = f"{models[0].label}: its class has no argument `task`, so it learns no classes"
+        reason = f"{models[0].label}: its class has no argument `task`, so it cannot learn classes"
         reasons |= {name: reason for name in names if name in CLASSES}
     rows = [left_out_row(name, reason) for name, reason in reasons.items()]
     work = [
@@ -111,7 +113,7 @@ def probe(
     content = hashlib.sha256("".join(map(content_key, crystals.files)).encode()).hexdigest()
     with tempfile.TemporaryDirectory() as temporary, LineCache(keep and keep / "results.jsonl") as done:
         job = Job(keep or Path(temporary), job_device, progress)
-        for model, seed, group, task in tqdm(work, desc="probing", unit="fit", disable=not progress):
+        for model, seed, group, task in Progress(work, "probing", unit="fits", shown=progress):
             run = RunSettings(task=task, targets=group, data_seed=seed, model_seed=seed)
             columns = [names.index(name) for name in group]
             part = replace(samples[seed], targets=samples[seed].targets[:, columns], names=group)
@@ -134,7 +136,7 @@ def probe(
 def _crystals(
     structures: Structures, names: tuple[str, ...], given: Any, skip_bad: bool
 ) -> tuple[CrystalFolder, np.ndarray, list[str]]:
-    """The crystals, their descriptors (n_crystals, n_names), and why others are left out."""
+    """The crystals, their descriptors (n_crystals, n_names), and reasons why others are left out."""
     folder = as_folder(structures, labelled=False, skip_bad=skip_bad)
     dropped = list(folder.dropped)
     if isinstance(given, Embeddings):
@@ -142,7 +144,7 @@ def _crystals(
         if skip_bad and len(without) < len(folder):
             dropped += [f"{given.path}: has no row for id '{identity}'" for identity in without]
             folder = folder.take(np.flatnonzero(~np.isin(folder.ids, without)))
-        given.rows(folder.ids)  # raises an error if they cannot be used
+        given.rows(folder.ids)  # raises an error if one cannot be used
     table = folder_descriptors(folder, names)
     targets: np.ndarray = table.rows(folder.ids, gaps=True).numpy()
     gaps = []
@@ -151,7 +153,7 @@ def _crystals(
         reason = table.errors.get(identity, "")
         gaps.append(f"{table.path}: id '{identity}' has no {names[column]} ({reason})")
     if gaps and not skip_bad:
-        raise InputError(f"{gaps[0]}; name other --descriptors, or --skip-bad")
+        raise InputError(f"{gaps[0]}; choose other --descriptors, or use --skip-bad")
     known = np.flatnonzero(~np.isnan(targets).any(axis=1))
     return folder.take(known), targets[known], [*dropped, *gaps]
 
@@ -159,7 +161,7 @@ def _crystals(
 def _samples(
     crystals: CrystalFolder, targets: np.ndarray, names: tuple[str, ...], settings: ProbeSettings, seed: int
 ) -> Samples:
-    """A seed's subset of the crystals and their folds, with all descriptors as targets."""
+    """The subset of crystals for a seed, with their folds, and all descriptors as targets."""
     chosen = subset(crystals, RunSettings(n_structures=settings.n_structures, data_seed=seed))
     if isinstance(settings.split, Path):
         folds = read_split(settings.split, chosen.ids, seed)
@@ -171,14 +173,16 @@ def _samples(
 
 
 def _constant(samples: list[Samples]) -> list[str]:
-    """Descriptors that do not vary over the training or the test crystals of some seed."""
+    """Descriptors that are constant over the training or the test crystals of some seed."""
     parts = [s.targets[s.at(fold)] for s in samples for fold in ("training", "test")]
     constant = np.any([np.ptp(part, axis=0) == 0 for part in parts], axis=0)
     return [name for name, flat in zip(samples[0].names, constant, strict=True) if flat]
 
 
-def _groups(names: list[str], model: Candidate, task: str, settings: ProbeSettings) -> list[tuple[str, ...]]:
-    """The descriptors of a task that a model learns together: all numbers at once if possible."""
+def _groups(
+    names: list[str], model: ProbedModel, task: str, settings: ProbeSettings
+) -> list[tuple[str, ...]]:
+    """The groups of descriptors that a model learns together: all numeric ones if possible."""
     names = [name for name in names if (name in CLASSES) == (task == "classification")]
     if names and task == "regression" and model.together and not settings.one_by_one:
         return [tuple(names)]
@@ -186,9 +190,9 @@ def _groups(names: list[str], model: Candidate, task: str, settings: ProbeSettin
 
 
 def _result(
-    model: Candidate, samples: Samples, run: RunSettings, job: Job, done: LineCache, content: str
+    model: ProbedModel, samples: Samples, run: RunSettings, job: Job, done: LineCache, content: str
 ) -> dict[str, Any]:
-    """Fits a candidate, unless `done` has the result for these settings and structure files (`content`).
+    """Fits a model, unless `done` has the result for these settings and structure files (`content`).
 
     Returns:
         `status`, and `metrics` by fold and target, seconds and notes if it is "done".

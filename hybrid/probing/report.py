@@ -1,4 +1,4 @@
-"""Records of probes, with their tables and figures."""
+"""Records, tables and figures of probes."""
 
 import json
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 
 from hybrid.atomic import write_text
-from hybrid.descriptors.registry import choose
-from hybrid.probing.candidates import Candidate
+from hybrid.descriptors.registry import select_descriptors
+from hybrid.probing.probed_models import ProbedModel
 from hybrid.report.bars import draw
+from hybrid.report.record_rows import Row, not_run_row
 from hybrid.report.records import bars, read_record
-from hybrid.report.rows import Row, not_run_row
 from hybrid.report.style import save
 from hybrid.report.tables import write_record_table
 from hybrid.settings import RunSettings
@@ -22,9 +22,9 @@ TRIVIAL = ("mean-baseline", "majority-baseline")
 
 
 def result_rows(
-    model: Candidate, samples: Samples, run: RunSettings, result: dict[str, Any], device: str
+    model: ProbedModel, samples: Samples, run: RunSettings, result: dict[str, Any], device: str
 ) -> list[dict[str, Any]]:
-    """A row for each target of a fit, in the form of an experiment's record."""
+    """A row of the record for each target of a fit."""
     found = {**result, **result.get("metrics", {}), **samples.sizes(), "device": device}
     dataset = samples.folder.path.resolve().name
     rows = []
@@ -59,7 +59,7 @@ def left_out_row(target: str, reason: str) -> dict[str, Any]:
 
 
 def as_table(record: dict[str, Any]) -> pd.DataFrame:
-    """R2, or accuracy, on the test set by descriptor (rows) and model (columns); means over the seeds."""
+    """R² or accuracy on the test set, by descriptor (rows) and model (columns); means over the seeds."""
     table: dict[str, dict[str, float]] = {}
     for bar in bars(record):
         metric = "accuracy" if bar.done and "accuracy" in bar.done[0]["metrics"] else "r2"
@@ -74,7 +74,7 @@ def write(record: dict[str, Any], out: Path, beside: Path | None = None) -> None
     Args:
         record: of `hybrid.probing.probe.probe`.
         out: the files' common name: .json, .csv, .md, .png, .pdf are added.
-        beside: a record of other networks, whose rows on the same descriptors join table and figure.
+        beside: a record of other networks; its rows for the same descriptors are added to table and figure.
     """
     others = _rows_beside(record, beside) if beside else []
     record = {**record, "experiment": out.name}
@@ -86,7 +86,7 @@ def write(record: dict[str, Any], out: Path, beside: Path | None = None) -> None
 
 
 def _rows_beside(record: dict[str, Any], path: Path) -> list[dict[str, Any]]:
-    """The rows of another record that are about the same descriptors."""
+    """The rows of another record for the same descriptors."""
     probed = {row["descriptor"]: row["panel"] for row in record["rows"]}
     rows = []
     for row in read_record(path)["rows"]:
@@ -97,7 +97,7 @@ def _rows_beside(record: dict[str, Any], path: Path) -> list[dict[str, Any]]:
 
 
 def _as_drawn(row: dict[str, Any], own: str) -> dict[str, Any]:
-    """The row with the label of the probed dataset, so that all bars of a descriptor are in one group."""
+    """The row relabelled with the probed dataset, so that all bars of a descriptor are in one group."""
     if row["status"] == "not run" or row["dataset"] == own:
         return row
     label, symbol = f"{row['network_label']}, {row['dataset_label']}", _described(row["descriptor"])[0]
@@ -106,7 +106,7 @@ def _as_drawn(row: dict[str, Any], own: str) -> dict[str, Any]:
 
 def _described(name: str) -> tuple[str, str, str]:
     """A descriptor's symbol in figures, its unit and its panel."""
-    found = {descriptor.name: descriptor for descriptor in choose()}.get(name)
+    found = {descriptor.name: descriptor for descriptor in select_descriptors()}.get(name)
     if found is None:
         return name, "", PANELS[3]
     panel = PANELS[2] if found.group == "symmetry" else PANELS[0] if found.local else PANELS[1]

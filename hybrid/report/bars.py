@@ -1,4 +1,4 @@
-"""Bars by dataset, target and network, in one or several panels: Figures 2, 3g, 3h, S2, S3 and S4."""
+"""Bar charts of results by dataset, target and network: Figures 2, 3g, 3h, S3 and S4."""
 
 from textwrap import fill
 from typing import Any
@@ -10,17 +10,17 @@ from hybrid.report.records import Bar, bars, not_run, scale_note
 from hybrid.report.style import COLOURS, COLUMN, LARGE, PAGE, SMALL, legend_above, new_figure, styled
 from hybrid.report.tables import METRICS
 
-FLOOR = -0.35  # longer bars are cut here, with their value beside them
+FLOOR = -0.35  # lower bars are cut here and labelled with their value
 GROUP = 0.8  # width of a group of bars
-CROWDED = 8  # groups; labels are upright if there are more
+CROWDED = 8  # groups; with more of them, labels are rotated
 
 
 @styled
 def draw(record: dict[str, Any]) -> Figure:
-    """A group of bars for each dataset and target, with a bar for each network and a point for each seed.
+    """A chart with groups of bars by dataset and target, a bar for each network and a point for each seed.
 
-    A bar is the mean over the seeds. A dataset that was not run has an empty place with the reason; a part of
-    a dataset that was not run is named above the panel.
+    A bar is the mean over the seeds. The place of a dataset that was not run is empty and gives the reason.
+    If only a part of a dataset was not run, the reason is above the panel.
     """
     drawn, missing = bars(record), not_run(record)
     panels = list(dict.fromkeys(row["panel"] for row in record["rows"]))
@@ -78,7 +78,7 @@ def _draw_panel(
 
 
 def _draw_bar(axes: Axes, bar: Bar, x: float, width: float, metric: str, dense: bool) -> None:
-    """A bar with its seeds and, if there is room or the bar is cut, its value."""
+    """Draws a bar with its seeds and, if there is room or the bar is cut, its value."""
     mean, values = bar.mean(metric), bar.values(metric)
     height = max(mean, FLOOR) if values else 0
     hatch = "/////" if bar.tuned else None
@@ -107,7 +107,7 @@ def _draw_bar(axes: Axes, bar: Bar, x: float, width: float, metric: str, dense: 
 
 
 def _leave_out(axes: Axes, x: float, row: dict[str, Any]) -> None:
-    """An empty place with the reason why a dataset was not run."""
+    """Draws an empty bar with the reason why a dataset was not run."""
     axes.bar(x, 1, GROUP, color="none", edgecolor=COLOURS["baseline"], hatch="////", linewidth=0.5)
     note, box = f"not run:\n{fill(row['note'], 18)}", {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
     axes.text(x, 0.5, note, ha="center", va="center", fontsize=SMALL - 1, bbox=box)

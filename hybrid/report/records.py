@@ -1,4 +1,4 @@
-"""Records of results: where they come from, and their rows grouped over seeds."""
+"""Records of results: their provenance, and their rows grouped by seeds."""
 
 import json
 import os
@@ -20,7 +20,7 @@ def provenance(code: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """When, with which code and packages, and on which machine a record was made.
 
     Args:
-        code: what made it; the package's version if none.
+        code: the commit that made it; default: the package's version.
     """
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -50,13 +50,13 @@ def read_record(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Bar:
-    """One network on one dataset, with a row for every seed, also for those that diverged."""
+    """The results of one network on one dataset: a row for every seed, also for those that diverged."""
 
     rows: list[dict[str, Any]]
 
     @property
     def first(self) -> dict[str, Any]:
-        """The first row, for what all seeds have in common."""
+        """The first row, for entries that are the same for all seeds."""
         return self.rows[0]
 
     @property
@@ -94,19 +94,19 @@ class Bar:
 
     @property
     def group(self) -> str:
-        """The dataset's label, with the descriptor that is learnt from it, if any."""
+        """The dataset's label, with the descriptor that is learnt, if any."""
         label, target = self.first["dataset_label"], self.first["target"]
         return f"{target}\n{label}" if self.first.get("descriptor") else label
 
     @property
     def variant(self) -> str:
-        """The settings' name, whether the targets were learnt together or not."""
+        """The name of the settings, without the note that several targets were learnt together."""
         variant: str = self.first["variant"]
         return variant.removesuffix(", multi-target")
 
     @property
     def colour(self) -> str:
-        """The colour of the network's variant, model or pooling, whichever has one first."""
+        """The colour of the network's variant, model or pooling, the first that has one."""
         model, pooling = self.first["model"], self.first["pooling"]
         names = (f"{pooling} {self.variant}", self.variant, f"{model} {pooling}", model, pooling)
         return next(COLOURS[name] for name in names if name in COLOURS)
@@ -118,7 +118,7 @@ class Bar:
 
 
 def bars(record: dict[str, Any]) -> list[Bar]:
-    """The trained rows, a bar for each network, dataset and split, in the order of the record."""
+    """The results of a record: a bar for each network, dataset and split, in the record's order."""
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in record["rows"]:
         if row["status"] != "not run":

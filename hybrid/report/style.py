@@ -1,4 +1,4 @@
-"""The style of all figures: journal widths, small sans-serif type, one colour for each meaning."""
+"""The style of all figures: widths of journal columns, small sans-serif type, one colour for each meaning."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -59,7 +59,7 @@ COLOURS = {
 }
 
 RC: dict[Any, Any] = {
-    # matplotlib includes DejaVu, so a figure is the same on every machine
+    # matplotlib includes this font, so figures are the same on every machine
     "font.family": "DejaVu Sans",
     "mathtext.fontset": "dejavusans",
     "font.size": SMALL,
@@ -94,7 +94,7 @@ R = TypeVar("R")
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Decorates a function that draws, so that the style applies inside it only."""
+    """Decorates a drawing function, so that the style applies inside it only."""
     decorated: Callable[P, R] = matplotlib.rc_context(RC)(draw)
     return decorated
 
@@ -106,11 +106,11 @@ def new_figure(width: float, height: float, **options: Any) -> Figure:
 
 
 def legend_above(figure: Figure, handles: Mapping[str, Artist] | None = None, most: int = 3) -> None:
-    """A legend above all panels, in as many columns as the width has room for.
+    """Draws a legend above all panels, in as many columns as fit.
 
     Args:
         figure: with its panels drawn.
-        handles: by label; none: everything that has a label in a panel, each label once.
+        handles: by label; default: everything with a label in a panel, each label once.
         most: the largest number of columns.
     """
     if handles is None:

@@ -13,12 +13,12 @@ METRICS = {"r2": "R²", "accuracy": "accuracy", "mae_over_mad": "MAE/MAD"}
 
 
 def write_record_table(record: dict[str, Any], stem: Path, notes: Sequence[str] = ()) -> None:
-    """Writes a record's table: our results, seed by seed, beside the paper's words or numbers.
+    """Writes the table of a record: our results, also by seed, and the paper's words or numbers.
 
     Args:
-        record: what was run.
+        record: the record.
         stem: of the two files.
-        notes: lines of Markdown that follow the table.
+        notes: lines of Markdown below the table.
     """
     metric = record["metric"]
     others = [other for other in ("mae_over_mad", "r2") if other != metric]

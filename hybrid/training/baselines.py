@@ -1,4 +1,4 @@
-"""What a network has to beat: trivial predictions, and a random forest on descriptors."""
+"""Baselines for networks: trivial predictions, and a random forest on descriptors."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,21 +16,21 @@ N_TREES = 300
 
 
 def mean(samples: Samples, *_: Any) -> Fitted:
-    """The mean of the training targets for every crystal."""
+    """Predicts the mean of the training targets for every crystal."""
     constant = samples.targets[samples.at("training")].mean(axis=0)
     return Fitted(np.tile(constant, (len(samples.targets), 1)))
 
 
 def majority(samples: Samples, *_: Any) -> Fitted:
-    """The most frequent class of the training set for every crystal."""
+    """Predicts the most frequent class of the training set for every crystal."""
     classes, counts = np.unique(samples.targets[samples.at("training")], return_counts=True)
     return Fitted(np.full_like(samples.targets, classes[counts.argmax()]))
 
 
 def natoms(samples: Samples, *_: Any) -> Fitted:
-    """K times the number of atoms of the primitive cell, k by least squares on the training set.
+    """Predicts k times the number of atoms of the primitive cell, by least squares on the training set.
 
-    What a target per cell owes to the size of the cell alone.
+    It shows how much of a target per cell is due to the size of the cell alone.
     """
     counts, training = atom_counts(samples.folder)[:, None], samples.at("training")
     k = (counts[training] * samples.targets[training]).sum(axis=0) / (counts[training] ** 2).sum()
@@ -38,9 +38,9 @@ def natoms(samples: Samples, *_: Any) -> Fitted:
 
 
 def line(samples: Samples, *_: Any) -> Fitted:
-    """C + k times the number of atoms of the primitive cell, by least squares on the training set.
+    """Predicts c + k times the number of atoms of the primitive cell, by least squares on the training set.
 
-    What a target that is not in proportion to the cell owes to its size alone.
+    It shows how much of a target that is not proportional to the cell is due to its size alone.
     """
     counts, training = atom_counts(samples.folder), samples.at("training")
     k, c = np.polyfit(counts[training], samples.targets[training], 1)
@@ -50,17 +50,17 @@ def line(samples: Samples, *_: Any) -> Fitted:
 def forest(samples: Samples, settings: RunSettings, _: Job) -> Fitted:
     """A random forest on the descriptors ("descriptors-only model" of Table 1).
 
-    Nothing of it is chosen on the validation set, which it is therefore trained on too. Missing descriptors
-    are replaced by the training median.
+    It has no settings to choose on the validation set, and is therefore trained on that set too. Missing
+    descriptors are replaced by the training median.
     """
     table = folder_descriptors(samples.folder, settings.model.descriptors)
     standardisation = Standardisation.fit(table, samples.ids("training"), gaps=True)
     rows, n_filled = standardisation.filled(table, samples.folder.ids)
-    fitted = grown(samples, settings, rows.numpy(), table.names)
+    fitted = fit_forest(samples, settings, rows.numpy(), table.names)
     return replace(fitted, notes={"n_filled": n_filled, **fitted.notes})
 
 
-def grown(samples: Samples, settings: RunSettings, x: np.ndarray, names: Sequence[str]) -> Fitted:
+def fit_forest(samples: Samples, settings: RunSettings, x: np.ndarray, names: Sequence[str]) -> Fitted:
     """A random forest on features (n_crystals, n_features), with their importances."""
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 

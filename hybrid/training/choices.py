@@ -1,4 +1,4 @@
-"""The settings of a run from what a user chooses by name, on the command line or in Python."""
+"""The settings of a run from those that a user gives by name, on the command line or in Python."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from hybrid.errors import InputError, unknown_name
 from hybrid.graphs.crystal import CrystalGraphs
-from hybrid.graphs.kinds import KindGraphs
+from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.settings import (
     ALIGNNSettings,
     GraphSettings,
@@ -16,7 +16,7 @@ from hybrid.settings import (
     TrainerSettings,
     wrong_setting,
 )
-from hybrid.training.registry import Model, get_model, recipe
+from hybrid.training.model_registry import Model, get_model, recipe
 from hybrid.user_code import digests
 
 BLOCKS: dict[str, type[Settings]] = {
@@ -26,17 +26,17 @@ BLOCKS: dict[str, type[Settings]] = {
     "trainer": TrainerSettings,
     "graph": GraphSettings,
 }
-SIZES = ("atom_fea_len", "n_conv", "h_fea_len", "n_h")  # of a CGCNN, which have no block of their own
+SIZES = ("atom_fea_len", "n_conv", "h_fea_len", "n_h")  # of CGCNN; they have no block of their own
 
 
 def chosen_settings(model: str, pooling: str = "mean", trainer: str = "tuned", **choices: Any) -> RunSettings:
-    """The settings of a run: a model's own, with what is chosen otherwise.
+    """The settings of a run: the defaults of a model, and the changes that are given.
 
     Args:
-        model: a name that `hybrid.training.registry.get_model` knows.
+        model: a name that `hybrid.training.model_registry.get_model` knows.
         pooling: a name that `hybrid.readout.get_pooling` knows.
         trainer: tuned, or as in the `paper`.
-        choices: fields of the blocks of `RunSettings`, and settings of a user's network.
+        choices: values of fields of `BLOCKS`, and of settings of a user's network.
 
     Raises:
         InputError: a name or value is wrong, or the model does not use it.
@@ -75,7 +75,7 @@ def _uses(model: Model, block: str, name: str) -> bool:
     if block in ("alignn", "own"):
         return block in sizes
     if name == "ties":
-        return model.network is not None and model.network.graphs in (CrystalGraphs, KindGraphs)
+        return model.network is not None and model.network.graphs in (CrystalGraphs, MergedCrystalGraphs)
     if block in ("trainer", "graph"):
         return model.network is not None
     if name == "descriptors":

@@ -1,4 +1,4 @@
-"""A user's class or object with fit and predict, as a model of the project."""
+"""A user's class or object with the methods fit and predict, as a model."""
 
 import copy
 import inspect
@@ -16,11 +16,11 @@ from hybrid.user_code import UserCode, running
 
 
 def estimator_fit(code: UserCode) -> Fit:
-    """Fits an estimator with the contract of all models.
+    """The function that fits an estimator, with the signature that all models have.
 
-    It has the methods fit(structures, targets) and predict(structures), for lists of pymatgen structures and
-    targets (n_crystals, n_targets). An object is copied for every fit. A class is called for every fit with
-    those of the arguments `seed` and `task` ("regression" or "classification") that it has.
+    An estimator has the methods fit(structures, targets) and predict(structures), for lists of pymatgen
+    structures and targets (n_crystals, n_targets). An object is copied for every fit. A class is called for
+    every fit, with those of the arguments `seed` and `task` ("regression" or "classification") that it takes.
 
     Raises:
         InputError: it lacks a method, or is a class that cannot be called in this way.
@@ -41,7 +41,7 @@ def estimator_fit(code: UserCode) -> Fit:
 
     def fit(samples: Samples, settings: RunSettings, _: Job) -> Fitted:
         random.seed(settings.model_seed)
-        np.random.seed(settings.model_seed)  # noqa: NPY002 - other people's code draws from it
+        np.random.seed(settings.model_seed)  # noqa: NPY002 - the estimator may use it
         torch.manual_seed(settings.model_seed)
         known = {"seed": settings.model_seed, "task": settings.task}
         named = {key: value for key, value in known.items() if key in arguments}

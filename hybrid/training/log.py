@@ -1,29 +1,27 @@
-"""A training's log: one CSV row an epoch, and a progress bar or, in a file, a line now and then."""
+"""The log of a training: a CSV row for each epoch, and a progress bar."""
 
 import contextlib
 import csv
 import platform
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from hybrid.atomic import atomic_file
+from hybrid.progress import Progress
 
 COLUMNS = ("epoch", "training_loss", "validation_error", "learning_rate", "seconds")
-LINE_EVERY = 60.0  # seconds, where there is no terminal for a bar
 
 
 class Log:
-    """Writes log.csv as training goes on; a resumed run continues it.
+    """Writes log.csv during training; a resumed run continues it.
 
     Args:
         path: the CSV file.
-        epochs: how many there will be.
-        name: of the run, for the bar; several may share a terminal.
+        epochs: their number.
+        name: of the run, for the progress bar.
     """
 
     def __init__(self, path: Path, epochs: int, name: str):
@@ -32,21 +30,20 @@ class Log:
 
     @contextlib.contextmanager
     def shown(self, progress: bool) -> Iterator[None]:
-        """While training goes on; shows how far it has come if there should be progress."""
-        self._progress, self._epoch_began = progress, time.perf_counter()
-        self._line_was = self._epoch_began
-        with tqdm(
-            total=self.epochs,
-            initial=len(self.rows),
+        """A context for the training, with a progress bar if `progress`."""
+        self._epoch_began = time.perf_counter()
+        with Progress(
             desc=self.name,
-            unit="epoch",
+            total=self.epochs,
+            unit="epochs",
+            shown=progress,
+            initial=len(self.rows),
             mininterval=1,
-            disable=None if progress else True,  # none: unless there is a terminal
         ) as self._bar:
             yield
 
     def add(self, training_loss: float, validation_error: float, learning_rate: float) -> None:
-        """Logs the epoch that ends now."""
+        """Logs the epoch that has just ended."""
         now = time.perf_counter()
         seconds, self._epoch_began = now - self._epoch_began, now
         numbers = (len(self.rows) + 1, training_loss, validation_error, learning_rate, seconds)
@@ -55,12 +52,8 @@ class Log:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             writer.writerows([f"{row[column]:.6g}" for column in COLUMNS] for row in self.rows)
-        said = f"validation error {validation_error:.4g}"
-        self._bar.set_postfix_str(said, refresh=False)
+        self._bar.set_postfix_str(f"validation error {validation_error:.4g}", refresh=False)
         self._bar.update()
-        if self._progress and self._bar.disable and now - self._line_was > LINE_EVERY:
-            print(f"{self.name}: epoch {len(self.rows)} of {self.epochs}, {said}", file=sys.stderr)
-            self._line_was = now
 
     def best(self) -> tuple[int, float]:
         """Epoch and validation error of the best model."""
@@ -68,7 +61,7 @@ class Log:
         return int(row["epoch"]), row["validation_error"]
 
     def notes(self, device: torch.device) -> dict[str, object]:
-        """What metrics.json says of a training; the time is that of all sittings."""
+        """Entries for metrics.json; the time includes earlier, stopped calls."""
         return {
             "best_epoch": self.best()[0],
             "train_seconds": round(sum(row["seconds"] for row in self.rows), 1),

@@ -1,4 +1,4 @@
-"""The training loop: each epoch trains, validates and logs; a stopped run goes on from a checkpoint."""
+"""The training loop. Each epoch trains, validates and logs; a stopped run continues from a checkpoint."""
 
 import contextlib
 import copy
@@ -24,11 +24,11 @@ from hybrid.training.results import Job
 from hybrid.training.samples import Samples
 
 OPTIMISERS: dict[str, Callable[..., Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
-RESUME_EVERY = 10  # epochs between the checkpoints from which a stopped run goes on
+RESUME_EVERY = 10  # epochs between the checkpoints from which a stopped run continues
 
 
 class Batches(Protocol):
-    """What batches are cut from: crystal graphs, or anything else with a row a crystal."""
+    """Crystal graphs, or other data with an entry for each crystal, from which batches are taken."""
 
     def batch(self, indices: Tensor) -> Any:
         """The crystals at `indices` (n,)."""
@@ -40,19 +40,19 @@ class Batches(Protocol):
 
 
 class Training:
-    """A network and how far its training has come.
+    """The training of one network.
 
-    All that a step needs is on the device, and losses are summed there and read once an epoch, so that no
-    step waits for the one before.
+    All data are on the device, and losses are summed there and read once in each epoch, so that no step waits
+    for the one before.
 
     Args:
-        network: what is trained; it takes a batch and its descriptors.
-        graphs: of all crystals, or what stands for them.
+        network: called with a batch and its descriptors.
+        graphs: of all crystals, or other data of them.
         descriptors: (n_crystals, n_descriptors), standardised, or None.
-        objective: the targets.
+        objective: targets, loss and error.
         samples: the folds.
-        settings: the trainer, and the seed of the batches and of what the network drops out.
-        job: where and how.
+        settings: the trainer, and the seed of batches and dropout.
+        job: folder, device and progress bar.
     """
 
     def __init__(
@@ -83,10 +83,10 @@ class Training:
         self.checkpoint = job.folder / "checkpoints" / "last.ckpt"
 
     def run(self) -> Log:
-        """Trains, from the last checkpoint if there is one, and leaves the network with its best weights.
+        """Trains, from the last checkpoint if there is one, and loads the best weights into the network.
 
         Raises:
-            DivergedError: the validation error is no longer a number.
+            DivergedError: the validation error is not a number.
         """
         self._resume()
         with self.log.shown(self.job.progress), _sigterm_is_ctrl_c():
@@ -107,7 +107,7 @@ class Training:
         return self.log
 
     def _train(self, epoch: int) -> float:
-        """A step on each batch of crystals; the mean loss of a crystal."""
+        """Makes a step with each batch; returns the mean loss over the crystals."""
         torch.manual_seed(self.seed * 100_003 + epoch)  # of dropout
         self.network.train()
         total = torch.zeros((), device=self.job.device)
@@ -125,7 +125,7 @@ class Training:
 
     @torch.inference_mode()
     def _validate(self) -> float:
-        """The mean error of a crystal."""
+        """The mean error over the validation crystals."""
         self.network.eval()
         total = torch.zeros((), dtype=torch.float64, device=self.job.device)
         for indices in cut(self.validation, self.settings.batch_size):
@@ -139,18 +139,18 @@ class Training:
         return outputs
 
     def _resume(self) -> None:
-        """Goes on from the checkpoint, if there is one and it can be used."""
+        """Continues from the checkpoint, if there is one and it can be used."""
         if not self.checkpoint.exists():
             return
         beginning = copy.deepcopy(self._state())
         try:
             self._set(torch.load(self.checkpoint, map_location=self.job.device, weights_only=True))
-        except Exception:  # any error is possible if the file is something else
+        except Exception:  # reading another kind of file can raise any error
             self._set(beginning)
-            print(f"{self.checkpoint}: cannot be used; training begins again", file=sys.stderr)
+            print(f"{self.checkpoint}: cannot be used; training starts again", file=sys.stderr)
 
     def _state(self) -> dict[str, Any]:
-        """All that it takes to go on to the same numbers; random ones are drawn anew in each epoch."""
+        """The state to continue from with the same result; each epoch has its own random numbers."""
         return {
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -167,7 +167,7 @@ class Training:
 
 
 def shuffled(indices: Tensor, seed: int, epoch: int) -> Tensor:
-    """Indices (n,) in an order that seed and epoch alone decide, so that a resumed run draws the same."""
+    """Indices (n,) in an order that depends on seed and epoch only, the same in a resumed run."""
     order = np.arange(len(indices))
     np.random.default_rng((seed, epoch)).shuffle(order)
     return indices[torch.from_numpy(order).to(indices.device)]
@@ -176,7 +176,7 @@ def shuffled(indices: Tensor, seed: int, epoch: int) -> Tensor:
 def cut(indices: Tensor, size: int) -> Sequence[Tensor]:
     """Batches of indices (n,).
 
-    A last batch of one crystal joins the one before it: batch normalisation needs more than one row.
+    A last batch of one crystal is added to the one before, because batch normalisation needs several rows.
     """
     full, rest = divmod(len(indices), size)
     return indices.tensor_split([size * i for i in range(1, full + (rest > 1))])
@@ -197,8 +197,8 @@ def _schedule(optimiser: Optimizer, chosen: TrainerSettings, steps: int) -> LRSc
 
 @contextlib.contextmanager
 def _sigterm_is_ctrl_c() -> Iterator[None]:
-    """SIGTERM, which queues and workflows send, ends training as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():  # no other may set a handler
+    """A context in which SIGTERM, which queueing systems send, stops training as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread can set a handler
         yield
         return
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)

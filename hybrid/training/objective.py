@@ -1,4 +1,4 @@
-"""What a network is trained for: numbers or a class, with the loss and the error that go with it."""
+"""The objectives of training: regression or classification, each with its loss and error."""
 
 from typing import Protocol
 
@@ -16,12 +16,12 @@ LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss}
 
 
 class Objective(Protocol):
-    """Targets of all crystals, and how far a network's outputs are from them.
+    """The targets of all crystals, with the loss and the error of a network's outputs.
 
     Attributes:
-        n_outputs: numbers that the network gives a crystal.
-        scale: between the targets' units and the network's outputs.
-        classes: what it tells apart, if it is to tell classes.
+        n_outputs: number of outputs for each crystal.
+        scale: converts between the targets' units and the network's outputs.
+        classes: empty for a regression.
     """
 
     n_outputs: int
@@ -33,23 +33,23 @@ class Objective(Protocol):
         ...
 
     def loss(self, outputs: Tensor, indices: Tensor) -> Tensor:
-        """What is minimised, for outputs (n, n_outputs) of the crystals at `indices` (n,)."""
+        """The loss to minimise, for outputs (n, n_outputs) of the crystals at `indices` (n,)."""
         ...
 
     def error(self, outputs: Tensor, indices: Tensor) -> Tensor:
-        """What decides on the best epoch."""
+        """The error that decides which epoch is best."""
         ...
 
 
-class Numbers:
-    """Normalised numbers, (n_crystals, n_targets).
+class RegressionObjective:
+    """Regression of one or several targets.
 
-    The error of one target is its mean absolute error in its unit; that of several is the mean over targets
-    of the error relative to the training set's standard deviation.
+    The error of one target is the mean absolute error in its unit. The error of several is the mean of their
+    errors, each relative to the standard deviation over the training set.
 
     Args:
-        targets: in the targets' units, in double precision.
-        scale: between these units and the network's outputs.
+        targets: (n_crystals, n_targets) in the targets' units, in double precision.
+        scale: converts between these units and the network's outputs.
         loss: a name from LOSSES.
     """
 
@@ -61,12 +61,12 @@ class Numbers:
         self.normalised = scale.normalise(targets).float()
         self.unit = scale.std if targets.shape[1] > 1 else 1.0
 
-    def to(self, device: torch.device) -> "Numbers":
+    def to(self, device: torch.device) -> "RegressionObjective":
         """The same on `device`."""
-        return Numbers(self.targets.to(device), self.scale.to(device), self.loss_name)
+        return RegressionObjective(self.targets.to(device), self.scale.to(device), self.loss_name)
 
     def loss(self, outputs: Tensor, indices: Tensor) -> Tensor:
-        """Mean over crystals and targets, of normalised numbers."""
+        """The mean loss of normalised targets, over crystals and targets."""
         loss: Tensor = LOSSES[self.loss_name](outputs, self.normalised[indices])
         return loss
 
@@ -76,8 +76,8 @@ class Numbers:
         return (error / self.unit).mean()
 
 
-class Classes:
-    """One of several classes; the error is the share that is classified wrongly.
+class ClassificationObjective:
+    """Classification; the error is the share of wrong classes.
 
     Args:
         labels: (n_crystals,) int64, positions in `classes`.
@@ -89,9 +89,9 @@ class Classes:
     def __init__(self, labels: Tensor, classes: tuple[int, ...]):
         self.labels, self.classes, self.n_outputs = labels, classes, len(classes)
 
-    def to(self, device: torch.device) -> "Classes":
+    def to(self, device: torch.device) -> "ClassificationObjective":
         """The same on `device`."""
-        return Classes(self.labels.to(device), self.classes)
+        return ClassificationObjective(self.labels.to(device), self.classes)
 
     def loss(self, outputs: Tensor, indices: Tensor) -> Tensor:
         """Negative log-likelihood of log-probabilities."""
@@ -103,7 +103,7 @@ class Classes:
 
 
 def objective_of(samples: Samples, settings: RunSettings, n_atoms: Tensor) -> Objective:
-    """What a network learns of the samples; the scale of numbers is that of the training set alone.
+    """The objective for samples; the scale of targets is determined on the training set.
 
     Args:
         samples: targets and folds.
@@ -111,16 +111,16 @@ def objective_of(samples: Samples, settings: RunSettings, n_atoms: Tensor) -> Ob
         n_atoms: (n_crystals,) of the samples.
 
     Raises:
-        InputError: classes are to be learnt, and a target is not a whole number or there is one class only.
+        InputError: for a classification, a target is not a whole number, or there is only one class.
     """
     targets = torch.from_numpy(samples.targets)
     if settings.task == "classification":
         classes = _classes(samples)
         labels = np.searchsorted(classes, samples.targets[:, 0])
-        return Classes(torch.from_numpy(labels), classes)
+        return ClassificationObjective(torch.from_numpy(labels), classes)
     training = torch.from_numpy(samples.at("training"))
     scale = TargetScale.fit(targets[training], n_atoms[training], get_pooling(settings.model.pooling))
-    return Numbers(targets, scale, settings.trainer.loss)
+    return RegressionObjective(targets, scale, settings.trainer.loss)
 
 
 def _classes(samples: Samples) -> tuple[int, ...]:
@@ -129,5 +129,5 @@ def _classes(samples: Samples) -> tuple[int, ...]:
             raise InputError(f"{samples.folder.path}: target of '{identity}' is {target:g}, not a class")
     classes = np.unique(samples.targets)
     if len(classes) < 2:
-        raise InputError(f"{samples.folder.path}: holds one class only")
+        raise InputError(f"{samples.folder.path}: contains only one class")
     return tuple(int(label) for label in classes)

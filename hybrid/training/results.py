@@ -1,4 +1,4 @@
-"""What a fit is given and gives, and what a run reports of it: metrics by fold, and every prediction."""
+"""The input and output of a model's fit, and the results of a run: metrics by fold, and predictions."""
 
 import csv
 from collections.abc import Callable
@@ -24,7 +24,7 @@ class Job:
     Attributes:
         folder: for logs, checkpoints and the model.
         device: where to compute.
-        progress: show progress bars.
+        progress: whether to show progress bars.
     """
 
     folder: Path
@@ -54,7 +54,7 @@ def fold_metrics(samples: Samples, fitted: Fitted, task: str = "regression") -> 
     """Metrics by fold; with several targets, by fold and target. None stands where one is not defined.
 
     Args:
-        samples: what was learnt.
+        samples: targets and folds.
         fitted: the predictions.
         task: regression or classification.
     """
@@ -75,7 +75,7 @@ def fold_metrics(samples: Samples, fitted: Fitted, task: str = "regression") -> 
 
 
 def write_predictions(path: Path, samples: Samples, fitted: Fitted) -> None:
-    """Writes id,fold,target,prediction; with several targets a pair of columns each; then probabilities."""
+    """Writes a CSV file id,fold,target,prediction, with two columns for each target, and probabilities."""
     labels = [f" {name}" for name in samples.names] or [""]
     header = ["id", "fold", *(f"{what}{label}" for label in labels for what in ("target", "prediction"))]
     columns = np.stack([samples.targets, fitted.predictions], axis=2).reshape(len(samples.folds), -1)

@@ -15,9 +15,9 @@ from hybrid.data.groups import formula_overlap
 from hybrid.device import resolve_device
 from hybrid.errors import InputError
 from hybrid.graphs.composition import CompositionGraphs
-from hybrid.graphs.kinds import KindGraphs
+from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.settings import RunSettings
-from hybrid.training.registry import get_model
+from hybrid.training.model_registry import get_model
 from hybrid.training.results import Fit, Fitted, Job, fold_metrics, write_predictions
 from hybrid.training.run_folder import discard_other_run, fingerprint, refuse_other_settings
 from hybrid.training.samples import Samples
@@ -139,7 +139,7 @@ def _overlap(samples: Samples, settings: RunSettings) -> dict[str, float]:
 def _ties(samples: Samples, settings: RunSettings) -> dict[str, int]:
     """How many atoms of a CGCNN's graphs have neighbours that rounding chooses from equals."""
     network = get_model(settings.model.name).network
-    if network is None or network.graphs is not KindGraphs or settings.graph.ties != "found":
+    if network is None or network.graphs is not MergedCrystalGraphs or settings.graph.ties != "found":
         return {}
     return {"n_tied_atoms": samples.folder.n_tied(settings.graph)}
 

@@ -1,4 +1,4 @@
-"""What a run learns from: graphs, targets, descriptors and folds of the same crystals."""
+"""The data of a run: graphs, targets, descriptors and folds of the same crystals."""
 
 from dataclasses import dataclass
 
@@ -17,15 +17,15 @@ from hybrid.settings import RunSettings
 
 @dataclass(frozen=True)
 class Samples:
-    """The crystals of a run, in one order throughout.
+    """The crystals of a run; all attributes have the same order.
 
     Attributes:
-        folder: where they are from.
+        folder: the crystals.
         targets: (n_crystals, n_targets), in the targets' units.
-        names: (n_targets,) of the targets; empty for a single one of id_prop.csv.
-        descriptors: what joins the readout, or None.
+        names: (n_targets,) of the targets; empty for a single target in id_prop.csv.
+        descriptors: for the readout, or None.
         folds: (n_crystals,) training, validation or test.
-        graphs: of the crystals, if the model takes any.
+        graphs: of the crystals, for networks.
     """
 
     folder: CrystalFolder
@@ -43,13 +43,13 @@ class Samples:
         folds: np.ndarray | None = None,
         with_descriptors: bool = False,
     ) -> "Samples":
-        """The samples that `settings` ask for.
+        """The samples for a run.
 
         Args:
             folder: crystals.
-            settings: name targets, descriptors, split and the share of the training part.
+            settings: with targets, descriptors, split, and share of the training crystals.
             folds: a fold for each crystal, instead of the settings' split and share.
-            with_descriptors: whether the model takes any.
+            with_descriptors: whether the model takes descriptors.
 
         Raises:
             InputError: targets, descriptors or the split cannot be used.
@@ -73,22 +73,22 @@ class Samples:
         return cls(folder, targets, names, descriptors, folds)
 
     def at(self, fold: str) -> np.ndarray:
-        """Positions of a fold's crystals."""
+        """The positions of a fold's crystals."""
         return np.flatnonzero(self.folds == fold)
 
     def ids(self, fold: str) -> list[str]:
-        """Ids of a fold's crystals."""
+        """The ids of a fold's crystals."""
         return [self.folder.ids[i] for i in self.at(fold)]
 
     def sizes(self) -> dict[str, int]:
-        """How many crystals each fold has."""
+        """The number of crystals in each fold."""
         return {f"n_{fold}": int((self.folds == fold).sum()) for fold in FOLDS}
 
     def refuse_single_rows(self, n_atoms: Tensor, settings: RunSettings) -> None:
-        """Batch normalisation needs more than one atom in every batch; de-ALIGNN's readout, crystals.
+        """Checks that every batch has several atoms (for de-ALIGNN: crystals), for batch normalisation.
 
         Raises:
-            InputError: a training batch would hold one.
+            InputError: a training batch would contain only one.
         """
         n_atoms = n_atoms[self.folds == "training"]
         if min(settings.trainer.batch_size, len(n_atoms)) > 1:
@@ -96,8 +96,8 @@ class Samples:
         row = "crystal" if settings.model.name == "de-alignn" else "atom"
         if row == "crystal" or (n_atoms == 1).any():
             raise InputError(
-                f"{self.folder.path}: a training batch would hold one {row}; take more crystals or larger "
-                "batches"
+                f"{self.folder.path}: a training batch would contain only one {row}; use more crystals or "
+                "larger batches"
             )
 
 
@@ -112,7 +112,7 @@ def _split(folder: CrystalFolder, settings: RunSettings) -> np.ndarray:
 def _grouped_split(folder: CrystalFolder, settings: RunSettings) -> np.ndarray:
     if isinstance(settings.split, str):
         raise InputError(
-            f"{folder.path}: splits/{settings.split}.csv is a split already; one by fractions can be grouped"
+            f"{folder.path}: splits/{settings.split}.csv gives the folds; only fractions can be grouped"
         )
     assert settings.grouping is not None
     group_of = GROUPINGS[settings.grouping]

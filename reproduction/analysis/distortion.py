@@ -16,19 +16,19 @@ from typing import Literal, get_args
 
 import numpy as np
 from pymatgen.core import Lattice, Structure
-from tqdm import tqdm
 
 from hybrid.cells import reduced_cell, symmetry_dataset
 from hybrid.data.folder import CrystalFolder
+from hybrid.descriptors.cached_rows import key_of
 from hybrid.descriptors.compute import STEPS
 from hybrid.descriptors.environments import bonds, environments, heterogeneity
 from hybrid.descriptors.registry import paper_descriptors
-from hybrid.descriptors.rows import key_of
 from hybrid.descriptors.symmetry import ANGLE_TOLERANCE
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.descriptors.voronoi import VoronoiFaces, voronoi_faces
 from hybrid.errors import InputError
 from hybrid.line_cache import LineCache
+from hybrid.progress import Progress
 
 Kind = Literal["positions", "lattice", "supercell"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -235,7 +235,7 @@ def run_study(folder: CrystalFolder, n_crystals: int = 200, n_draws: int = 3, se
     observed = []  # of each crystal: undistorted, then each draw of each distortion
     with (
         LineCache(folder.path / ".hybrid" / "distortion.jsonl") as rows,
-        tqdm(total=n_observed, desc="distorted crystals", unit="crystal") as progress,
+        Progress(desc="distorted crystals", total=n_observed, unit="crystals") as progress,
     ):
         for i, (identity, structure) in enumerate(zip(chosen.ids, chosen.structures(), strict=True)):
             for one in _with_distortions(structure, n_draws, (seed, i)):

@@ -87,7 +87,7 @@ def head_inputs(
         raise InputError("feature importance is of a model that takes descriptors, such as de-cgcnn")
     if model.settings.pooling != "mean" or model.classes or len(model.targets) > 1:
         raise InputError("feature importance is of a model of one number with average pooling")
-    learnt = model.represent(samples.folder.graphs(model.graph, model.kind.graphs), device)
+    learnt = model.crystal_embeddings(samples.folder.graphs(model.graph, model.architecture.graphs), device)
     descriptors, _ = model.standardisation.filled(samples.descriptors, samples.folder.ids)
     rows = np.concatenate([learnt, descriptors.numpy()], axis=1)
     return rows, learnt.shape[1], model.standardisation.names

@@ -3,7 +3,7 @@
 import numpy as np
 
 from hybrid.metrics import regression_metrics
-from hybrid.probing.vectors import ridge_predictions
+from hybrid.probing.simple_models import ridge_predictions
 
 
 def linear_r2(vectors: np.ndarray, values: np.ndarray, folds: np.ndarray) -> float:

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
 from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
+from hybrid.progress import Progress
 
 N_TREES = 100
 
@@ -80,7 +80,7 @@ def forward_selection(
     order: list[str] = []
     validation = [error(order, "validation")]
     n_fits = len(groups) * (len(groups) + 1) // 2
-    with tqdm(total=n_fits, desc="selecting descriptors", unit="forest", disable=not progress) as bar:
+    with Progress(desc="selecting descriptors", total=n_fits, unit="forests", shown=progress) as bar:
         while len(order) < len(groups):
             errors = {}
             for name in groups:

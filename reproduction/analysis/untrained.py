@@ -7,7 +7,7 @@ import torch
 from pymatgen.core import Structure
 
 from hybrid.data.folder import ATOM_INIT, read_atom_features
-from hybrid.graphs.kinds import KindGraphs
+from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.models.cgcnn import CGCNN, atom_feature_table
 from hybrid.settings import GraphSettings, ModelSettings
 from reproduction.data.chains import DOUBLE_OFFSET, chain_of_set, double_chain
@@ -30,7 +30,7 @@ def untrained_outputs(
     table = atom_feature_table(read_atom_features(ATOM_INIT))
     torch.manual_seed(seed)
     network = CGCNN(table, settings, ModelSettings(pooling=pooling)).double().eval()
-    graphs = KindGraphs.from_structures(structures, settings).to("cpu", torch.float64)
+    graphs = MergedCrystalGraphs.from_structures(structures, settings).to("cpu", torch.float64)
     output: np.ndarray = network(graphs.batch(torch.arange(len(graphs))))[:, 0].numpy()
     return output
 

@@ -15,9 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from hybrid.atomic import write_text
+from hybrid.progress import Progress
 from hybrid.report.records import hardware
 from reproduction.benchmarks import inputs
 from reproduction.benchmarks.rows import ROWS, Row, Run
@@ -53,7 +52,7 @@ def main(names: list[str]) -> None:
         measured = cache(lambda run: _measure(run, scratch))  # some rows have a run in common
         rows = [
             _row(row, measured(row.ours), measured(row.theirs) if row.theirs else None)
-            for row in tqdm([row for row in wanted if row.name not in missing], "measuring", unit="row")
+            for row in Progress([row for row in wanted if row.name not in missing], "measuring", unit="rows")
         ]
     new = {row["name"]: row for row in rows}
     all_rows = [new.pop(row["name"], row) for row in before.get("rows", [])] + list(new.values())

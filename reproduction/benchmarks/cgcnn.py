@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from hybrid.data.folder import read_folder
-from hybrid.graphs.kinds import KindGraphs
+from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.settings import GraphSettings, ModelSettings
 from reproduction.benchmarks.measure import Task
 from reproduction.benchmarks.training import Linear, training
@@ -22,7 +22,7 @@ def ours_epoch(path: Path, batch: str) -> Task:
 
     folder = read_folder(path)
     structures = list(folder.structures())
-    graphs = KindGraphs.from_structures(structures, GRAPH)
+    graphs = MergedCrystalGraphs.from_structures(structures, GRAPH)
     targets = torch.tensor(folder.targets, dtype=torch.float32).unsqueeze(1) / 100
     features = atom_feature_table(folder.atom_features)
     model = CGCNN(features, GRAPH, MODEL)
@@ -93,7 +93,7 @@ def aviary_epoch(path: Path, batch: str) -> Task:
 def ours_graphs(path: Path) -> Task:
     """Builds ours."""
     structures = list(read_folder(path).structures())
-    return Task(lambda count=None: KindGraphs.from_structures(structures[:count], GRAPH), 20)
+    return Task(lambda count=None: MergedCrystalGraphs.from_structures(structures[:count], GRAPH), 20)
 
 
 def upstream_graphs(path: Path, method: str) -> Task:

@@ -19,11 +19,11 @@ from typing import Any, TextIO, cast
 
 import pooch
 import requests
-from tqdm import tqdm
 
 from hybrid.atomic import locked, write_text
 from hybrid.errors import InputError, unknown_name
 from hybrid.paths import user_cache
+from hybrid.progress import Progress
 from reproduction.paths import DATASETS
 
 FILES = DATASETS / "files.toml"
@@ -238,7 +238,7 @@ class ResumableDownload:
 
 
 def _progress(name: str, have: int, total: int | None) -> Any:
-    return tqdm(desc=name, initial=have, total=total, unit="B", unit_scale=True, unit_divisor=1024)
+    return Progress(desc=name, total=total, unit="B", initial=have, unit_scale=True, unit_divisor=1024)
 
 
 def _passes(error: requests.RequestException) -> bool:

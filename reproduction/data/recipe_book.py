@@ -7,7 +7,7 @@ from functools import cache, partial
 from pymatgen.core import Structure
 
 from hybrid.cells import reduced_cell
-from hybrid.data.normalisation import n_units
+from hybrid.data.extensive_targets import n_units
 from hybrid.descriptors.lattice import cell_shape, packing_fraction
 from hybrid.descriptors.symmetry import space_group
 from reproduction.data.checks import POSITIVE, Check, dulong_petit

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pymatgen.core import Structure
-from tqdm import tqdm
 
 from hybrid.atomic import atomic_folder
 from hybrid.cells import reduced_cell
-from hybrid.data.normalisation import renormalise
+from hybrid.data.extensive_targets import renormalise
 from hybrid.errors import InputError
+from hybrid.progress import Progress
 from reproduction.data.checks import Check
 from reproduction.data.files import MissingDataError
 from reproduction.data.folders import write_folder
@@ -103,7 +103,7 @@ class Recipe:
     ) -> Iterator[tuple[str, Structure, float]]:
         """Ids, reduced cells and targets; the manifest hears what is left out and why."""
         dropped: list[str] = manifest["dropped"]
-        for entry in tqdm(entries, desc=f"building {name}", unit="crystal", delay=0.5):
+        for entry in Progress(entries, f"building {name}", unit="crystals", delay=0.5):
             if entry.id in seen:
                 raise InputError(f"{name}: id '{entry.id}' occurs twice")
             seen.add(entry.id)

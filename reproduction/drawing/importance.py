@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from hybrid.descriptors.registry import choose
+from hybrid.descriptors.registry import select_descriptors
 from hybrid.report.records import Bar, bars, scale_note
 from hybrid.report.style import COLOURS, LARGE, PAGE, SMALL, new_figure, styled
 from reproduction.drawing.axes import LETTER, draw_range, footnote
@@ -57,7 +57,9 @@ class Feature:
     @property
     def symbol(self) -> str:
         """As printed, for a descriptor that the project knows."""
-        return {descriptor.name: descriptor.symbol for descriptor in choose()}.get(self.name, self.name)
+        return {descriptor.name: descriptor.symbol for descriptor in select_descriptors()}.get(
+            self.name, self.name
+        )
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ SPEC = Spec(
 
 def measure(model: TrainedModel, samples: Samples, seed: int, device: torch.device) -> dict[str, Any]:
     """In which order a forest on frozen embeddings gains most from the groups of descriptors."""
-    vectors = model.represent(samples.folder.graphs(model.graph, model.kind.graphs), device)
+    vectors = model.crystal_embeddings(samples.folder.graphs(model.graph, model.architecture.graphs), device)
     table = folder_descriptors(samples.folder)
     standardisation = Standardisation.fit(table, samples.ids("training"), gaps=True)
     rows = standardisation.filled(table, samples.folder.ids)[0].numpy()

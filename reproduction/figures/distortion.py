@@ -11,7 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from hybrid.data.folder import CrystalFolder
-from hybrid.descriptors.registry import choose
+from hybrid.descriptors.registry import select_descriptors
 from hybrid.report.style import COLOURS, PAGE, SMALL, new_figure, save, styled
 from reproduction.analysis.distortion import (
     DISTORTIONS,
@@ -91,7 +91,9 @@ def draw(stem: Path, folder: CrystalFolder | None = None, n_crystals: int = 200,
 def behaviour_rows(study: Study, moved: Movements, causes: Sequence[Check]) -> list[dict[str, str]]:
     """A row for each descriptor: the shares that change by more than 10 %, and how it behaves."""
     rows = []
-    for descriptor, shares, grown in zip(choose(NAMES), moved.over_large, moved.percentile95, strict=True):
+    for descriptor, shares, grown in zip(
+        select_descriptors(NAMES), moved.over_large, moved.percentile95, strict=True
+    ):
         reasons = ", ".join(row.cause.name for row in causes if row.name == descriptor.name)
         rows.append(
             {
@@ -136,7 +138,7 @@ def _draw(moved: Movements, causes: Sequence[Check]) -> Figure:
     right.set_title("95th percentile of the change\nin standard deviations\n", pad=11)
     for axes in (left, right):
         _label_columns(axes)
-    left.set_yticks(range(len(NAMES)), [descriptor.symbol for descriptor in choose(NAMES)])
+    left.set_yticks(range(len(NAMES)), [descriptor.symbol for descriptor in select_descriptors(NAMES)])
     first = {check.name: check.cause.name for check in reversed(causes)}
     _draw_causes(right, [first.get(name, "") for name in NAMES])
     return figure

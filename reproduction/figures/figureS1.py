@@ -14,7 +14,7 @@ from pymatgen.core import Structure
 from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.lattice import cell_shape, density
 from hybrid.report.style import COLOURS, LARGE, PAGE, SMALL, new_figure, save, styled
-from reproduction.analysis.lattice import correlations, fcc, hcp, lattices, shells
+from reproduction.analysis.lattice_lengths import correlations, fcc, hcp, lattices, shells
 from reproduction.analysis.untrained import output_difference
 from reproduction.data.registry import dataset_folder
 from reproduction.drawing.axes import LETTER

@@ -14,7 +14,7 @@ from pymatgen.core import Element, Structure
 from hybrid.data.folder import CrystalFolder
 from hybrid.report.style import COLOURS, PAGE, SMALL, new_figure, save, styled
 from hybrid.settings import GraphSettings
-from reproduction.analysis.lattice import (
+from reproduction.analysis.lattice_lengths import (
     LONG,
     MAX_ATOMS,
     MAX_ELEMENTS,

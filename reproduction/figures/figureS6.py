@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hybrid.descriptors.of_folder import folder_descriptors
-from hybrid.descriptors.registry import choose
+from hybrid.descriptors.registry import select_descriptors
 from hybrid.report.records import bars, scale_note
 from hybrid.report.style import COLOURS, LARGE, PAGE, SMALL, new_figure, save, styled
 from hybrid.report.tables import write_record_table
@@ -47,7 +47,7 @@ def measure(model: TrainedModel, samples: Samples, seed: int, device: torch.devi
     """How much of each descriptor a linear model finds in a network's embeddings."""
     from reproduction.analysis.linear import linear_r2  # here, as planning and drawing fit nothing
 
-    vectors = model.represent(samples.folder.graphs(model.graph, model.kind.graphs), device)
+    vectors = model.crystal_embeddings(samples.folder.graphs(model.graph, model.architecture.graphs), device)
     table = folder_descriptors(samples.folder)
     columns = table.rows(samples.folder.ids, gaps=True).numpy().T
     r2 = [linear_r2(vectors, column, samples.folds) for column in columns]
@@ -153,7 +153,7 @@ def _draw(record: dict[str, Any], compared: dict[str, Comparison]) -> Figure:
 
 
 def _draw_r2(axes: Axes, comparison: Comparison, note: str) -> None:
-    symbols = {descriptor.name: descriptor.symbol for descriptor in choose()}
+    symbols = {descriptor.name: descriptor.symbol for descriptor in select_descriptors()}
     order = sorted(comparison.r2, key=lambda name: -comparison.r2[name][0].mean())
     for y, name in enumerate(order):
         means = [max(float(values.mean()), FLOOR) for values in comparison.r2[name]]

@@ -19,7 +19,7 @@ from scipy.constants import R, angstrom, atomic_mass, giga, hbar, k
 from scipy.optimize import minimize_scalar
 
 from hybrid.errors import InputError
-from hybrid.training.registry import Model
+from hybrid.training.model_registry import Model
 from hybrid.training.results import Fitted
 from hybrid.training.samples import Samples
 from reproduction.data.thermal import TEMPERATURE

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hybrid.checkpoint import MODEL_FILE, load
-from hybrid.models.cgcnn import KINDS
+from hybrid.models.cgcnn import ARCHITECTURES
 from hybrid.settings import ModelSettings, RunSettings
+from hybrid.training.fit_network import StandardisedDescriptors
 from hybrid.training.loop import Training
-from hybrid.training.network import StandardisedDescriptors
+from hybrid.training.model_registry import Model
 from hybrid.training.objective import objective_of
-from hybrid.training.registry import Model
 from hybrid.training.results import Fitted, Job
 from hybrid.training.run import train
 from hybrid.training.samples import Samples
@@ -91,7 +91,7 @@ def fit_frozen(samples: Samples, settings: RunSettings, job: Job, base: Path | N
     if base is None or not (base / MODEL_FILE).exists():  # run folders are kept without their models
         train(samples.folder, base_of(settings), own, samples.folds, job.device.type, job.progress)
         base = own
-    vectors = FrozenVectors(torch.from_numpy(load(base).represent(samples.graphs, job.device)))
+    vectors = FrozenVectors(torch.from_numpy(load(base).crystal_embeddings(samples.graphs, job.device)))
     descriptors = StandardisedDescriptors(samples, settings, job.progress)
     objective = objective_of(samples, settings, samples.graphs.n_atoms)
     assert descriptors.rows is not None
@@ -108,4 +108,4 @@ def fit_frozen(samples: Samples, settings: RunSettings, job: Job, base: Path | N
     return Fitted(predictions, {**log.notes(job.device), **descriptors.notes})
 
 
-MODEL = Model(fit_frozen, replace(KINDS["cgcnn"], name="cgcnn+descriptors", takes_descriptors=True))
+MODEL = Model(fit_frozen, replace(ARCHITECTURES["cgcnn"], name="cgcnn+descriptors", takes_descriptors=True))

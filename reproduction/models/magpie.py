@@ -14,8 +14,8 @@ from pymatgen.core import Element
 from hybrid.errors import InputError
 from hybrid.graphs.composition import N_NUMBERS, CompositionGraphs
 from hybrid.settings import RunSettings
-from hybrid.training.baselines import grown
-from hybrid.training.registry import Model
+from hybrid.training.baselines import fit_forest
+from hybrid.training.model_registry import Model
 from hybrid.training.results import Fitted, Job
 from hybrid.training.samples import Samples
 
@@ -69,7 +69,7 @@ def composition_forest(samples: Samples, settings: RunSettings, _: Job) -> Fitte
         InputError: the package that has the elements' properties is not installed.
     """
     names, rows = composition_features(samples.folder.graphs(settings.graph, CompositionGraphs))
-    return grown(samples, settings, rows, names)
+    return fit_forest(samples, settings, rows, names)
 
 
 MODEL = Model(composition_forest, sees_structure=False)

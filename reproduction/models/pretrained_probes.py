@@ -1,9 +1,9 @@
 """A linear model and a random forest on a pretrained model's crystal vectors, as models of their own."""
 
 from hybrid.probing.pretrained import embed, source
-from hybrid.probing.vectors import PROBES, Probe
+from hybrid.probing.simple_models import PROBES, Probe
 from hybrid.settings import RunSettings
-from hybrid.training.registry import Model
+from hybrid.training.model_registry import Model
 from hybrid.training.results import Fit, Fitted, Job
 from hybrid.training.samples import Samples
 
@@ -13,7 +13,7 @@ def _on_pretrained(probe: Probe) -> Fit:
 
     def fit(samples: Samples, settings: RunSettings, _: Job) -> Fitted:
         table = embed(samples.folder, settings.model.vectors, settings.model.pooling)
-        vectors = table.vectors.to_numpy()
+        vectors = table.table.to_numpy()
         note = f"{vectors.shape[1]}-long vectors of {source(settings.model.vectors)}"
         return Fitted(probe(vectors, samples, settings), {"note": note})
 

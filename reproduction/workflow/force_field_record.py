@@ -6,10 +6,17 @@ import pandas as pd
 
 from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
-from hybrid.report.rows import Row
+from hybrid.report.record_rows import Row
 from reproduction.data.registry import get_dataset
 from reproduction.models.force_field import UNSTABLE, describe
-from reproduction.workflow.force_field import DONE, FAILED, TOO_LARGE, Calculation, calculations, read_table
+from reproduction.workflow.force_field_calculations import (
+    DONE,
+    FAILED,
+    TOO_LARGE,
+    Calculation,
+    calculations,
+    read_table,
+)
 from reproduction.workflow.runs import Run
 from reproduction.workflow.spec import Spec
 

@@ -40,7 +40,7 @@ class Measurement:
     models: tuple[str, ...]
     poolings: tuple[str, ...] = ()
 
-    def concerns(self, run: Run) -> bool:
+    def applies_to(self, run: Run) -> bool:
         """Whether the models of such runs are measured."""
         settings = run.settings
         if len(settings.targets) > 1 or settings.task == "classification":
@@ -48,9 +48,9 @@ class Measurement:
         pooling = settings.model.pooling
         return settings.model.name in self.models and (not self.poolings or pooling in self.poolings)
 
-    def lacking(self, run: Run) -> bool:
+    def missing_for(self, run: Run) -> bool:
         """Whether it concerns a run and has not been made yet."""
-        return self.concerns(run) and self.name not in run.measurements
+        return self.applies_to(run) and self.name not in run.measurements
 
 
 def measure(run: Run, measurement: Measurement, device: str = "auto") -> dict[str, Any]:

@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from hybrid.atomic import atomic_file, write_text
-from hybrid.descriptors.registry import choose
+from hybrid.descriptors.registry import select_descriptors
+from hybrid.report.record_rows import Row, not_run_row
 from hybrid.report.records import provenance
-from hybrid.report.rows import Row, not_run_row
-from hybrid.training.registry import get_model
+from hybrid.training.model_registry import get_model
 from reproduction import figures
 from reproduction.data.registry import get_dataset
 from reproduction.paths import RESULTS, ROOT
@@ -50,7 +50,7 @@ def write_record(experiment: str, scale: str) -> None:
         "caption": spec.caption,
         **provenance(code()),
         "metric": spec.metric,
-        "runs": [run.name for run in runs if not (measurement and measurement.lacking(run))],
+        "runs": [run.name for run in runs if not (measurement and measurement.missing_for(run))],
         "rows": [*rows, *not_run],
     }
     if spec.predictions or spec.force_field:
@@ -81,7 +81,7 @@ def _rows(run: Run, spec: Spec, experiment: str) -> list[dict[str, Any]]:
     """A row for each target that the experiment reports of a run."""
     rows = [_row(run, spec, run.metrics, target) for target in run.shown]
     measurement = figures.measurement(experiment)
-    if measurement and measurement.concerns(run):
+    if measurement and measurement.applies_to(run):
         rows = [{**row, measurement.name: run.measurements.get(measurement.name, {})} for row in rows]
     return rows
 
@@ -91,7 +91,7 @@ def _row(run: Run, spec: Spec, result: dict[str, Any], target: str) -> dict[str,
     said = spec.said(run.dataset, run.network.removesuffix(UPSTREAM), target)
     symbol, unit = dataset.target, dataset.unit
     if target:
-        (descriptor,) = choose([target])
+        (descriptor,) = select_descriptors([target])
         symbol, unit = descriptor.symbol, descriptor.unit
     model = get_model(settings.model.name)
     network = model.network is not None

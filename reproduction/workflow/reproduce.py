@@ -13,7 +13,7 @@ from reproduction import figures
 from reproduction.drawing.recorded import draw_errors
 from reproduction.paths import RESULTS, ROOT, WORKFLOW
 from reproduction.upstream import engine as upstream
-from reproduction.workflow import force_field
+from reproduction.workflow import force_field_calculations
 from reproduction.workflow.availability import build
 from reproduction.workflow.plan import all_runs
 from reproduction.workflow.record import record_path
@@ -61,7 +61,8 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: 
         command += ["--forcerun", *unfinished]  # or Snakemake is content with a record that is there
     results = [result(target, scale) for target in targets]
     command += ["--config", f"scale={scale}", "--", *(str(path.relative_to(ROOT)) for path in results)]
-    code = _run(command, lock)
+    environment = {"HYBRID_PROGRESS": "lines", **os.environ} if cores > 1 else None  # bars would overlap
+    code = _run(command, lock, environment)
     if code == 0:
         for path in results:
             table = path.with_suffix(".md")
@@ -71,14 +72,14 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: 
     return code
 
 
-def _run(command: list[str], lock: int) -> int:
+def _run(command: list[str], lock: int, environment: dict[str, str] | None) -> int:
     """Runs the workflow; if this call is stopped or killed politely, its jobs stop at once, without a word.
 
     A killed job goes on from its last checkpoint, so that there is nothing to wait for.
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    workflow = subprocess.Popen(command, pass_fds=[lock], cwd=ROOT, start_new_session=True)
+    workflow = subprocess.Popen(command, pass_fds=[lock], cwd=ROOT, env=environment, start_new_session=True)
     try:
         return workflow.wait()
     finally:
@@ -90,7 +91,7 @@ def _run(command: list[str], lock: int) -> int:
 def _datasets_of(spec: Spec, scale: str) -> list[str]:
     """The datasets of an experiment's runs and force-field calculations that are not done yet."""
     needed = [run.dataset for run in planned(spec, scale) if not run.done]
-    calculations = force_field.calculations(spec, scale)
+    calculations = force_field_calculations.calculations(spec, scale)
     return needed + [dataset for one in calculations if not one.table.exists() for dataset in one.runs]
 
 

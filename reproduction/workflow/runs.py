@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hybrid.settings import RunSettings
-from hybrid.training.registry import get_model
+from hybrid.training.model_registry import get_model
 from reproduction.data.registry import VERSIONS, get_dataset
 from reproduction.models.descriptor_groups import members, without
 from reproduction.models.frozen import base_of
@@ -137,7 +137,7 @@ def planned(spec: Spec, scale: str) -> list[Run]:
         for dataset, of_part in product(part.datasets, part.networks):
             run_size, reduction = size.of(dataset, of_part)
             whole = reduction.network(networks[of_part])
-            learnt, seeds = part.learnt(size.one_by_one), part.seeds or reduction.seeds or size.seeds
+            learnt, seeds = part.targets_of_runs(size.one_by_one), part.seeds or reduction.seeds or size.seeds
             for (name, network), share, targets, seed in product(
                 ablated(of_part, whole, part), part.training_shares, learnt, seeds
             ):

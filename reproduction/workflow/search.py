@@ -12,14 +12,14 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from pydantic import Field
-from tqdm import tqdm
 
 from hybrid.atomic import write_text
 from hybrid.data.folder import CrystalFolder
 from hybrid.errors import DivergedError, unknown_name
+from hybrid.progress import Progress
 from hybrid.report.records import provenance
 from hybrid.settings import RunSettings, Settings
-from hybrid.training.registry import get_model
+from hybrid.training.model_registry import get_model
 from hybrid.training.run import subset, train
 from reproduction.data.registry import dataset_folder, get_dataset
 from reproduction.drawing.tables import write_rows
@@ -93,7 +93,7 @@ def search(scale: str, progress: bool = True) -> Path:
         missing = effort.trials - _counted(study)
         if missing > 0:
             folder = dataset_folder(searched.dataset)
-            with tqdm(total=missing, desc=f"searching {name}", unit="trial", disable=not progress) as bar:
+            with Progress(desc=f"searching {name}", total=missing, unit="trials", shown=progress) as bar:
                 study.optimize(
                     _objective(searched, networks[name], effort, folder),
                     callbacks=[

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from hybrid.descriptors.registry import choose
+from hybrid.descriptors.registry import select_descriptors
 from hybrid.errors import InputError, unknown_name
 from hybrid.readout import get_pooling
 from hybrid.settings import GraphSettings, ModelSettings, RunSettings, Settings, TrainerSettings
-from hybrid.training.registry import recipe
+from hybrid.training.model_registry import recipe
 from reproduction.data.registry import Dataset, get_dataset
 from reproduction.models.descriptor_groups import members
 from reproduction.models.force_field import ForceFieldSettings
@@ -98,7 +98,7 @@ class Part(Settings):
     panel: str = Field("", description="of the figure")
     scales: tuple[str, ...] = Field(SCALES, description="where it is run")
 
-    def learnt(self, one_by_one: bool) -> list[tuple[str, ...]]:
+    def targets_of_runs(self, one_by_one: bool) -> list[tuple[str, ...]]:
         """The targets of each run; an empty tuple is the target in id_prop.csv."""
         if not self.targets:
             return [()]
@@ -153,8 +153,8 @@ class Spec(Settings):
                     raise unknown_name("network", network, networks)
             for groups in (*part.leave_out, *part.only):
                 members(groups)
-            choose(part.targets)
-            choose(part.show)
+            select_descriptors(part.targets)
+            select_descriptors(part.show)
         return self
 
     def scale(self, name: str) -> Scale:

@@ -17,10 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from hybrid.atomic import atomic_file, write_text
 from hybrid.errors import InputError
+from hybrid.progress import Progress
 from reproduction.data.files import cache_folder
 from reproduction.data.sources.materials_project_client import Client, Query
 
@@ -95,7 +94,7 @@ def _fetch_missing(
         }
         _write_manifest(folder, manifest)
     found: list[str] = []
-    with tqdm(total=manifest["n_asked"], desc="Materials Project", unit="crystal") as bar:
+    with Progress(desc="Materials Project", total=manifest["n_asked"], unit="crystals") as bar:
         for number in range(manifest["n_pages"]):
             path = _page_path(folder, number)
             due = min(query.page_size, manifest["n_asked"] - number * query.page_size)

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pymatgen.core import Composition
-from tqdm import tqdm
 
 from hybrid.atomic import atomic_file, locked
 from hybrid.errors import InputError
+from hybrid.progress import Progress
 from reproduction.data.files import cache_folder, data_file, open_text
 
 NAME = "matminer's mp_all_20181018"
@@ -41,7 +41,7 @@ def lines() -> Path:
     with locked(path.with_name(f".{path.name}.lock")):
         if not path.exists():
             with atomic_file(path) as temporary, gzip.open(temporary, "wt", 5, encoding="utf-8") as file:
-                for row in tqdm(_rows(source), f"reading {NAME}", unit="crystal", delay=0.5):
+                for row in Progress(_rows(source), f"reading {NAME}", unit="crystals", delay=0.5):
                     line = _line(row)
                     if line:
                         file.write(json.dumps(line, separators=(",", ":")) + "\n")

@@ -1,11 +1,11 @@
-"""Running statistics of batch normalisation where a kernel, and not torch, has computed the batch's."""
+"""Updates the running statistics of a batch normalisation that torch did not compute itself."""
 
 from torch import Tensor
 from torch.nn import BatchNorm1d
 
 
 def update_running_statistics(norm: BatchNorm1d, mean: Tensor, unbiased_variance: Tensor) -> None:
-    """As torch's batch normalisation does in training; both tensors are (n_features,)."""
+    """Updates them as torch does in training, from the batch's statistics (n_features,)."""
     assert norm.num_batches_tracked is not None
     assert norm.running_mean is not None
     assert norm.running_var is not None

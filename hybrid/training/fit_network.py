@@ -1,4 +1,4 @@
-"""Fits one of the built-in networks, with descriptors in its readout if there are any, and saves it."""
+"""Trains a network, with or without descriptors in its readout, and saves it."""
 
 import sys
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from hybrid.checkpoint import MODEL_FILE
 from hybrid.descriptors.table import Standardisation
 from hybrid.models.cgcnn import atom_feature_table
-from hybrid.models.network import NetworkKind
+from hybrid.models.network import Architecture
 from hybrid.settings import RunSettings
 from hybrid.trained_model import TrainedModel
 from hybrid.training.loop import Training
@@ -17,23 +17,23 @@ from hybrid.training.results import Fitted, Job
 from hybrid.training.samples import Samples
 
 
-def fit_network(kind: NetworkKind, samples: Samples, settings: RunSettings, job: Job) -> Fitted:
+def fit_network(architecture: Architecture, samples: Samples, settings: RunSettings, job: Job) -> Fitted:
     """Trains a network, saves it with its best weights, and predicts all samples.
 
     Args:
-        kind: of network.
+        architecture: of the network.
         samples: graphs, targets, descriptors and folds.
-        settings: everything that decides the result.
-        job: where and how.
+        settings: all settings of the run.
+        job: folder, device and progress bar.
 
     Raises:
-        InputError: the targets are no classes where classes are to be learnt, or training diverged.
+        InputError: the targets of a classification are not classes, or training diverged.
     """
-    graphs = samples.graphs or samples.folder.graphs(settings.graph, kind.graphs)
+    graphs = samples.graphs or samples.folder.graphs(settings.graph, architecture.graphs)
     objective = objective_of(samples, settings, graphs.n_atoms)
     descriptors = StandardisedDescriptors(samples, settings, job.progress)
     torch.manual_seed(settings.model_seed)
-    network = kind.build(
+    network = architecture.build(
         atom_feature_table(samples.folder.atom_features),
         settings.graph,
         settings.model,
@@ -59,12 +59,12 @@ def fit_network(kind: NetworkKind, samples: Samples, settings: RunSettings, job:
 
 
 class StandardisedDescriptors:
-    """The samples' descriptors as a network takes them, or none.
+    """The standardised descriptors of the samples, if there are any.
 
     Attributes:
-        rows: (n_crystals, n_descriptors); the training median stands for what is missing.
-        standardisation: what made them.
-        notes: for metrics.json: how many crystals lack a descriptor.
+        rows: (n_crystals, n_descriptors), or None; the training median replaces missing values.
+        standardisation: of the descriptors, or None.
+        notes: for metrics.json: the number of crystals that lack a descriptor.
     """
 
     def __init__(self, samples: Samples, settings: RunSettings, progress: bool):
@@ -79,4 +79,4 @@ class StandardisedDescriptors:
         self.rows, n_filled = self.standardisation.filled(samples.descriptors, samples.folder.ids)
         self.notes["n_filled"] = n_filled
         if n_filled and progress:
-            print(f"{n_filled} crystals lack a descriptor; the training median stands in", file=sys.stderr)
+            print(f"{n_filled} crystals lack a descriptor; the training median is used", file=sys.stderr)

@@ -17,11 +17,11 @@ from typing import Any
 import joblib
 import pandas as pd
 from pymatgen.core import Structure
-from tqdm import tqdm
 
 from hybrid.atomic import atomic_file
 from hybrid.errors import InputError, unknown_name
 from hybrid.line_cache import LineCache
+from hybrid.progress import Progress
 from hybrid.settings import ModelSettings, RunSettings
 from hybrid.training.run import subset
 from hybrid.training.samples import Samples
@@ -146,7 +146,7 @@ def calculate(calculation: Calculation, jobs: int = 1, forces: Forces | None = N
     results: Iterable[tuple[str, dict[str, Any]]] = joblib.Parallel(jobs, return_as="generator_unordered")(
         joblib.delayed(_row)(identity, crystal, calculation, forces) for identity, crystal in missing.items()
     )
-    for identity, row in tqdm(results, total=len(missing), desc=calculation.name, unit="crystal"):
+    for identity, row in Progress(results, calculation.name, len(missing), unit="crystals"):
         lines.add(identity, row)
     lines.close()
     rows = [{"id": identity, **lines[identity]} for identity in sorted(crystals)]

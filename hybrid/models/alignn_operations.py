@@ -1,7 +1,7 @@
-"""The operations of ALIGNN's edge-gated convolution on merged graphs, each with its own gradient.
+"""The operations of ALIGNN's edge-gated convolution in PyTorch, with their gradients, for merged graphs.
 
-Every row stands for several equal ones (see `hybrid.graphs.equivalence`); sums and statistics count them all.
-The gradient of a row is that of all it stands for together.
+Every row represents several equal ones (see `hybrid.graphs.equivalence`). Sums and statistics are weighted by
+their number, and the gradient of a row is the sum of their gradients.
 """
 
 import contextlib
@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hybrid.kernels.links import Links
-from hybrid.kernels.normalisation import update_running_statistics
+from hybrid.kernels.running_statistics import update_running_statistics
 
-SMALL = 1e-6  # upstream's, which keeps the denominator from zero
+SMALL = 1e-6  # as upstream; avoids a division by zero
 
 
 def gated_mean(sources: Tensor, targets: Tensor, edges: Tensor, messages: Tensor, links: Links) -> Any:
@@ -42,8 +42,8 @@ def normalised_silu(rows: Tensor, norm: nn.BatchNorm1d, share: Tensor, total: Te
     Args:
         rows: (n, n_features).
         norm: batch normalisation; its running statistics are updated in training.
-        share: (n,) how much of all rows each stands for.
-        total: () how many rows there are.
+        share: (n,) share of all rows that each represents.
+        total: () number of all rows.
     """
     if not norm.training:
         return F.silu(
@@ -56,7 +56,7 @@ def normalised_silu(rows: Tensor, norm: nn.BatchNorm1d, share: Tensor, total: Te
 def update_statistics(
     rows: Tensor, norm: nn.BatchNorm1d, share: Tensor, total: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Updates the running statistics with those of the rows, which it returns: mean and variance (n,)."""
+    """Updates the running statistics; returns the mean and variance of the rows, (n_features,) each."""
     with torch.no_grad(), outside_autocast(rows.device):
         mean = share @ rows
         variance = share @ (rows - mean).square_()
@@ -65,7 +65,7 @@ def update_statistics(
 
 
 def outside_autocast(device: torch.device) -> contextlib.AbstractContextManager[None]:
-    """Where matrix products are rounded no more than other operations."""
+    """A context without autocast, in which matrix products are not rounded to bfloat16."""
     if torch.amp.is_autocast_available(device.type):
         return torch.autocast(device.type, enabled=False)
     return contextlib.nullcontext()
@@ -140,7 +140,7 @@ class _GatedMean(torch.autograd.Function):
 
 
 def _sum_into(rows: Tensor, links: Links) -> Tensor:
-    """Sums edge rows over the edges into each node, each as often as it is there."""
+    """Sums edge rows over the edges into each node, weighted by the number that each represents."""
     return _bags(rows, None, links.first_of_target, links.into_one)
 
 

@@ -15,8 +15,8 @@ from pymatgen.core import Lattice, Structure
 from torch import Tensor
 
 from hybrid.graphs.crystal import CrystalGraphs
-from hybrid.graphs.kinds import KindBatch, KindGraphs
-from hybrid.graphs.neighbours import nearest_neighbours
+from hybrid.graphs.merged_crystal import MergedCrystalBatch, MergedCrystalGraphs
+from hybrid.graphs.nearest_neighbours import nearest_neighbours
 from hybrid.models.cgcnn import CGCNN
 from hybrid.settings import GraphSettings, ModelSettings
 from reproduction.data.chains import chain_of_set
@@ -79,7 +79,7 @@ def kinds_by_hand(crystal: Structure, graph: GraphSettings) -> Counter[tuple[int
     return Counter(found)
 
 
-def kinds_of(graphs: KindGraphs) -> Counter[tuple[int, ...]]:
+def kinds_of(graphs: MergedCrystalGraphs) -> Counter[tuple[int, ...]]:
     """The same of packed graphs of one crystal."""
     times = graphs.times.split(graphs.edges_of_kind.tolist())
     rows = zip(graphs.species.tolist(), graphs.atoms_of_kind.tolist(), times, strict=True)
@@ -89,20 +89,20 @@ def kinds_of(graphs: KindGraphs) -> Counter[tuple[int, ...]]:
 def test_kinds_are_those_found_by_hand() -> None:
     for graph in (GraphSettings(), GraphSettings(max_neighbours=5, radius=4.0)):
         for crystal in some_crystals():
-            found = KindGraphs.from_structures([crystal], graph)
+            found = MergedCrystalGraphs.from_structures([crystal], graph)
             assert kinds_of(found) == kinds_by_hand(crystal, graph), crystal.formula
 
 
 def test_equivalent_atoms_are_one_kind(NaCl: Structure, Si: Structure, Cu: Structure) -> None:
     graph = GraphSettings(max_neighbours=6)
-    found = KindGraphs.from_structures([NaCl], graph)
+    found = MergedCrystalGraphs.from_structures([NaCl], graph)
     assert sorted(found.species.tolist()) == [11, 17]
     assert found.atoms_of_kind.tolist() == [4, 4]
     assert found.neighbours.tolist() == [1, 0]  # six of the other kind each
     assert found.times.tolist() == [6, 6]
     assert found.distances.tolist() == pytest.approx([NaCl.lattice.a / 2] * 2)
     for crystal, n_shells in ((Si, 2), (Cu * (2, 2, 2), 1)):
-        found = KindGraphs.from_structures(
+        found = MergedCrystalGraphs.from_structures(
             [crystal], GraphSettings(max_neighbours=12 if n_shells == 1 else 16)
         )
         assert found.n_kinds.tolist() == [[1, n_shells]]
@@ -111,14 +111,14 @@ def test_equivalent_atoms_are_one_kind(NaCl: Structure, Si: Structure, Cu: Struc
 
 def test_atoms_differ_by_what_is_far_away() -> None:
     """In the row of six, kinds are told apart round by round: by how many bonds away the other element is."""
-    found = KindGraphs.from_structures([row_of_six()], GraphSettings(max_neighbours=6))
+    found = MergedCrystalGraphs.from_structures([row_of_six()], GraphSettings(max_neighbours=6))
     assert sorted(found.atoms_of_kind.tolist()) == [1, 1, 2, 2]
 
 
 def test_nothing_is_merged_without_a_tolerance_or_without_symmetry() -> None:
     crystals = some_crystals()
     plain = CrystalGraphs.from_structures(crystals, GraphSettings())
-    whole = KindGraphs.of(plain, tolerance=None)
+    whole = MergedCrystalGraphs.of(plain, tolerance=None)
     batch, atoms = (g.batch(torch.arange(len(crystals))) for g in (whole, plain))
     assert torch.equal(batch.species, atoms.species)
     assert torch.equal(batch.neighbours.view(-1, 12), atoms.neighbours)
@@ -126,7 +126,7 @@ def test_nothing_is_merged_without_a_tolerance_or_without_symmetry() -> None:
     assert (batch.times == 1).all()
     assert torch.equal(batch.crystals.of_row, atoms.crystals.of_row)
     for seed in range(5):
-        found = KindGraphs.from_structures([disordered(seed)], GraphSettings())
+        found = MergedCrystalGraphs.from_structures([disordered(seed)], GraphSettings())
         assert found.n_kinds[0, 0] == 10
 
 
@@ -135,7 +135,7 @@ def test_nothing_is_merged_without_a_tolerance_or_without_symmetry() -> None:
 def test_kinds_stand_for_all_atoms_and_neighbours(seed: int, n_atoms: int, max_neighbours: int) -> None:
     crystal = random_crystal(seed, n_atoms=n_atoms)
     graph = GraphSettings(max_neighbours=max_neighbours, radius=5.0)
-    found = KindGraphs.from_structures([crystal, crystal * (2, 1, 1)], graph)
+    found = MergedCrystalGraphs.from_structures([crystal, crystal * (2, 1, 1)], graph)
     of_crystal = found.atoms_of_kind.split(found.n_kinds[:, 0].tolist())
     assert [int(n.sum()) for n in of_crystal] == found.n_atoms.tolist() == [n_atoms, 2 * n_atoms]
     times = found.times.split(found.edges_of_kind.tolist())
@@ -145,8 +145,8 @@ def test_kinds_stand_for_all_atoms_and_neighbours(seed: int, n_atoms: int, max_n
 
 def test_equal_crystals_in_a_data_set_stay_apart(NaCl: Structure) -> None:
     """Whatever is merged with them: also where crystals are merged in several parts."""
-    one = KindGraphs.from_structures([NaCl], GraphSettings())
-    many = KindGraphs.from_structures([NaCl] * 600, GraphSettings())
+    one = MergedCrystalGraphs.from_structures([NaCl], GraphSettings())
+    many = MergedCrystalGraphs.from_structures([NaCl] * 600, GraphSettings())
     assert (many.n_kinds == one.n_kinds).all()
     assert torch.equal(many.neighbours, one.neighbours.repeat(600))
     torch.testing.assert_close(many.distances, one.distances.repeat(600))
@@ -157,7 +157,7 @@ def test_equal_crystals_in_a_data_set_stay_apart(NaCl: Structure) -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(chosen=st.lists(st.integers(0, 13), min_size=1, max_size=9))
-def test_a_batch_is_a_loop_over_crystals(packed: KindGraphs, chosen: list[int]) -> None:
+def test_a_batch_is_a_loop_over_crystals(packed: MergedCrystalGraphs, chosen: list[int]) -> None:
     """In the order asked for, crystals asked for twice included."""
     batch = packed.batch(torch.tensor(chosen))
     alone = [packed.batch(torch.tensor([i])) for i in chosen]
@@ -174,9 +174,9 @@ def test_a_batch_is_a_loop_over_crystals(packed: KindGraphs, chosen: list[int]) 
     assert torch.equal(batch.crystals.n_atoms, packed.n_atoms[torch.tensor(chosen)])
 
 
-def test_saved_graphs_are_read_back(packed: KindGraphs, tmp_path: Path) -> None:
+def test_saved_graphs_are_read_back(packed: MergedCrystalGraphs, tmp_path: Path) -> None:
     packed.save(tmp_path / "graphs.npz")
-    loaded = KindGraphs.load(tmp_path / "graphs.npz")
+    loaded = MergedCrystalGraphs.load(tmp_path / "graphs.npz")
     for field in fields(packed):
         one, other = getattr(loaded, field.name), getattr(packed, field.name)
         assert one.dtype == other.dtype
@@ -184,15 +184,15 @@ def test_saved_graphs_are_read_back(packed: KindGraphs, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def packed() -> KindGraphs:
-    return KindGraphs.from_structures(some_crystals(), GraphSettings())
+def packed() -> MergedCrystalGraphs:
+    return MergedCrystalGraphs.from_structures(some_crystals(), GraphSettings())
 
 
 # --- the network on kinds of atoms is the network on atoms ---
 
 
 def results(
-    network: CGCNN, batch: KindBatch, descriptors: Tensor | None, targets: Tensor, train: bool
+    network: CGCNN, batch: MergedCrystalBatch, descriptors: Tensor | None, targets: Tensor, train: bool
 ) -> dict[str, Tensor]:
     """Outputs, gradients, and running statistics after the step."""
     network = copy.deepcopy(network).to(batch.distances.dtype).train(train)
@@ -231,8 +231,8 @@ def test_outputs_and_gradients_are_those_of_all_atoms(
             torch.nn.init.normal_(module.bias, std=0.3)
     descriptors = torch.randn(len(plain), n_descriptors) if n_descriptors else None
     targets = torch.randn(len(plain), 4)
-    by_atom = KindGraphs.of(plain, None).to("cpu", DOUBLE).batch(every)
-    merged = KindGraphs.of(plain)
+    by_atom = MergedCrystalGraphs.of(plain, None).to("cpu", DOUBLE).batch(every)
+    merged = MergedCrystalGraphs.of(plain)
     assert len(merged.species) < 0.75 * len(by_atom.species)
     with pytest.MonkeyPatch.context() as patch:  # what is dropped out is drawn by row
         patch.setattr("hybrid.models.cgcnn.F.dropout", lambda rows, training: rows)
@@ -245,10 +245,10 @@ def test_outputs_and_gradients_are_those_of_all_atoms(
         assert any(not torch.equal(exact[n], b) for n, b in network.named_buffers() if n in exact)
 
 
-def test_what_a_crystal_is_represented_by_is_the_mean_over_its_atoms(packed: KindGraphs) -> None:
+def test_what_a_crystal_is_represented_by_is_the_mean_over_its_atoms(packed: MergedCrystalGraphs) -> None:
     torch.manual_seed(0)
     network = CGCNN(torch.rand(101, 9), GraphSettings(), ModelSettings(atom_fea_len=8)).eval()
     batch = packed.batch(torch.arange(len(packed)))
     rows = network.atom_vectors(batch).repeat_interleave(batch.crystals.atoms_of_row.long(), dim=0)
     expected = torch.stack([atoms.mean(dim=0) for atoms in rows.split(packed.n_atoms.tolist())])
-    torch.testing.assert_close(network.represent(batch), expected)
+    torch.testing.assert_close(network.crystal_embeddings(batch), expected)

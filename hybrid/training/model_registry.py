@@ -1,6 +1,6 @@
-"""The models by name. One contract for all: `fit(samples, settings, job)` predicts all samples.
+"""The models by name. All have one function: `fit(samples, settings, job)` fits and predicts all samples.
 
-A package adds models under the entry-point group `hybrid.models`: `Model` objects, or classes of networks.
+A package adds models by entry points in the group `hybrid.models`: `Model` objects, or classes of networks.
 """
 
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from typing import Any
 from torch import nn
 
 from hybrid.errors import InputError, unknown_name
-from hybrid.models.network import NetworkKind
-from hybrid.models.registry import BUILT_IN, get_network, installed
+from hybrid.models.network import Architecture
+from hybrid.models.network_registry import BUILT_IN, get_network, installed
 from hybrid.readout import get_pooling
 from hybrid.settings import ModelSettings, Recipe
 from hybrid.training import baselines
 from hybrid.training.estimators import estimator_fit, learns_classes
-from hybrid.training.network import fit_network
+from hybrid.training.fit_network import fit_network
 from hybrid.training.results import Fit
 from hybrid.user_code import is_user_code, user_code
 
@@ -27,22 +27,22 @@ class Model:
 
     Attributes:
         fit: fits it to samples and predicts all of them.
-        network: its network, if it is one.
-        needs_descriptors: whether it is made of descriptors alone.
-        sees_structure: whether it sees more of a crystal than the formula.
+        network: its architecture, if it is a network.
+        needs_descriptors: whether its input is descriptors only.
+        sees_structure: whether it uses more than the chemical formula.
         classifies: whether it can learn classes.
     """
 
     fit: Fit
-    network: NetworkKind | None = None
+    network: Architecture | None = None
     needs_descriptors: bool = False
     sees_structure: bool = True
     classifies: bool = True
 
     @classmethod
-    def of(cls, kind: NetworkKind) -> "Model":
-        """The model that is trained by the project's loop."""
-        return cls(partial(fit_network, kind), kind, sees_structure=kind.sees_structure)
+    def of(cls, network: Architecture) -> "Model":
+        """A network that is trained by our training loop."""
+        return cls(partial(fit_network, network), network, sees_structure=network.sees_structure)
 
     @property
     def takes_descriptors(self) -> bool:
@@ -51,12 +51,12 @@ class Model:
 
     @property
     def uses_descriptors(self) -> bool:
-        """Whether it needs descriptors in any way."""
+        """Whether it uses descriptors in any way."""
         return self.takes_descriptors or self.needs_descriptors
 
     @property
     def precisions(self) -> tuple[str, ...]:
-        """That it can be trained in."""
+        """The precisions in which it can be trained."""
         return self.network.precisions if self.network else ("fp32",)
 
 
@@ -73,7 +73,7 @@ def get_model(name: str) -> Model:
     """The model called `name`: built-in, of an installed package, or FILE.py:CLASS.
 
     Raises:
-        InputError: no such model; the message has the nearest name.
+        InputError: no such model; the message suggests the nearest name.
     """
     if name in BASELINES:
         return BASELINES[name]
@@ -97,7 +97,7 @@ def user_model(name: str) -> Model:
     """A user's class of torch modules, or class or object with fit and predict.
 
     Raises:
-        InputError: it is neither, or cannot be called as needed.
+        InputError: it is neither, or cannot be called with the arguments that it would get.
     """
     code = user_code(name)
     if isinstance(code.value, nn.Module):
@@ -110,7 +110,7 @@ def user_model(name: str) -> Model:
 def recipe(model: ModelSettings, trainer: str = "tuned") -> Recipe:
     """How a model is trained: `tuned`, or as in the `paper`.
 
-    Every extensive pooling has the recipe of the sum, or else of the mean.
+    All extensive poolings have the recipe of the sum or, if there is none, of the mean.
 
     Raises:
         InputError: no such model or pooling.

@@ -1,9 +1,8 @@
-"""CGCNN's graphs packed without their repetitions: one of each kind of atom, and its kinds of neighbours.
+"""Packed graphs for CGCNN with equivalent atoms merged: a row for each kind of atom instead of each atom.
 
-Two atoms get the same vector, layer by layer, if they are of one element and have neighbours of the same
-kinds at the same distances. Refining kinds until this holds (colour refinement) leaves one of each kind to be
-computed, whatever the number of layers; see `hybrid.graphs.equivalence`, which does the same where angles
-count too.
+Atoms are of one kind if they are of one element and have neighbours of the same kinds at the same distances.
+They get the same vector in every layer, so it is computed once. Kinds are found by colour refinement;
+`hybrid.graphs.equivalence` does the same for graphs with angles.
 """
 
 from collections.abc import Iterable
@@ -20,53 +19,51 @@ from hybrid.graphs.packed import Packed, Rows
 from hybrid.readout import Crystals
 from hybrid.settings import GraphSettings
 
-AT_ONCE = 512  # crystals that are merged at a time, a matter of memory
+AT_ONCE = 512  # crystals that are merged together; limited by memory
 
 
 @dataclass(frozen=True)
-class KindBatch:
-    """Some crystals' graphs side by side, as CGCNN takes them; edges follow the kinds that they belong to."""
+class MergedCrystalBatch:
+    """The graphs of a batch of crystals; edges are sorted by the kind of atom that they belong to."""
 
     species: Tensor  # (n_kinds,) atomic numbers
-    edges_of_kind: Tensor  # (n_kinds,) how many edges each has
+    edges_of_kind: Tensor  # (n_kinds,) number of edges
     neighbours: Tensor  # (n_edges,) kind of the neighbour in this batch
-    times: Tensor  # (n_edges,) floating point: how many of an atom's neighbours an edge stands for
+    times: Tensor  # (n_edges,) floating point: number of an atom's neighbours that an edge represents
     distances: Tensor  # (n_edges,) Å
-    first_kind: (
-        Tensor  # (n_crystals + 1,) position of each crystal's first kind, and how many kinds there are
-    )
-    crystals: Crystals  # a row a kind
+    first_kind: Tensor  # (n_crystals + 1,) position of each crystal's first kind; last, the number of kinds
+    crystals: Crystals  # a row for each kind
 
 
 @dataclass(frozen=True)
-class KindGraphs(Packed):
-    """All graphs of a data set, one after the other; distances are stored and expanded when used."""
+class MergedCrystalGraphs(Packed):
+    """The graphs of a data set, one after the other; distances are expanded in Gaussians when used."""
 
     species: Tensor  # (n_kinds,) atomic numbers
-    atoms_of_kind: Tensor  # (n_kinds,) floating point: how many atoms each stands for
-    edges_of_kind: Tensor  # (n_kinds,) how many edges each has
-    neighbours: Tensor  # (n_edges,) kind of the neighbour in its own crystal
-    times: Tensor  # (n_edges,) floating point: how many of an atom's neighbours an edge stands for
+    atoms_of_kind: Tensor  # (n_kinds,) floating point: number of atoms
+    edges_of_kind: Tensor  # (n_kinds,) number of edges
+    neighbours: Tensor  # (n_edges,) kind of the neighbour within its crystal
+    times: Tensor  # (n_edges,) floating point: number of an atom's neighbours that an edge represents
     distances: Tensor  # (n_edges,) Å
     n_atoms: Tensor  # (n_crystals,)
-    n_kinds: Tensor  # (n_crystals, 2) kinds of atoms, and edges
+    n_kinds: Tensor  # (n_crystals, 2) numbers of kinds of atoms and of edges
     first_kind: Tensor  # (n_crystals, 2) positions of each crystal's first ones
 
     @classmethod
     def from_structures(
         cls, structures: Iterable[Structure], settings: GraphSettings, tolerance: float | None = TOLERANCE
-    ) -> "KindGraphs":
+    ) -> "MergedCrystalGraphs":
         """Builds the graph of every structure; see `of`."""
         return cls.of(CrystalGraphs.from_structures(structures, settings), tolerance)
 
     @classmethod
-    def of(cls, graphs: CrystalGraphs, tolerance: float | None = TOLERANCE) -> "KindGraphs":
-        """Merges what is equivalent.
+    def of(cls, graphs: CrystalGraphs, tolerance: float | None = TOLERANCE) -> "MergedCrystalGraphs":
+        """Merges equivalent atoms and edges.
 
         Args:
-            graphs: with an atom a row.
-            tolerance: up to which distances (Å) are taken to be equal; None keeps every atom and edge apart,
-                in the order in which they are.
+            graphs: with a row for each atom.
+            tolerance: largest difference of equal distances, Å; None: nothing is merged, and the order of
+                atoms and edges is kept.
         """
         parts = torch.arange(len(graphs)).split(AT_ONCE)
         columns = zip(*(_merged(graphs.batch(part), tolerance) for part in parts), strict=True)
@@ -78,11 +75,11 @@ class KindGraphs(Packed):
     def __len__(self) -> int:
         return len(self.n_atoms)
 
-    def batch(self, indices: Tensor) -> KindBatch:
+    def batch(self, indices: Tensor) -> MergedCrystalBatch:
         """The graphs at `indices` (n_crystals,), on the device where the graphs are."""
         n_kinds, first_kind = self.n_kinds[indices], self.first_kind[indices]
         atoms, edges = (Rows.of(first_kind[:, k], n_kinds[:, k]) for k in range(2))
-        return KindBatch(
+        return MergedCrystalBatch(
             self.species[atoms.at],
             self.edges_of_kind[atoms.at],
             edges.shifted(self.neighbours, atoms),
@@ -94,7 +91,7 @@ class KindGraphs(Packed):
 
 
 def _merged(batch: CrystalBatch, tolerance: float | None) -> tuple[np.ndarray, ...]:
-    """The first six columns of `KindGraphs` and its `n_kinds`."""
+    """The first six columns of `MergedCrystalGraphs` and its `n_kinds`."""
     species, crystal, distances = (
         tensor.numpy() for tensor in (batch.species, batch.crystals.of_row, batch.distances.double())
     )
@@ -102,7 +99,7 @@ def _merged(batch: CrystalBatch, tolerance: float | None) -> tuple[np.ndarray, .
     if tolerance is None:
         colours, bins = np.arange(len(species)), np.arange(distances.size)
     else:
-        far = crystal * (distances.max() + 1)  # so that no distance of a crystal lies near one of another
+        far = crystal * (distances.max() + 1)  # keeps the distances of different crystals apart
         bins = bins_of((distances + far[:, None]).ravel(), tolerance)
         colours = colours_of(species, crystal, neighbours, bins.reshape(neighbours.shape))
     atoms = Kinds.of(colours, along=crystal)
@@ -127,11 +124,11 @@ def _merged(batch: CrystalBatch, tolerance: float | None) -> tuple[np.ndarray, .
 def colours_of(
     species: np.ndarray, crystal: np.ndarray, neighbours: np.ndarray, bins: np.ndarray
 ) -> np.ndarray:
-    """Colour refinement: numbers (n_atoms,) that are equal for atoms of one kind in one crystal.
+    """Numbers (n_atoms,), by colour refinement, that are equal for atoms of one kind in one crystal.
 
     Args:
         species: (n_atoms,) atomic numbers.
-        crystal: (n_atoms,) that each atom is in.
+        crystal: (n_atoms,) the crystal of each atom.
         neighbours: (n_atoms, max_neighbours) atoms.
         bins: (n_atoms, max_neighbours) numbers that are equal for equal distances.
     """

@@ -1,4 +1,4 @@
-"""The rows of records: which model was fitted to which target, and how well."""
+"""The rows of records: the results of one model for one target."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,7 +14,7 @@ class Row:
     dataset: str | None  # its name
     dataset_label: str  # its name in figures
     target: str  # symbol of the quantity
-    descriptor: str | None  # the target's column of descriptors.csv; None: the target is id_prop.csv's
+    descriptor: str | None  # the target's column in descriptors.csv; None: the target is in id_prop.csv
     unit: str  # of the target
     network: str  # name of the network or model
     network_label: str  # its name in figures
@@ -25,13 +25,13 @@ class Row:
     panel: str  # of the figure
     seed: int  # of the weights
     epochs: int | None
-    paper: dict[str, Any] | None = None  # the paper's values and words for it
+    paper: dict[str, Any] | None = None  # the paper's values and words
     status: str  # done or diverged
     note: str
-    split: dict[str, Any] = field(default_factory=dict)  # further keys that tell one split from another
+    split: dict[str, Any] = field(default_factory=dict)  # further keys that distinguish splits
 
     def with_metrics(self, metrics: Mapping[str, float], **others: Any) -> dict[str, Any]:
-        """The row for a record, with metrics of the test set and further keys."""
+        """The row for a record, with metrics on the test set and further keys."""
         row = asdict(self)
         row |= row.pop("split")
         return {**row, "metrics": dict(metrics), **others}
@@ -40,7 +40,7 @@ class Row:
         """The row for a record, with the results of a run.
 
         Args:
-            result: the content of metrics.json: metrics by fold, or by fold and target; sizes; notes.
+            result: the content of metrics.json: metrics by fold, or by fold and target, sizes and notes.
             target: the row's target, if the run has several.
         """
         if self.status != "done":

@@ -13,12 +13,12 @@ def nearest_neighbours(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The `max_neighbours` nearest neighbours of each atom within `radius` Å, nearest first.
 
-    Where fewer are found, the row is filled up as upstream CGCNN does, with which parity needs it: edges to
-    the crystal's first atom at a distance of radius + 1 Å. They are part of what the network learns from.
-    Neighbours at the same distance keep pymatgen's order, as upstream's sort does: that of cubes as wide as
-    the cut-off into which space is cut, along x, then y, then z; in a cube the last image of the last atom
-    comes first. Rounding decides which distances are the same, so that it is fixed too: distances are
-    computed as pymatgen computes them, to the last bit.
+    If there are fewer, the row is filled as in upstream CGCNN, with edges to the crystal's first atom at a
+    distance of radius + 1 Å. The network learns from these too, so they are needed for equal results.
+    Neighbours at the same distance stay in pymatgen's order, as in upstream's stable sort. pymatgen divides
+    space into cubes as wide as the cut-off and visits them along x, then y, then z; within a cube the last
+    image of the last atom comes first. Since rounding decides which distances are equal, distances are
+    computed exactly as in pymatgen.
 
     Returns:
         neighbours (n_atoms, max_neighbours) int64, distances of the same shape in Å, float64.
@@ -32,7 +32,7 @@ def nearest_neighbours(
 def neighbours_by_pymatgen(
     structure: Structure, max_neighbours: int, radius: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same without a compiler, slower."""
+    """The same by pymatgen: slower, for machines without a compiler."""
     centres, neighbours, _, distances = structure.get_neighbor_list(radius)
     order = np.lexsort((distances, centres))
     centres = centres[order]

@@ -1,8 +1,8 @@
-"""The same descriptors from plain matminer: slow, and what the fast ones are held against.
+"""The same descriptors from plain matminer: the slow reference for the fast ones.
 
-About 0.1 s an atom, because every site featurizer tessellates the crystal
-anew for every atom. Its VoronoiNN looks 13 Å around an atom, further only where a cell stays open: in
-sparse crystals, whose `VoronoiFaces.reach` is more, its faces may be wrong without a word.
+It takes about 0.1 s for each atom, because every site featurizer repeats the Voronoi tessellation for every
+atom. matminer's VoronoiNN takes the atoms within 13 Å, and more only if a cell is not closed. In sparse
+crystals, whose `VoronoiFaces.reach` is larger, its faces can be wrong without a warning.
 """
 
 from collections.abc import Callable, Iterable
@@ -54,7 +54,7 @@ def matminer_steps(
             by_source.setdefault(descriptor.source, {})[descriptor.label] = descriptor.name
     for source, labels in by_source.items():
         if source == "matminer DensityFeatures":
-            # one by one, so that a noble gas loses its packing fraction only
+            # separately, so that a crystal of noble gases lacks its packing fraction only
             steps += [
                 ((name,), _step(partial(featurizers[source], [label]), {label: name}))
                 for label, name in labels.items()

@@ -1,6 +1,6 @@
-"""Predicts descriptors from crystal vectors of any model: a linear model and a random forest.
+"""Simple models that predict descriptors from embeddings of crystals: a linear model and a random forest.
 
-Their accuracy shows how much of a descriptor is in the vectors. The vectors themselves are not trained.
+Their accuracy shows how much the embeddings contain of a descriptor. The embeddings are not trained.
 """
 
 import warnings
@@ -11,27 +11,27 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
-from tqdm import tqdm
 
+from hybrid.progress import Progress
 from hybrid.settings import RunSettings
 from hybrid.training.samples import Samples
 
 N_TREES = 100
 FEATURES = 1 / 3
-"""The share of the features that a regression tree may choose from at a node."""
+"""Share of the features that are tried at each node of a regression tree."""
 PENALTIES = 10.0 ** np.arange(-6, 4)
-"""Of the ridge regression's squared coefficients, for standardised features and targets."""
+"""Penalties of the ridge regression, for standardised features and targets."""
 INVERSE_PENALTIES = 10.0 ** np.arange(-3, 3)
-"""Of the logistic regression, for standardised features."""
+"""Inverse penalties of the logistic regression, for standardised features."""
 
 Probe = Callable[[np.ndarray, Samples, RunSettings], np.ndarray]
-"""From vectors (n_crystals, n_features) to predictions (n_crystals, n_targets) of the samples' targets."""
+"""Maps embeddings (n_crystals, n_features) to predictions (n_crystals, n_targets) of the samples' targets."""
 
 
 def linear(vectors: np.ndarray, samples: Samples, settings: RunSettings) -> np.ndarray:
-    """Ridge regression, or logistic regression for classes, on vectors standardised on the training set.
+    """Ridge regression, or logistic regression for classes, on standardised embeddings.
 
-    Each target has the penalty with the lowest error on the validation set.
+    For each target, the penalty with the lowest error on the validation set is taken.
     """
     if settings.task == "classification":
         return _logistic(vectors, samples)
@@ -42,7 +42,7 @@ def forest(vectors: np.ndarray, samples: Samples, settings: RunSettings) -> np.n
     """A random forest for each target, trained on the training and validation sets."""
     seen, columns = samples.folds != "test", samples.targets.T
     predictions = []
-    for column in tqdm(columns, desc="forests", unit="forest", leave=False, disable=len(columns) == 1):
+    for column in Progress(columns, "forests", unit="forests", leave=False, shown=len(columns) > 1):
         if settings.task == "classification":
             trees = RandomForestClassifier(N_TREES, random_state=settings.model_seed)
         else:
@@ -57,12 +57,12 @@ PROBES: dict[str, Probe] = {"linear": linear, "forest": forest}
 def ridge_predictions(vectors: np.ndarray, values: np.ndarray, folds: np.ndarray) -> np.ndarray:
     """Predictions (n_crystals, n_values) of ridge regressions, one for each value.
 
-    With some hundred crystals and 64 features that are nearly collinear, plain least squares can be worse
-    than the mean, so the penalty is chosen on the validation set.
+    The penalty is chosen on the validation set. Plain least squares can be worse than the mean for a few
+    hundred crystals and 64 nearly collinear features.
 
     Args:
         vectors: (n_crystals, n_features).
-        values: (n_crystals, n_values), all known.
+        values: (n_crystals, n_values), without missing ones.
         folds: (n_crystals,) training, validation or test.
     """
     training, validation = folds == "training", folds == "validation"
@@ -83,7 +83,9 @@ def _logistic(vectors: np.ndarray, samples: Samples) -> np.ndarray:
     fits = []
     for inverse_penalty in INVERSE_PENALTIES:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # the validation set judges that fit as well
+            warnings.simplefilter(
+                "ignore", ConvergenceWarning
+            )  # the validation set decides whether the fit is used
             fitted = LogisticRegression(C=inverse_penalty, max_iter=300)
             fits.append(fitted.fit(x[training], labels[training]))
     best = max(fits, key=lambda fitted: float(fitted.score(x[validation], labels[validation])))
@@ -91,6 +93,6 @@ def _logistic(vectors: np.ndarray, samples: Samples) -> np.ndarray:
 
 
 def _standardised(vectors: np.ndarray, training: np.ndarray) -> np.ndarray:
-    """The vectors with mean 0 and standard deviation 1 over the training crystals."""
+    """Features with mean 0 and standard deviation 1 over the training crystals."""
     x = vectors.astype(np.float64)
     return np.asarray(StandardScaler().fit(x[training]).transform(x))

@@ -1,4 +1,4 @@
-"""Rows of descriptors that are done, kept by what they were computed from and with."""
+"""Rows of computed descriptors, and the keys under which they are cached."""
 
 import hashlib
 import inspect
@@ -15,7 +15,7 @@ from hybrid.errors import InputError
 
 _PACKAGES = ("numpy", "scipy", "spglib", "pymatgen", "pymatgen-core", "matminer")
 _SOURCES = Path(__file__).parent
-_MODULES = ("compute", "environments", "lattice", "oracle", "symmetry", "voronoi")
+_MODULES = ("compute", "environments", "lattice", "matminer_reference", "symmetry", "voronoi")
 _CODE = (
     _SOURCES.parent / "cells.py",
     _SOURCES.parent / "structures.py",
@@ -28,8 +28,8 @@ class Row:
     """One crystal's descriptors.
 
     Attributes:
-        values: by name; those that could not be computed are left out.
-        error: which and why, empty if none.
+        values: by name, without those that could not be computed.
+        error: which could not be computed, and why; empty if none.
     """
 
     values: dict[str, float]
@@ -37,7 +37,7 @@ class Row:
 
 
 def key_of(structure: Structure | Path, descriptors: Sequence[Descriptor], backend: str) -> str:
-    """Changes when the structure does, or its file, or what is computed and by which code."""
+    """A key that depends on the structure or its file, the descriptors, and the code that computes them."""
     key = hashlib.sha256(f"{code_version()} {backend}".encode())
     for descriptor in descriptors:
         key.update(f"\0{descriptor.name}\0{_source(descriptor.function)}".encode())
@@ -54,7 +54,7 @@ def key_of(structure: Structure | Path, descriptors: Sequence[Descriptor], backe
 
 @cache
 def code_version() -> str:
-    """A hash of the modules that compute descriptors and of the versions of what they build on."""
+    """A hash of the modules that compute descriptors and of the versions of the packages that they use."""
     key = hashlib.sha256()
     for path in _CODE:
         key.update(path.read_bytes())
