@@ -346,7 +346,7 @@ def test_a_folder_in_alignns_form(
     assert table[8]["target target_2"] == table[8]["fold"] == ""
     assert {"training", "validation", "test"} == {row["fold"] for row in table[:8]}
     n_new = sum(row["fold"] == "test" for row in table)
-    assert f"not trained on, target_1, {n_new} in all" in capsys.readouterr().out
+    assert f"{n_new} crystals that it was not trained on, target_1: MAE" in capsys.readouterr().out
     only = ["train", str(path), "--targets", "target_2", "--out", "one", *SMALL]
     assert main(only) == 0
     assert list(rows(Path("one/predictions.csv"))[0]) == [
@@ -397,7 +397,11 @@ def test_a_test_set_that_is_too_small(
     assert told.startswith("best epoch: ")
     text = Path("run/metrics.json").read_text()
     assert "NaN" not in text
-    assert json.loads(text)["test"]["r2"] is None
+    metrics = json.loads(text)
+    assert metrics["test"]["r2"] is None
+    assert metrics["n_tied_atoms"] >= 0
+    told = refused(capsys, "train", path, "--model", "alignn", "--ties", "element")
+    assert "--ties: alignn does not use it" in told
 
 
 def test_default_names_of_runs_tell_them_apart(crystal_folder: Callable[..., Path]) -> None:

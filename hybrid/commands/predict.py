@@ -105,11 +105,9 @@ def _print_errors(
 
     from hybrid.metrics import classification_metrics, in_words, known, regression_metrics
 
-    there = np.isfinite(targets).all(axis=1)
-    where = "against id_prop.csv"
+    there = (np.isin(targets, model.classes) if model.classes else np.isfinite(targets)).all(axis=1)
     if folds:
         there &= np.array([fold in ("test", "") for fold in folds])
-        where += ", crystals that the model was not trained on"
     if not there.any():
         return
     targets, predictions = targets[there], predictions[there]
@@ -120,4 +118,6 @@ def _print_errors(
             )
         else:
             scores = regression_metrics(targets[:, i], predictions[:, i])
-        print(f"{where}{f', {name}' if name else ''}, {len(targets)} in all: {in_words(known(scores))}")
+        unseen = " that it was not trained on" if folds else ""
+        where = f"against id_prop.csv, {len(targets)} crystals{unseen}{f', {name}' if name else ''}"
+        print(f"{where}: {in_words(known(scores))}")
