@@ -28,7 +28,8 @@ def run(options: argparse.Namespace) -> None:
     from hybrid.probing.embeddings import check_format
     from hybrid.probing.pretrained import embed
 
-    out = options.output or default_output(options.folder, f"-{Path(options.model).name}.csv")
+    name = Path(options.model).name.removeprefix(f"{options.folder.resolve().name}-")
+    out = options.output or default_output(options.folder, f"-{name}.csv")
     check_format(out)
     run_code(options)
     table = embed(read(options), options.model, options.pooling, resolve_device(options.device))
