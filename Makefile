@@ -17,7 +17,7 @@ RUN := $(or $(PYTHON),$(VENV))
 INSTALLED := build/installed-$(subst /,-,$(RUN))
 
 .DEFAULT_GOAL := help
-.PHONY: help list setup vendor vendor-check vendor-clean repatch datasets figures $(FIGURES) test test-all lint search bench
+.PHONY: help list setup vendor vendor-check vendor-clean repatch datasets figures audit $(FIGURES) test test-all lint search bench
 
 help:  ## list the targets
 	@grep -hE '^[a-z$$()A-Z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/; s/\$$\(FIGURES\)/FIGURE/' | expand -t 16
@@ -53,6 +53,10 @@ datasets: setup  ## build every dataset
 
 $(FIGURES): setup  ## reproduce a figure or table with its data and training
 	@trap : INT; $(RUN) -m reproduction reproduce $@ --scale $(SCALE) --cores $(CORES) --profile $(PROFILE) --engine $(ENGINE) || [ $$? = 130 ]  # stopped: its own line says so
+
+audit: setup  ## test what may be behind disagreements with the paper; writes docs/audit.md at SCALE=cpu
+	@$(RUN) -m reproduction reproduce $(filter audit-%,$(FIGURES)) --scale $(SCALE) --cores $(CORES) --profile $(PROFILE)
+	@$(RUN) -m reproduction audit --scale $(SCALE)
 
 figures: setup  ## reproduce all figures and tables
 	@trap : INT; $(RUN) -m reproduction reproduce $(FIGURES) --scale $(SCALE) --cores $(CORES) --profile $(PROFILE) || [ $$? = 130 ]  # stopped: its own line says so

@@ -12,7 +12,7 @@ AT_LEAST = 5.0  # seconds between two lines, so that a short loop writes none
 AT_MOST = 60.0
 
 
-class Progress(tqdm):  # type: ignore[type-arg]
+class Progress(tqdm):
     """Shows how far a loop has come on standard error.
 
     The variable HYBRID_PROGRESS is `lines` where processes share a terminal, and `off` to show nothing.
@@ -25,6 +25,8 @@ class Progress(tqdm):  # type: ignore[type-arg]
         shown: whether to show anything.
         options: of tqdm.
     """
+
+    disable: bool
 
     def __init__(
         self,

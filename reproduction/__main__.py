@@ -26,7 +26,7 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=command)
         return added
 
-    reproduce = add("reproduce", reproduce_results)
+    reproduce, audit = add("reproduce", reproduce_results), add("audit", write_audit)
     reproduce.add_argument("targets", nargs="+", metavar="FIGURE")
     cores = os.cpu_count()
     reproduce.add_argument("--cores", type=int, default=cores, help="jobs at a time; default: all cores")
@@ -54,10 +54,10 @@ def _parser() -> argparse.ArgumentParser:
         step.add_argument("name")
     run.add_argument("--again", action="store_true", help="even if it is done")
     calculate.add_argument("--jobs", type=int, default=1, help="processes; default: 1")
-    measure.add_argument("what", help="importance, representation, supercells or selection")
+    measure.add_argument("what", help="importance, lookup, representation, supercells or selection")
     for step in (run, measure):
         step.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
-    for step in (reproduce, add("search", search_settings), run, calculate, measure, record, draw):
+    for step in (reproduce, audit, add("search", search_settings), run, calculate, measure, record, draw):
         step.add_argument("--scale", default="quick", help="smoke, quick, cpu or paper; default: quick")
     return parser
 
@@ -67,6 +67,13 @@ def reproduce_results(options: argparse.Namespace) -> int:
     from reproduction.workflow.reproduce import reproduce
 
     return reproduce(options.targets, options.scale, options.cores, options.profile, options.engine)
+
+
+def write_audit(options: argparse.Namespace) -> None:
+    """Write the audit from the records of its experiments."""
+    from reproduction.audit import write
+
+    print(write(options.scale))
 
 
 def write_chains(options: argparse.Namespace) -> None:

@@ -6,12 +6,14 @@ from typing import Any
 from hybrid.settings import Settings
 
 TABLE_2 = """
-                   cgcnn      de-cgcnn    cgcnn-sum  de-cgcnn-sum alignn     de-alignn   alignn-sum de-alignn-sum
-phonon-u           17.2/0.67  1.54/0.06   6.53/0.254 1.53/0.06    13.7/0.534 2.62/0.101  6.88/0.268 1.87/0.073
-phonon-cv          42.2/0.759 3.25/0.058  15.1/0.272 2.86/0.051   35.2/0.632 4.95/0.089  18.9/0.339 3.75/0.067
-phonon-u-per-atom  3.05/0.602 0.301/0.059 -          -            3.0/0.587  0.613/0.12  -          -
-phonon-cv-per-atom 8.3/0.601  0.792/0.057 -          -            8.37/0.606 1.52/0.11   -          -
-magnetization      1.29/0.412 1.07/0.34   -          -            1.06/0.34  0.964/0.308 -          -
+                       cgcnn       de-cgcnn    cgcnn-sum  de-cgcnn-sum alignn     de-alignn   alignn-sum de-alignn-sum
+phonon-u               17.2/0.67   1.54/0.06   6.53/0.254 1.53/0.06    13.7/0.534 2.62/0.101  6.88/0.268 1.87/0.073
+phonon-cv              42.2/0.759  3.25/0.058  15.1/0.272 2.86/0.051   35.2/0.632 4.95/0.089  18.9/0.339 3.75/0.067
+phonon-u-per-atom      3.05/0.602  0.301/0.059 -          -            3.0/0.587  0.613/0.12  -          -
+phonon-cv-per-atom     8.3/0.601   0.792/0.057 -          -            8.37/0.606 1.52/0.11   -          -
+magnetization          1.29/0.412  1.07/0.34   -          -            1.06/0.34  0.964/0.308 -          -
+magnetization-per-atom 0.088/0.339 0.069/0.266 -          -            0.078/0.3  0.077/0.296 -          -
+magnetization-per-cell -           -           1.94/0.299 1.73/0.267   -          -           1.63/0.251 1.98/0.304
 """
 """MAE, in the unit of the property, and MAE/MAD by data set and network."""
 

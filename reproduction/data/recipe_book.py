@@ -57,6 +57,27 @@ def phonon(quantity: str, per: str) -> Recipe:
     return replace(labelled(quantity, check), given=_of_primitive_cell, given_per="cell", per=per)
 
 
+def uncut(quantity: str, check: Check | None = None) -> Recipe:
+    """One of the authors' quantities with the outliers that they cut, without their split."""
+    return replace(labelled(quantity, check), labels=partial(authors.uncut, quantity), published=False)
+
+
+def natoms_as_published(by_crystal: bool) -> Recipe:
+    """The rows of the authors' files of natoms; see `authors.natoms_as_published`."""
+    return replace(labelled("natoms"), labels=partial(authors.natoms_as_published, by_crystal))
+
+
+def phonon_by_formula(quantity: str) -> Recipe:
+    """Values of a cell divided by the atoms of the reduced formula: neither per atom nor per formula unit."""
+
+    def given(entry: Entry) -> Entry:
+        entry = _of_primitive_cell(entry)
+        n_atoms = entry.structure.composition.reduced_composition.num_atoms
+        return replace(entry, values={name: value / n_atoms for name, value in entry.values.items()})
+
+    return replace(phonon(quantity, "cell"), given=given)
+
+
 def thermal_conductivity() -> Recipe:
     """The authors' lattice thermal conductivities of those crystals whose Materials Project id is known."""
     return replace(labelled("log_kappa"), labels=authors.thermal_conductivity)

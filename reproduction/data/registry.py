@@ -44,17 +44,19 @@ class Dataset:
     task: Literal["regression", "classification"] = "regression"
 
 
-def _chains(kind: chains.Kind, length: str) -> Dataset:
+def _chains(kind: chains.Kind, length: str, offset: float = chains.DOUBLE_OFFSET) -> Dataset:
     first, end = {"short": chains.SHORT, "long": chains.LONG}[length]
     what = "single" if kind == "single" else "single and double"
     label = f"1D {'' if kind == 'single' else 'mixed '}{length}"
+    if offset != chains.DOUBLE_OFFSET:
+        label, what = f"{label}, {offset:g} Å apart", f"{what}, strands {offset:g} Å apart,"
     description = f"1,400 {what} 1D carbon chains of {first} to {end - 1} atoms a strand"
     return Dataset(
         label,
         "a",
         "Å",
         description,
-        lambda path: build_chains(path, kind, (first, end)),
+        lambda path: build_chains(path, kind, (first, end), double_offset=offset),
         intensive=False,
         split=(0.8, 0.1, 0.1),
     )
@@ -92,8 +94,37 @@ def _phonon(target: str, quantity: str, unit: str, words: str) -> dict[str, Data
     }
 
 
-def _labelled(quantity: str, target: str, unit: str, words: str, check: Check | None = None) -> Dataset:
+LABELLED: dict[str, tuple[str, str, str, str, Check | None]] = {
+    "elastic-k": ("K", "K", "GPa", "bulk modulus", None),
+    "elastic-g": ("G", "G", "GPa", "shear modulus", None),
+    "elastic-poisson": ("poisson_ratio", "ν", "", "Poisson ratio", None),
+    "piezo-modulus": ("piezo_modulus", "‖e‖∞", "C/m²", "piezoelectric modulus", at_least(0)),
+    "dielectric-electronic": ("eps_electronic", "εe", "", "electronic dielectric constant", at_least(1)),
+    "dielectric-total": ("eps_total", "εt", "", "total dielectric constant", at_least(1)),
+    "refractive-index": ("n", "n", "", "refractive index", at_least(1)),
+}
+"""The quantities with outliers cut: the authors' name, symbol, unit, words, what a right value is."""
+
+
+def _labelled(quantity: str, target: str, unit: str, words: str, check: Check | None) -> Dataset:
     return _crystals(target, unit, f"{words}, authors' labels and test set", book.labelled(quantity, check))
+
+
+def _uncut(quantity: str, target: str, unit: str, words: str, check: Check | None) -> Dataset:
+    described = f"{words}, with the outliers that the authors cut"
+    return _crystals(target, unit, described, book.uncut(quantity, check), f"{target}, uncut")
+
+
+def _natoms(by_crystal: bool) -> Dataset:
+    split = "with no crystal in two folds" if by_crystal else "with their split"
+    described = f"the authors' rows of natoms, three for each of 2,500 crystals, {split}"
+    label = "natoms, split by crystal" if by_crystal else "natoms, as published"
+    return _crystals("natoms", "1", described, book.natoms_as_published(by_crystal), label)
+
+
+def _by_formula(target: str, quantity: str, unit: str, words: str) -> Dataset:
+    described = f"{words} of a cell over the atoms of the reduced formula, authors' labels and split"
+    return _crystals(target, unit, described, book.phonon_by_formula(quantity), f"{target} / formula atoms")
 
 
 def _magnetization(per: str) -> Dataset:
@@ -105,6 +136,7 @@ ALEXANDRIA = "Alexandria binaries of matcalc's phonon benchmark"
 BINARIES = "Materials Project binaries of matcalc's elasticity benchmark"
 AT_HAND = "all Materials Project crystals at hand, of"
 BY_KEY = "all of the Materials Project, by mp-api"
+APART = 40.0  # Å between strands that see nothing of each other, with 100 Å of vacuum
 
 REGISTRY: dict[str, Dataset] = {
     "chains-short": _chains("single", "short"),
@@ -140,15 +172,7 @@ REGISTRY: dict[str, Dataset] = {
         "lattice thermal conductivity, authors' labels of crystals whose Materials Project id is known",
         book.thermal_conductivity(),
     ),
-    "elastic-k": _labelled("K", "K", "GPa", "bulk modulus"),
-    "elastic-g": _labelled("G", "G", "GPa", "shear modulus"),
-    "elastic-poisson": _labelled("poisson_ratio", "ν", "", "Poisson ratio"),
-    "piezo-modulus": _labelled("piezo_modulus", "‖e‖∞", "C/m²", "piezoelectric modulus", at_least(0)),
-    "dielectric-electronic": _labelled(
-        "eps_electronic", "εe", "", "electronic dielectric constant", at_least(1)
-    ),
-    "dielectric-total": _labelled("eps_total", "εt", "", "total dielectric constant", at_least(1)),
-    "refractive-index": _labelled("n", "n", "", "refractive index", at_least(1)),
+    **{name: _labelled(*about) for name, about in LABELLED.items()},
     "magnetization": _magnetization("formula"),
     "magnetization-per-atom": _magnetization("atom"),
     "magnetization-per-cell": _magnetization("cell"),
@@ -172,6 +196,13 @@ REGISTRY: dict[str, Dataset] = {
         book.benchmark(matcalc.binary_elasticity, "K_VRH", BINARIES, POSITIVE),
         "K, binaries",
     ),
+    "natoms-as-published": _natoms(by_crystal=False),
+    "natoms-by-crystal": _natoms(by_crystal=True),
+    "phonon-cv-by-formula": _by_formula("Cv", "cv", "J/(mol K)", "heat capacity at 300 K"),
+    "phonon-u-by-formula": _by_formula("U", "u", "kJ/mol", "vibrational internal energy at 300 K"),
+    "chains-mixed-short-apart": _chains("mixed", "short", APART),
+    "chains-mixed-long-apart": _chains("mixed", "long", APART),
+    **{f"{name}-uncut": _uncut(*about) for name, about in LABELLED.items()},
     "mp-thinned": _crystals(
         "a",
         "Å",

@@ -19,7 +19,7 @@ from reproduction.workflow.spec import Part, Spec
 CGCNN = ("forest", "cgcnn", "de-cgcnn", "cgcnn-tuned", "de-cgcnn-tuned")
 BY_SUM = ("cgcnn-sum", "de-cgcnn-sum", "cgcnn-sum-tuned", "de-cgcnn-sum-tuned")
 SPEC = Spec(
-    caption="MAE/MAD of U and Cv: per cell and per atom, average and sum pooling, with and without descriptors",
+    caption="MAE/MAD of U, Cv and M: per cell, formula or atom, average and sum pooling, with and without descriptors",
     metric="mae_over_mad",
     parts=(
         Part(
@@ -29,16 +29,23 @@ SPEC = Spec(
         Part(
             datasets=("phonon-u-per-atom", "phonon-cv-per-atom"), networks=("mean-baseline", "debye", *CGCNN)
         ),
-        Part(datasets=("magnetization",), networks=("mean-baseline", "forest", "cgcnn", "de-cgcnn")),
+        Part(
+            datasets=("magnetization", "magnetization-per-atom"),
+            networks=("mean-baseline", "forest", "cgcnn", "de-cgcnn"),
+        ),
+        Part(
+            datasets=("magnetization-per-cell",),
+            networks=("mean-baseline", "natoms-baseline", "cgcnn-sum", "de-cgcnn-sum"),
+        ),
         Part(
             datasets=("phonon-u", "phonon-cv"),
             networks=("alignn", "de-alignn", "alignn-sum", "de-alignn-sum"),
         ),
         Part(
-            datasets=("phonon-u-per-atom", "phonon-cv-per-atom", "magnetization"),
+            datasets=("phonon-u-per-atom", "phonon-cv-per-atom", "magnetization", "magnetization-per-atom"),
             networks=("alignn", "de-alignn"),
-            scales=("smoke", "paper"),
         ),
+        Part(datasets=("magnetization-per-cell",), networks=("alignn-sum", "de-alignn-sum")),
     ),
     upstream={  # a day of training on two cores otherwise
         "cpu": Part(

@@ -142,7 +142,7 @@ def planned(spec: Spec, scale: str) -> list[Run]:
                 ablated(of_part, whole, part), part.training_shares, learnt, seeds
             ):
                 settings = run_settings(
-                    network, get_dataset(dataset), run_size, seed, targets, share, part.grouping
+                    network, get_dataset(dataset), run_size, seed, targets, share, part.grouping, part.split
                 )
                 variant = network.variant + (", multi-target" if len(targets) > 1 else "")
                 shown = tuple(t for t in targets if not part.show or t in part.show) or ("",)

@@ -10,9 +10,10 @@ from pydantic import Field, ValidationError, model_validator
 from hybrid.descriptors.registry import select_descriptors
 from hybrid.errors import InputError, unknown_name
 from hybrid.readout import get_pooling
-from hybrid.settings import GraphSettings, ModelSettings, RunSettings, Settings, TrainerSettings
+from hybrid.settings import GraphSettings, ModelSettings, RunSettings, Settings, Split, TrainerSettings
 from hybrid.training.model_registry import recipe
 from reproduction.data.registry import Dataset, get_dataset
+from reproduction.models import poolings  # noqa: F401  registers those that networks.yaml names
 from reproduction.models.descriptor_groups import members
 from reproduction.models.force_field import ForceFieldSettings
 from reproduction.paper import PaperStatement
@@ -41,6 +42,11 @@ class Reduction(Settings):
     seeds: tuple[int, ...] = ()
     model: dict[str, Any] = Field(default_factory=dict, description="settings of the model")
     variant: str = Field("", description="how records name it, after the network's own variant")
+    datasets: dict[str, "Reduction"] = Field(default_factory=dict, description="others for some datasets")
+
+    def of(self, dataset: str) -> "Reduction":
+        """What is changed on a dataset."""
+        return self.datasets.get(dataset, self)
 
     def network(self, network: "Network") -> "Network":
         """The network with these changes."""
@@ -61,7 +67,7 @@ class Scale(Size):
 
     def of(self, dataset: str, network: str) -> tuple[Size, Reduction]:
         """The size of a network's runs on a dataset, and what else is changed about the network."""
-        reduction = self.networks.get(network, Reduction())
+        reduction = self.networks.get(network, Reduction()).of(dataset)
         changes = reduction.model_dump(include={"epochs", "n_structures"}, exclude_none=True)
         return self.datasets.get(dataset, self).model_copy(update=changes), reduction
 
@@ -93,6 +99,7 @@ class Part(Settings):
     training_shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         (1.0,), min_length=1, description="of the training crystals"
     )
+    split: Split | None = Field(None, description="fractions, instead of the data set's own split")
     grouping: Grouping = Field(None, description="what crystals in different folds may not share")
     seeds: tuple[int, ...] = Field((), description="instead of the scale's")
     panel: str = Field("", description="of the figure")
@@ -206,6 +213,7 @@ def run_settings(
     targets: tuple[str, ...] = (),
     training_share: float = 1.0,
     grouping: Grouping = None,
+    split: Split | None = None,
 ) -> RunSettings:
     """The settings of one run of a network.
 
@@ -220,7 +228,7 @@ def run_settings(
         graph=network.graph,
         model=network.model if network.trainer else default.model(network.model),
         trainer=trainer.model_copy(update={"epochs": round(size.epochs / training_share)}),
-        split=dataset.split,
+        split=split or dataset.split,
         grouping=grouping,
         training_share=training_share,
         n_structures=size.n_structures,

@@ -121,6 +121,52 @@ def labels(quantity: str) -> Labels:
     return Labels(values, folds)
 
 
+def natoms_as_published(by_crystal: bool, n_crystals: int = 2500, seed: int = 0) -> Labels:
+    """Rows of the authors' files of natoms: all rows of crystals that are drawn by `seed`.
+
+    Each row is a label of its own, named after the crystal and the row's number among its rows, since the
+    files hold every crystal three times. That is for the audit; `labels` refuses natoms.
+
+    Args:
+        by_crystal: put all rows of a crystal on one side, in as large parts as theirs, instead of the files'
+            split.
+        n_crystals: how many crystals, with a structure or without.
+        seed: draws the crystals and, by crystal, the parts.
+    """
+    rows: dict[str, list[tuple[str, float]]] = {}
+    for fold in FOLDS:
+        path = data_file(f"gong2023/descriptors/{fold}_natoms.csv")
+        for where, (identity, value) in table_rows(path, "cif_id", "property"):
+            rows.setdefault(identity, []).append((fold, parse_number(where, "property", value)))
+    chosen = np.random.default_rng(seed).permutation(sorted(rows))[:n_crystals].tolist()
+    n_tested = round(len(chosen) * np.mean([fold == "test" for i in chosen for fold, _ in rows[i]]))
+    n_validated = round(VALIDATION * (len(chosen) - n_tested))
+    names = ["test"] * n_tested + ["validation"] * n_validated
+    part_of = dict(zip(chosen, names + ["training"] * (len(chosen) - len(names)), strict=True))
+    found = Labels({}, notes={"crystals drawn": len(chosen), "of": len(rows)})
+    for crystal in chosen:
+        for number, (fold, n_atoms) in enumerate(rows[crystal], start=1):
+            name = f"{crystal}-row{number}"
+            found.values[name], found.crystals[name] = n_atoms, crystal
+            found.folds[name] = part_of[crystal] if by_crystal else fold
+    return found
+
+
+def uncut(quantity: str) -> Labels:
+    """All values of one of `SELECTED`, outliers too, without a split."""
+    return Labels(_listed(SELECTED[quantity]))
+
+
+def _listed(known: Selected) -> dict[str, float]:
+    values: dict[str, float] = {}
+    path = data_file(f"gong2023/selected/{known.folder}/fetched_ids.csv")
+    for where, (identity, value) in table_rows(path, "ID", known.folder):
+        if identity in values:
+            raise InputError(f"{where}: id '{identity}' occurs twice")
+        values[identity] = parse_number(where, known.folder, value)
+    return values
+
+
 def _selected(known: Selected) -> Labels:
     """Values, split and predictions, without outliers; where no value is listed, the normalised one is taken.
 
@@ -128,12 +174,7 @@ def _selected(known: Selected) -> Labels:
     the median. The same is done here with all values. What is unphysical and no outlier, such as a negative
     shear modulus, they kept.
     """
-    values: dict[str, float] = {}
-    path = data_file(f"gong2023/selected/{known.folder}/fetched_ids.csv")
-    for where, (identity, value) in table_rows(path, "ID", known.folder):
-        if identity in values:
-            raise InputError(f"{where}: id '{identity}' occurs twice")
-        values[identity] = parse_number(where, known.folder, value)
+    values = _listed(known)
     tested = set()
     predictions = {}
     path = data_file(f"gong2023/selected/{known.folder}/paper_test_ids.csv")

@@ -1,0 +1,127 @@
+"""The audit: what of the paper is not met here, and what experiments say of the causes.
+
+A suspected cause is a module `reproduction/figures/audit_*.py`: a spec of what is trained to test it, and
+`SUSPECT`, which judges it by the record. This module collects the judgements, and beside them every number of
+the paper's tables that lies outside the spread of our seeds.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hybrid.atomic import write_text
+from hybrid.report.records import Bar, bars, read_record, scale_note
+from reproduction import figures
+from reproduction.drawing.suspects import Judgement, Suspect
+from reproduction.paths import RESULTS, ROOT
+from reproduction.workflow.record import record_path
+
+COMMITTED = "cpu"  # the scale that docs/audit.md is written from
+TABLES = ("table2", "tableS1")  # Table 1 holds the ratios of Table S1
+MARGIN = 0.05  # of the paper's number, by which it may miss our seeds
+CAUSES = {
+    "-per-atom": "audit-per-atom",
+    "alignn": "a smaller ALIGNN in fewer epochs, one seed",
+    "-sum": "audit-sum-pooling",
+    "magnetization": "values of 2018, a part of the crystals",
+    "band-gap": "values of 2019, a part of the crystals",
+    "final-energy": "derived energies, a part of the crystals",
+    "log-kappa": "1,485 of 2,668 labels, on structures of the Materials Project",
+}
+"""Suspected causes by what the names of data set or network contain, the first that fits."""
+
+
+def suspects() -> dict[str, Suspect]:
+    """All suspects by the name of their experiment."""
+    return {
+        name: figures.figure(name).SUSPECT for name in sorted(figures.names()) if name.startswith("audit-")
+    }
+
+
+def write(scale: str) -> Path:
+    """Writes the audit: docs/audit.md from the committed scale, otherwise beside the records.
+
+    Returns:
+        The file.
+    """
+    path = ROOT / "docs" / "audit.md" if scale == COMMITTED else RESULTS / scale / "audit.md"
+    write_text(path, "\n".join([*_head(scale), *_judged(scale, path), *_outside(scale)]) + "\n")
+    return path
+
+
+def _head(scale: str) -> list[str]:
+    return [
+        "# Audit",
+        "",
+        "What of the paper is not met here, what may be behind it, and what experiments say of that. "
+        f"`make audit SCALE={scale}` writes this page, and each experiment can be run by itself, for example "
+        "`make audit-natoms`. *Explained*: the suspected cause acts and is large enough; *partly explained*: "
+        "it acts and is not; *unexplained*: it does not act. That the authors published labels and splits is "
+        "what makes such checks possible.",
+        "",
+    ]
+
+
+def _judged(scale: str, path: Path) -> Iterator[str]:
+    """The table of all suspects and a section for each."""
+    found = {name: (suspect, *_judgement(name, suspect, scale)) for name, suspect in suspects().items()}
+    yield "| paper | ours | suspected cause | experiment | verdict |"
+    yield "| --- | --- | --- | --- | --- |"
+    for name, (suspect, judgement, _) in found.items():
+        yield f"| {suspect.paper} | {judgement.ours} | {suspect.cause} | `{name}` | {judgement.verdict} |"
+    for name, (suspect, judgement, record) in found.items():
+        yield from ("", f"## {name}", "", *suspect.lines(judgement))
+        if record:
+            table = os.path.relpath(RESULTS / scale / f"{name}.md", path.parent)
+            yield from ("", f"[All results]({table}): {scale_note(record)}.")
+
+
+def _judgement(name: str, suspect: Suspect, scale: str) -> tuple[Judgement, dict[str, Any] | None]:
+    path = record_path(name, scale)
+    if not path.exists():
+        return Judgement("", "not run", (f"`make {name} SCALE={scale}` runs it.",)), None
+    record = read_record(path)
+    return suspect.judged(record), record
+
+
+def _outside(scale: str) -> Iterator[str]:
+    """The table of the paper's numbers that lie outside our spread."""
+    yield from ("", "## Numbers outside our spread", "")
+    yield (
+        f"MAE/MAD of Tables 1, S1 and 2 outside the range of our seeds by more than {MARGIN:.0%} "
+        "of themselves. Networks with our tuned trainer are not compared: the paper has no number for them. "
+        "A cause without an experiment's name is a difference that is known and not tested."
+    )
+    yield from ("", "| source | property | network | paper | ours | seeds | cause |", "|" + " --- |" * 7)
+    compared = missed = 0
+    for table in TABLES:
+        path = record_path(table, scale)
+        for bar in bars(read_record(path)) if path.exists() else ():
+            said = (bar.first["paper"] or {}).get("mae_over_mad")
+            if said is None or not bar.done:
+                continue
+            compared += 1
+            if not _meets(bar, said):
+                missed += 1
+                first, ours = bar.first, f"{bar.mean('mae_over_mad'):.3f}"
+                cells = (
+                    first["paper"]["source"],
+                    first["dataset_label"],
+                    first["network_label"],
+                    f"{said:g}",
+                    ours,
+                )
+                yield f"| {' | '.join((*cells, bar.each('mae_over_mad'), _cause(bar)))} |"
+    yield from ("", f"{missed} of {compared} numbers.")
+
+
+def _meets(bar: Bar, said: float) -> bool:
+    values, margin = bar.values("mae_over_mad"), MARGIN * said
+    return min(values) - margin <= said <= max(values) + margin
+
+
+def _cause(bar: Bar) -> str:
+    names = f"{bar.first['dataset']} {bar.first['network']}"
+    cause = next((cause for part, cause in CAUSES.items() if part in names), "unexplained")
+    return f"[{cause}](#{cause})" if cause.startswith("audit-") else cause
