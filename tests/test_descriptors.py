@@ -85,6 +85,9 @@ def test_a_name_of_the_paper_cannot_be_registered():
     for name in ("density", "id", "error"):
         with pytest.raises(InputError, match="name is taken"):
             registry.register(name, len)
+    for name in ("a,b", " heaviest", "two\nlines", "'quoted\""):
+        with pytest.raises(InputError, match="no commas, quotes or line ends"):
+            registry.register(name, len)
 
 
 def test_a_function_that_fails_names_its_descriptor(NaCl):
