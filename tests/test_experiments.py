@@ -2,7 +2,11 @@
 
 import csv
 import json
+import os
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -517,3 +521,21 @@ def test_a_record_says_what_is_not_trained_yet(results: Path) -> None:
     assert all(row["note"].endswith(gone[0].label) for row in missing)
     reproduce.draw("figure3h", "cpu")
     assert "not trained yet" in (results / "cpu" / "figure3h.md").read_text()
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_workflow_leaves_no_job_behind(sign: int, tmp_path: Path) -> None:
+    note = tmp_path / "job"
+    job = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    code = (
+        "import os, sys; from reproduction.workflow.reproduce import _run; "
+        f"_run([sys.executable, '-c', {job!r}], os.open(os.devnull, os.O_RDONLY), None)"
+    )
+    caller = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    while not (note.exists() and note.read_text()):
+        time.sleep(0.1)
+        assert caller.poll() is None
+    caller.send_signal(sign)
+    assert caller.wait(30) != 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), 0)

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,7 @@ def folds_in_training(table: Path, folder: "CrystalFolder", targets: "np.ndarray
         seen = {row["id"]: row for row in csv.DictReader(file)}
     folds = []
     for identity, numbers in zip(folder.ids, targets.tolist(), strict=True):
-        row = seen.get(identity, {"fold": ""})
+        row = {"fold": ""} if any(map(math.isnan, numbers)) else seen.get(identity, {"fold": ""})
         learnt = [text for column, text in row.items() if column.startswith("target")]
         if learnt and learnt != [f"{number:.7g}" for number in numbers]:
             return []
@@ -87,7 +88,9 @@ def write_predictions(
     columns = [[f"{number:.7g}" for number in column] for column in predictions.T.tolist()]
     names = list(model.columns)
     if targets is not None:
-        columns = [["" if t != t else f"{t:.7g}" for t in column] for column in targets.T.tolist()] + columns
+        columns = [
+            ["" if math.isnan(t) else f"{t:.7g}" for t in column] for column in targets.T.tolist()
+        ] + columns
         names = [f"target {name}".strip() for name in model.targets or ("",)] + names
     if folds:
         columns, names = [folds, *columns], ["fold", *names]

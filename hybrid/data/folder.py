@@ -17,7 +17,6 @@ import numpy as np
 from pymatgen.core import Element, Structure
 from typing_extensions import TypeVar
 
-from hybrid.atomic import write_text
 from hybrid.data.listed import read_listing
 from hybrid.data.structure_table import StructureTable
 from hybrid.errors import InputError
@@ -25,7 +24,6 @@ from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.graphs.line_graph import LineGraphs
 from hybrid.graphs.merged_crystal import MergedCrystalGraphs
-from hybrid.graphs.nearest_neighbours import n_tied
 from hybrid.progress import Progress
 from hybrid.settings import GraphSettings
 from hybrid.structures import structure_files
@@ -103,19 +101,6 @@ class CrystalFolder:
         with contextlib.suppress(OSError):  # the folder cannot be written to
             graphs.save(cache)
         return cast(G, graphs)
-
-    def n_tied(self, settings: GraphSettings) -> int:
-        """How many atoms have more neighbours than count at the distance of the last that does."""
-        cache = (
-            self.path / ".hybrid" / f"ties-{self._key(settings, CrystalGraphs)}.txt" if self.stored else None
-        )
-        if cache and cache.exists():
-            return int(cache.read_text())
-        n = sum(n_tied(s, settings.max_neighbours, settings.radius) for s in self.structures())
-        with contextlib.suppress(OSError):  # the folder cannot be written to
-            if cache:
-                write_text(cache, str(n))
-        return n
 
     def _key(self, settings: GraphSettings, kind: type) -> str:
         """A hash of the files' ids, sizes and times, of what the graphs hold and of their settings."""

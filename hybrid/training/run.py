@@ -16,6 +16,7 @@ from hybrid.device import resolve_device
 from hybrid.errors import InputError
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.merged_crystal import MergedCrystalGraphs
+from hybrid.graphs.nearest_neighbours import n_tied
 from hybrid.settings import RunSettings
 from hybrid.training.model_registry import get_model
 from hybrid.training.results import Fit, Fitted, Job, fold_metrics, write_predictions
@@ -141,7 +142,8 @@ def _ties(samples: Samples, settings: RunSettings) -> dict[str, int]:
     network = get_model(settings.model.name).network
     if network is None or network.graphs is not MergedCrystalGraphs or settings.graph.ties != "found":
         return {}
-    return {"n_tied_atoms": samples.folder.n_tied(settings.graph)}
+    chosen = settings.graph.max_neighbours, settings.graph.radius
+    return {"n_tied_atoms": sum(n_tied(structure, *chosen) for structure in samples.folder.structures())}
 
 
 def _report(samples: Samples, fitted: Fitted, settings: RunSettings, partial: Path) -> None:
