@@ -346,7 +346,7 @@ def test_a_folder_in_alignns_form(
     assert table[8]["target target_2"] == table[8]["fold"] == ""
     assert {"training", "validation", "test"} == {row["fold"] for row in table[:8]}
     n_new = sum(row["fold"] == "test" for row in table)
-    assert f"{n_new} crystals that it was not trained on, target_1: MAE" in capsys.readouterr().out
+    assert f"new crystals, target_1 ({n_new}): MAE" in capsys.readouterr().out
     only = ["train", str(path), "--targets", "target_2", "--out", "one", *SMALL]
     assert main(only) == 0
     assert list(rows(Path("one/predictions.csv"))[0]) == [

@@ -121,6 +121,7 @@ def _print_errors(
             )
         else:
             scores = regression_metrics(targets[:, i], predictions[:, i])
-        unseen = " that it was not trained on" if folds else ""
-        where = f"against id_prop.csv, {len(targets)} crystals{unseen}{f', {name}' if name else ''}"
-        print(f"{where}: {in_words(known(scores))}")
+        which = "new crystals" if folds else "crystals"
+        print(
+            f"against id_prop.csv, {which}{f', {name}' if name else ''} ({len(targets)}): {in_words(known(scores))}"
+        )
