@@ -121,7 +121,5 @@ def _print_errors(
             )
         else:
             scores = regression_metrics(targets[:, i], predictions[:, i])
-        which = "new crystals" if folds else "crystals"
-        print(
-            f"against id_prop.csv, {which}{f', {name}' if name else ''} ({len(targets)}): {in_words(known(scores))}"
-        )
+        where = f"against id_prop.csv, {'new ' if folds else ''}crystals{f', {name}' if name else ''}"
+        print(f"{where} ({len(targets)}): {in_words(known(scores))}")
