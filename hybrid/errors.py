@@ -1,7 +1,10 @@
 """Errors in the user's input: the command line prints them as one sentence and exits with code 2."""
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 
 class InputError(Exception):
@@ -20,6 +23,32 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     return InputError(f"unknown {kind} '{name}'; {hint}")
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """Another package's message, short and in one line; the name of the error if it has no message."""
     return " ".join(str(error).split())[:160] or type(error).__name__
+
+
+@contextlib.contextmanager
+def readable(path: Path | str) -> Iterator[None]:
+    """Turns what the system says of a file that is read into a sentence.
+
+    Raises:
+        InputError: instead of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or one_line(error)})") from error
+
+
+def sentence(error: BaseException) -> str | None:
+    """What a command says if the system or a lack of memory stops it; None if it is a mistake of ours."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or 'the system'}: {error.strerror or one_line(error)}"
+    if isinstance(error, MemoryError) or re.search(
+        r"can't allocate|out of memory|bad alloc", str(error), re.I
+    ):
+        return f"the memory does not suffice; take smaller sizes or batches ({one_line(error)})"
+    return None

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from hybrid.commands.common import add_common, default_output, read
+from hybrid.commands.common import add_common, default_output, read, refuse_inputs
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +25,7 @@ def run(options: argparse.Namespace) -> None:
 
     out = options.output or default_output(options.folder, f"-{options.model}.csv")
     check_format(out)
+    refuse_inputs(out, options.folder)
     table = embed(read(options), options.model, options.pooling, resolve_device(options.device))
     table.write(out)
     print(f"{len(table.table)} vectors of {len(table.table.columns)} numbers; {out}")

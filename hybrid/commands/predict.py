@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hybrid.atomic import atomic_file
-from hybrid.commands.common import add_code, add_common, default_output, read, run_code
+from hybrid.commands.common import add_code, add_common, default_output, read, refuse_inputs, run_code
 from hybrid.commands.train import in_words
-from hybrid.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,8 +31,7 @@ def run(options: argparse.Namespace) -> None:
     from hybrid.metrics import classification_metrics, regression_metrics
 
     out = options.out or default_output(options.folder, "-predictions.csv")
-    if out.is_dir():
-        raise InputError(f"{out}: is a folder; --out is the CSV file to write")
+    refuse_inputs(out, options.folder, options.model)
     run_code(options)
     model = load(options.model)
     folder = read(options, targets=(options.folder / "id_prop.csv").exists())
@@ -53,7 +51,7 @@ def write_predictions(
     numbers = predictions.T.tolist()
     if folder.targets is not None and len(columns) == 1:
         columns, numbers = ["target", *columns], [folder.targets.tolist(), *numbers]
-    with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
+    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["id", *columns])
         for identity, *row in zip(folder.ids, *numbers, strict=True):

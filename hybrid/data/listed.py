@@ -4,7 +4,6 @@ Rows are `id,target` or `id,target,target...`. An id is a file's name with its e
 folder, or without it, as in CGCNN's. Other files may lie in the folder.
 """
 
-import json
 import math
 import sys
 from functools import cache
@@ -14,6 +13,7 @@ import numpy as np
 
 from hybrid.data.folder import ATOM_INIT, CrystalFolder, read_atom_features, read_folder, read_table
 from hybrid.errors import InputError
+from hybrid.reading import plain_number, read_json
 from hybrid.structures import FORMATS
 
 
@@ -95,17 +95,15 @@ def _file_of(path: Path, identity: str) -> Path | None:
 def _holds_sites(file: Path) -> bool:
     """Whether a .json file holds a structure of pymatgen, whole or not."""
     try:
-        content = json.loads(file.read_text())
-    except ValueError:
+        content = read_json(file)
+    except InputError:
         return False
     return isinstance(content, dict) and "sites" in content
 
 
 def _number(cell: str) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        return math.nan
+    value = plain_number(cell)
+    return math.nan if value is None else value
 
 
 def _some(names: list[str]) -> str:

@@ -64,7 +64,7 @@ def write_predictions(path: Path, samples: Samples, predictions: np.ndarray) -> 
     labels = [f" {name}" for name in samples.names] or [""]
     header = ["id", "fold", *(f"{what}{label}" for label in labels for what in ("target", "prediction"))]
     pairs = np.stack([samples.targets, predictions], axis=2).reshape(len(predictions), -1)
-    with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
+    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(header)
         for identity, fold, numbers in zip(samples.folder.ids, samples.folds, pairs, strict=True):

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hybrid.atomic import locked
 from hybrid.errors import InputError, unknown_name
+from hybrid.processes import end_when
 from hybrid.report.records import read_record
 from reproduction import figures
 from reproduction.drawing.recorded import draw_errors
@@ -18,6 +20,8 @@ from reproduction.workflow.plan import all_runs
 from reproduction.workflow.record import record_path
 from reproduction.workflow.runs import pack, planned, runs_of
 from reproduction.workflow.spec import SCALES, UPSTREAM, Spec
+
+ALIVE = "HYBRID_WORKFLOW_ALIVE"  # the environment variable with the lock file of a workflow's call
 
 
 def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: str = "ours") -> int:
@@ -31,6 +35,8 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: 
     """
     for target in targets:
         figures.figure(target)  # says at once if there is none
+    if cores < 1:
+        raise InputError(f"--cores {cores}: at least one is needed")
     if engine == "upstream":
         targets = [f"{target}{UPSTREAM}" for target in targets]
         for target in targets:
@@ -60,8 +66,9 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: 
         command += ["--forcerun", *unfinished]  # or Snakemake is content with a record that is there
     results = [result(target, scale) for target in targets]
     command += ["--config", f"scale={scale}", "--", *(str(path.relative_to(ROOT)) for path in results)]
-    environment = {"HYBRID_PROGRESS": "lines", **os.environ} if cores > 1 else None  # bars would overlap
-    done = subprocess.run(command, pass_fds=[lock], cwd=ROOT, env=environment)
+    alive = RESULTS / ".alive"
+    with locked(alive):  # which this process alone holds: when it is free, jobs end
+        done = subprocess.run(command, pass_fds=[lock], cwd=ROOT, env={**os.environ, ALIVE: str(alive)})
     if done.returncode == 0:
         for path in results:
             table = path.with_suffix(".md")
@@ -69,6 +76,21 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: 
                 print(f"\n{table.read_text()}")
             print(path.relative_to(ROOT))
     return done.returncode
+
+
+def end_with_workflow() -> None:
+    """Lets a job of a workflow end when the call that started the workflow has, even by a kill."""
+    if not (name := os.environ.get(ALIVE)):
+        return
+
+    def gone() -> bool:
+        try:
+            with locked(Path(name), "held"):
+                return True
+        except (InputError, OSError):
+            return False
+
+    end_when(gone)
 
 
 def _datasets_of(spec: Spec, scale: str) -> list[str]:

@@ -46,6 +46,9 @@ WRITTEN = {
 }
 
 
+NOT_MEASURED = ("settings", "metrics", "inputs")
+
+
 def is_packed(table: Path, name: str) -> bool:
     """Whether a table holds the run called `name`."""
     return name in _column(table, "metrics")
@@ -163,7 +166,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _measurements(folder: Path) -> dict[str, Any]:
     files = sorted(folder.glob("[!.]*.json"))  # hidden ones are half-written
-    return {file.stem: _json(file) for file in files if file.stem not in ("settings", "metrics")}
+    return {file.stem: _json(file) for file in files if file.stem not in NOT_MEASURED}
 
 
 def _columns(path: Path, words: Sequence[str] = ()) -> dict[str, list[Any]]:
