@@ -1,4 +1,4 @@
-"""Every command survives a file system that fails: a sentence, nothing half-written, the same result later."""
+"""Every command survives a file system that fails: a sentence, no half-written file, the same result later."""
 
 import json
 import os

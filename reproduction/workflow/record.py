@@ -19,6 +19,7 @@ from reproduction.paths import RESULTS, ROOT
 from reproduction.upstream import vendor
 from reproduction.workflow.availability import why_missing
 from reproduction.workflow.force_field_record import compared
+from reproduction.workflow.paired import paired
 from reproduction.workflow.runs import Run, pack, planned, runs_of
 from reproduction.workflow.spec import UPSTREAM, Spec, load_networks
 
@@ -83,6 +84,8 @@ def _rows(run: Run, spec: Spec, experiment: str) -> list[dict[str, Any]]:
     measurement = figures.measurement(experiment)
     if measurement and measurement.applies_to(run):
         rows = [{**row, measurement.name: run.measurements.get(measurement.name, {})} for row in rows]
+    if spec.paired and (beside := paired(run)):
+        rows = [{**row, "paired": beside} for row in rows]
     return rows
 
 

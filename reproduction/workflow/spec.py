@@ -143,6 +143,7 @@ class Spec(Settings):
     engine: Literal["ours", "upstream"] = "ours"
     scales: dict[str, dict[str, Any]] = Field(default_factory=dict, description="instead of scales.yaml's")
     predictions: bool = Field(False, description="test predictions are kept beside the record")
+    paired: bool = Field(False, description="rows hold a comparison with the authors' own predictions")
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
