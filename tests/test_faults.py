@@ -1,4 +1,4 @@
-"""Every command survives a file system that fails: a sentence, no half-written file, the same result later."""
+"""Every command survives a file system that fails: a sentence, no half-written file, the same result then."""
 
 import json
 import os
