@@ -2,52 +2,140 @@
 
 import contextlib
 import fcntl
+import glob
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from hybrid.errors import InputError
+
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path`, moved onto it when the block ends without error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
-    os.close(descriptor)
-    temporary = Path(name)
-    try:
+    """Yields a temporary path beside `path`, moved onto it when the block ends without error.
+
+    Where `path` is a link, the file that it leads to is written.
+
+    Raises:
+        InputError: a folder or a device is there.
+        OSError: it cannot be written; nothing is left behind, and what was there stays.
+    """
+    refuse_special(path)
+    with _beside(path.resolve(), folder=False) as temporary:
         yield temporary
         temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        temporary.replace(path.resolve())
+
+
+def refuse_special(path: Path) -> None:
+    """Checks that no folder or device is where a file is to be written.
+
+    Raises:
+        InputError: one is.
+    """
+    device = any(str(place).startswith("/proc/") for place in (path.parent.resolve(), _target(path)))
+    if device or (path.exists() and not path.is_file()):
+        kind = "folder" if path.is_dir() else "device"
+        raise InputError(f"{path}: is a {kind}; a file is to be written there")
 
 
 def write_text(path: Path, text: str) -> None:
     """Writes `text` to `path` atomically."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Writes `content` to `path` atomically."""
     with atomic_file(path) as temporary:
-        temporary.write_text(text)
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds the lock file `path`, after waiting for other processes; the lock ends with the process."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        temporary.write_bytes(content)
 
 
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yields an empty folder beside `path`, which replaces `path` when the block ends without error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
+    """Yields an empty folder beside `path`, which replaces `path` when the block ends without error.
+
+    Raises:
+        OSError: it cannot be written; nothing is left behind, and what was there stays.
+    """
+    with _beside(path, folder=True) as temporary:
         yield temporary
         temporary.chmod(0o755)
         shutil.rmtree(path, ignore_errors=True)
         temporary.replace(path)
+
+
+@contextlib.contextmanager
+def locked(path: Path, refusal: str = "") -> Iterator[None]:
+    """Holds the lock file `path`; the lock ends with the process.
+
+    Args:
+        path: the file.
+        refusal: what is said if another process holds it; nothing: it is waited for.
+
+    Raises:
+        InputError: another process holds it, and there is a refusal.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (fcntl.LOCK_NB if refusal else 0))
+        except BlockingIOError:
+            raise InputError(refusal) from None
+        except OSError:  # a file system without locks
+            pass
+        yield
+
+
+@contextlib.contextmanager
+def _beside(path: Path, folder: bool) -> Iterator[Path]:
+    """A new file or folder beside `path`, gone at the end; it is locked, so that others know it is in use."""
+    head, tail = f".{path.stem[:100]}.", f".tmp{path.suffix}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f"{glob.escape(head)}????????{glob.escape(tail)}"):
+            with contextlib.suppress(OSError), _held(left):  # nobody writes it any more
+                _remove(left)
+        if folder:
+            temporary = Path(tempfile.mkdtemp(prefix=head, suffix=tail, dir=path.parent))
+        else:
+            descriptor, name = tempfile.mkstemp(prefix=head, suffix=tail, dir=path.parent)
+            os.close(descriptor)
+            temporary = Path(name)
+        try:
+            with contextlib.ExitStack() as stack:
+                with contextlib.suppress(OSError):  # a file system without locks
+                    stack.enter_context(_held(temporary))
+                yield temporary
+        finally:
+            _remove(temporary)
+    except OSError as error:
+        if error.filename is None or Path(str(error.filename)).name.startswith(head):
+            error.filename = str(path)  # and not the temporary one
+        error.filename2 = None
+        raise
+
+
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Locks a file or folder that is there, unless another process has."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _target(path: Path) -> str:
+    """What a link leads to, one step."""
+    return str(path.readlink()) if path.is_symlink() else ""

@@ -16,7 +16,7 @@ from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings
 from hybrid.trained_model import TrainedModel
 from hybrid.user_code import check_digests
-from hybrid.weights import read_weights
+from hybrid.weights import read_weights, refuse_not_finite
 
 MODEL_FILE = "model.ckpt"
 
@@ -32,9 +32,10 @@ def load(path: Path) -> TrainedModel:
         raise InputError(f"{file}: no such model")
     try:
         checkpoint = read_weights(file)
-        return _trained_model(
-            convert_checkpoint(checkpoint, file) if is_alignn_checkpoint(checkpoint) else checkpoint
-        )
+        checkpoint = convert_checkpoint(checkpoint, file) if is_alignn_checkpoint(checkpoint) else checkpoint
+        for entry in ("state_dict", "normalizer", "descriptors"):
+            refuse_not_finite(checkpoint.get(entry) or {}, file)
+        return _trained_model(checkpoint)
     except InputError:
         raise
     except Exception as error:  # any error is possible if the file is something else

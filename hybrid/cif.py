@@ -1,15 +1,17 @@
-"""A quick reader of the CIF files that this package writes by pymatgen, without symmetry.
+"""CIF files: a quick reader of those that this package writes by pymatgen, without symmetry; and all others.
 
-All other CIF files are left to pymatgen's reader, which gives exactly the same structures ten times more
-slowly.
+The others are left to pymatgen's reader, which gives exactly the same structures ten times more slowly, and
+are checked for what it guesses.
 """
 
 import math
 import re
+from collections import Counter
 from functools import cache
+from typing import Any
 
 import numpy as np
-from pymatgen.core import Element, Lattice, Structure
+from pymatgen.core import Element, Lattice, Structure, SymmOp
 
 NUMBER = r"\s+(-?\d+\.\d+)\n"
 CELL = "".join(f"_cell_{name}{NUMBER}" for name in ("length_a", "length_b", "length_c"))
@@ -18,12 +20,14 @@ COLUMNS = ("type_symbol", "label", "symmetry_multiplicity", "fract_x", "fract_y"
 HEAD = re.compile(
     r"# generated using pymatgen\ndata_\S*\n_symmetry_space_group_name_H-M\s+'P 1'\n"
     + CELL
-    + r"_symmetry_Int_Tables_number\s+1\n_chemical_formula_structural[^\n]*\n_chemical_formula_sum[^\n]*\n"
-    r"_cell_volume[^\n]*\n_cell_formula_units_Z[^\n]*\n"
+    + r"_symmetry_Int_Tables_number\s+1\n_chemical_formula_structural[^\n]*\n"
+    r"_chemical_formula_sum   ([^\n]*)\n_cell_volume[^\n]*\n_cell_formula_units_Z[^\n]*\n"
     r"loop_\n _symmetry_equiv_pos_site_id\n _symmetry_equiv_pos_as_xyz\n  1  'x, y, z'\n"
     "loop_\n" + "".join(f" _atom_site_{name}\n" for name in COLUMNS)
 )
 ATOM = re.compile(r"  ([A-Z][a-z]?)  \w+  1  (-?\d+\.\d+)  (-?\d+\.\d+)  (-?\d+\.\d+)  1")
+OPERATIONS = ("_symmetry_equiv_pos_as_xyz", "_space_group_symop_operation_xyz")
+FURTHEST = 10_000  # cells that a coordinate may be away, of which pymatgen keeps the fraction
 THIRDS, NEAR = (1 / 3, 2 / 3), 1e-4  # coordinates this near to a third become a third in pymatgen
 THINNEST = 0.01  # Å; pymatgen refuses thinner cells
 
@@ -36,7 +40,10 @@ def read_own_cif(text: str) -> Structure | None:
     atoms = [ATOM.fullmatch(line) for line in text[head.end() :].rstrip("\n").split("\n")]
     rows = [atom.groups() for atom in atoms if atom]
     symbols = [symbol for symbol, *_ in rows]
+    counts = " ".join(f"{symbol}{n}" for symbol, n in sorted(Counter(symbols).items()))
     order = {symbol: _electronegativity(symbol) for symbol in symbols}
+    if counts != " ".join(sorted(head[7].strip(" '").split())):
+        return None  # atoms are missing; pymatgen says so
     if len(rows) < len(atoms) or None in order.values() or len(set(order.values())) < len(order):
         return None  # pymatgen sorts sites by electronegativity, which does not determine the order here
     fractional = np.array([row[1:] for row in rows], float)
@@ -46,13 +53,62 @@ def read_own_cif(text: str) -> Structure | None:
     steps = fractional[:, None] - fractional
     if (np.abs(steps - np.round(steps)) < NEAR).all(axis=2).sum() > len(rows):
         return None  # pymatgen merges two sites that are so near
-    lattice = Lattice.from_parameters(*map(float, head.groups()))
+    lattice = Lattice.from_parameters(*map(float, head.groups()[:6]))
     with np.errstate(all="ignore"):
         between_planes = 1 / np.linalg.norm(lattice.reciprocal_lattice_crystallographic.matrix, axis=1)
     if not (between_planes > THINNEST).all():
         return None
     by_order = sorted(range(len(rows)), key=lambda i: order[symbols[i]] or 0.0)
     return Structure(lattice, [symbols[i] for i in by_order], fractional[by_order])
+
+
+def read_any_cif(text: str) -> Structure:
+    """The structure of a CIF file by pymatgen, where the file leaves it nothing to guess.
+
+    Raises:
+        ValueError: there is not one structure in it, an operation of symmetry is none, its space group is
+            unknown, or a site names no element.
+    """
+    from pymatgen.io.cif import CifParser, str2float
+
+    parser: Any = CifParser.from_str(text)
+    structures = parser.parse_structures(primitive=False)
+    if len(structures) > 1:
+        raise ValueError(f"holds {len(structures)} structures; one is needed")
+    for block in parser.as_dict().values():
+        for name in ("_atom_site_type_symbol", "_atom_site_label"):
+            if name in block:
+                _check_symbols(block[name])
+                break
+        for name, value in block.items():
+            if name.rstrip("_") in OPERATIONS:
+                _check_operations([value] if isinstance(value, str) else value)
+            if name.startswith("_atom_site_fract_") and max(map(abs, map(str2float, value))) > FURTHEST:
+                raise ValueError(f"an atom is over {FURTHEST:,} cells away from the cell")
+        if any("Defaulting to P1" in told for told in parser.warnings) and any(
+            name.startswith(("_symmetry", "_space_group")) and value not in ("", "?", ".")
+            for name, value in block.items()
+        ):
+            raise ValueError("its space group is not known")
+    found: Structure = structures[0]
+    return found
+
+
+def _check_symbols(symbols: list[str]) -> None:
+    for symbol in symbols:
+        letters = re.match(r"[A-Za-z]*", symbol)
+        name = letters[0].title() if letters else ""
+        if name not in ("Ow", "Hw") and not Element.is_valid_symbol(name):
+            raise ValueError(f"'{symbol}' names no element")
+
+
+def _check_operations(operations: list[str]) -> None:
+    for operation in operations:
+        text = operation.lower().replace(" ", "")
+        parts = re.fullmatch(r"[-+*/.0-9xyz]+,[-+*/.0-9xyz]+,[-+*/.0-9xyz]+", text)
+        turned = np.linalg.det(SymmOp.from_xyz_str(text).rotation_matrix) if parts else 0
+        if not math.isclose(abs(turned), 1, abs_tol=1e-6):
+            raise ValueError(f"'{operation}' is no operation of symmetry")
 
 
 @cache

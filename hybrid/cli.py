@@ -1,6 +1,7 @@
 """The command line. If the input is wrong, a command prints one sentence and exits with code 2."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -8,7 +9,8 @@ from importlib import import_module
 
 from hybrid import __version__
 from hybrid.allocator import keep_freed_memory
-from hybrid.errors import InputError
+from hybrid.errors import InputError, sentence
+from hybrid.user_code import blamed
 
 COMMANDS = {
     "train": "train a model on a folder of structures",
@@ -44,8 +46,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def run_command(run: Callable[[argparse.Namespace], int | None], options: argparse.Namespace) -> int:
-    """Runs a command and returns its exit code; an error in the input is printed in one sentence."""
+    """Runs a command and returns its exit code.
+
+    An error in the input or in a user's code, or what the system refuses, is printed in one sentence.
+    """
     keep_freed_memory()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a letter gets its number
+            stream.reconfigure(errors="backslashreplace")
     if getattr(options, "quiet", False):
         os.environ["HYBRID_PROGRESS"] = "off"
     try:
@@ -55,12 +63,15 @@ def run_command(run: Callable[[argparse.Namespace], int | None], options: argpar
         code = run(options) or 0
         sys.stdout.flush()
         return code
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     except BrokenPipeError:  # the reader of the output has stopped, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
         print("stopped; the same command continues from here", file=sys.stderr)
         return 130
+    except Exception as error:
+        told = blamed(error) or sentence(error)
+        if told is None:
+            raise
+        print(f"error: {told}", file=sys.stderr)
+        return 2

@@ -1,9 +1,12 @@
 """Errors in the user's input: the command line prints them as one sentence and exits with code 2."""
 
+import contextlib
 import difflib
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from pathlib import Path
 
 
 class InputError(Exception):
@@ -24,7 +27,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str], with_all: bool = Fa
     return InputError(f"unknown {kind} '{name}'; {' '.join(hints)}")
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """Another package's message, short and in one line; the name of the error if it has no message."""
     return " ".join(str(error).split())[:160] or type(error).__name__
 
@@ -38,3 +41,29 @@ def note(text: str) -> None:
 def some(names: Sequence[str]) -> str:
     """The first names of many."""
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+@contextlib.contextmanager
+def readable(path: Path | str) -> Iterator[None]:
+    """Turns what the system says of a file that is read into a sentence.
+
+    Raises:
+        InputError: instead of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or one_line(error)})") from error
+
+
+def sentence(error: BaseException) -> str | None:
+    """What a command says if the system or a lack of memory stops it; None if it is a mistake of ours."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or 'the system'}: {error.strerror or one_line(error)}"
+    if isinstance(error, MemoryError) or re.search(
+        r"can't allocate|out of memory|bad alloc", str(error), re.I
+    ):
+        return f"the memory does not suffice; take smaller sizes or batches ({one_line(error)})"
+    return None

@@ -1,7 +1,7 @@
 """The settings of a training run or a probe, with the paper's values as defaults."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -9,9 +9,12 @@ from hybrid.errors import InputError
 
 
 class Settings(BaseModel):
-    """A block of settings: immutable, and unknown keys are an error."""
+    """A block of settings: immutable, numbers finite, and unknown keys are an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # as random generators take them
 
 
 class GraphSettings(Settings):
@@ -138,8 +141,8 @@ class RunSettings(Settings):
         1.0, gt=0, le=1, description="of the training crystals; validation and test sets do not change"
     )
     n_structures: int | None = Field(None, ge=3, description="train on a random subset of this size")
-    data_seed: int = Field(0, description="of the subset, the split and the share of training")
-    model_seed: int = Field(0, description="of the initial weights and the batches")
+    data_seed: Seed = Field(0, description="of the subset, the split and the share of training")
+    model_seed: Seed = Field(0, description="of the initial weights and the batches")
 
 
 class ProbeSettings(Settings):
@@ -152,7 +155,7 @@ class ProbeSettings(Settings):
         (0.8, 0.1, 0.1), description="training, validation, test; or a file with the columns id,fold"
     )
     n_structures: int | None = Field(None, ge=3, description="a random subset of this size")
-    seeds: tuple[int, ...] = Field((0,), min_length=1, description="of subset, split and weights")
+    seeds: tuple[Seed, ...] = Field((0,), min_length=1, description="of subset, split and weights")
     one_by_one: bool = Field(False, description="a network for each descriptor, as in the paper")
 
 

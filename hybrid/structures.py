@@ -1,6 +1,8 @@
 """Reads crystal structures: CIF, POSCAR, pymatgen JSON, extended XYZ."""
 
 import hashlib
+import io
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +11,9 @@ from typing import Any, TypeVar
 import numpy as np
 from pymatgen.core import DummySpecies, Structure
 
-from hybrid.cif import read_own_cif
+from hybrid.cif import FURTHEST, read_any_cif, read_own_cif
 from hybrid.errors import InputError, note, one_line, some
+from hybrid.reading import read_bytes, read_text
 
 FORMATS: dict[str, Any] = {
     ".cif": "cif",
@@ -20,6 +23,14 @@ FORMATS: dict[str, Any] = {
     ".extxyz": "extxyz",
     ".xyz": "extxyz",
 }
+HARMLESS = re.compile(  # what pymatgen says of files that it reads rightly
+    r"^Issues encountered while parsing CIF: *$|coordinates rounded|Spacegroup from .* used|electronegativity"
+    r"|Skipping relative stoichiometry|Pauling file corrections|1-line symmetry op|Defaulting to P1"
+    r"|[Ss]elective dynamics|^No structure parsed for section|^'_atom_site_label'$"
+    r"|Cannot determine chemical composition from CIF|\S+ parsed as [A-Z][a-z]?$"
+)
+SMALLEST, LARGEST = 0.5, 1e6  # Å³ an atom: denser than metallic hydrogen; an atom in a box of 100 Å
+HEAVIEST = 100  # the last element with features
 RESERVED = ("atom_init.json", "manifest.json", "config.json")
 T = TypeVar("T")
 
@@ -41,30 +52,44 @@ def parsed(path: Path, reader: Callable[[Path], T]) -> T:
     """What a reader makes of a file.
 
     Raises:
-        InputError: the reader raises anything.
+        InputError: the reader raises anything, or warns that it guesses.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return reader(path)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            found = reader(path)
+    except InputError:
+        raise
     except Exception as error:  # parsers raise errors of any kind
         raise InputError(f"{path}: does not parse as a structure ({one_line(error)})") from error
+    said = [line for warning in told if _is_doubt(warning) for line in str(warning.message).split("\n")]
+    doubts = [line for line in said if line.strip() and not HARMLESS.search(line)]
+    if doubts:
+        raise InputError(f"{path}: is doubtful as a structure ({' '.join(doubts[0].split())[:160]})")
+    return found
+
+
+def _is_doubt(warning: warnings.WarningMessage) -> bool:
+    return issubclass(warning.category, UserWarning) and any(
+        package in warning.filename for package in ("pymatgen", "ase", "hybrid")
+    )
 
 
 def _read(path: Path) -> Structure:
-    file_format = FORMATS[path.suffix]
+    file_format, text = FORMATS[path.suffix], read_text(path)
     if file_format == "extxyz":
-        return _read_extxyz(path)
-    text = path.read_text(encoding="utf-8")
-    return (file_format == "cif" and read_own_cif(text)) or Structure.from_str(text, fmt=file_format)
+        return _read_extxyz(text)
+    if file_format == "cif":
+        return read_own_cif(text) or read_any_cif(text)
+    return Structure.from_str(text, fmt=file_format)
 
 
-def _read_extxyz(path: Path) -> Structure:
+def _read_extxyz(text: str) -> Structure:
     from ase import Atoms
     from ase.io import read
     from pymatgen.io.ase import AseAtomsAdaptor
 
-    atoms = read(path, index=-1, format="extxyz")
+    atoms = read(io.StringIO(text), index=-1, format="extxyz")
     assert isinstance(atoms, Atoms)
     if not all(atoms.pbc):
         raise ValueError("has no lattice in all three directions")
@@ -72,7 +97,7 @@ def _read_extxyz(path: Path) -> Structure:
 
 
 def check_structure(structure: Structure, where: str) -> None:
-    """Checks that a structure is an ordered crystal with finite coordinates and a cell volume.
+    """Checks that a structure is an ordered crystal, with a cell and coordinates as there can be.
 
     Args:
         structure: the crystal.
@@ -89,10 +114,19 @@ def check_structure(structure: Structure, where: str) -> None:
             raise InputError(f"{where}: site {number} is {parts}; ordered structures only")
         if isinstance(site.specie, DummySpecies):
             raise InputError(f"{where}: site {number} is '{site.specie.symbol}', which is not an element")
+        if site.specie.Z > HEAVIEST:
+            raise InputError(
+                f"{where}: site {number} is {site.specie.symbol}, of which there are no crystals"
+            )
     if not np.isfinite(structure.cart_coords).all():
         raise InputError(f"{where}: a coordinate is not a number")
+    if np.abs(structure.frac_coords).max() > FURTHEST:
+        raise InputError(f"{where}: an atom is over {FURTHEST:,} cells away from the cell")
     if not structure.volume > 0:
         raise InputError(f"{where}: the cell has no volume")
+    of_atom = structure.volume / len(structure)
+    if not SMALLEST < of_atom < LARGEST:
+        raise InputError(f"{where}: the cell has {of_atom:.3g} Å³ an atom, which no crystal has")
 
 
 def structure_files(folder: Path) -> dict[str, Path]:
@@ -108,7 +142,7 @@ def structure_files(folder: Path) -> dict[str, Path]:
     for path in sorted(folder.iterdir(), key=lambda path: (path.suffix == ".json", path)):
         if path.suffix not in FORMATS or path.name in RESERVED:
             continue
-        if path.suffix == ".json" and (path.stem in files or b'"sites"' not in path.read_bytes()):
+        if path.suffix == ".json" and (path.stem in files or b'"sites"' not in read_bytes(path)):
             others.append(path.name)
             continue
         if path.stem in files:
@@ -117,6 +151,18 @@ def structure_files(folder: Path) -> dict[str, Path]:
     if others:
         note(f"{folder}: {some(others)} without a structure left out")
     return dict(sorted(files.items(), key=lambda item: item[1]))
+
+
+def unknown_files(folder: Path) -> list[Path]:
+    """The files of a folder that are not read: neither structures nor the tables of a data set."""
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if not path.is_dir()
+        and not path.name.startswith(".")
+        and path.suffix not in (*FORMATS, ".csv")
+        and path.name not in RESERVED
+    ]
 
 
 def without_ending(identity: str) -> str:
@@ -135,8 +181,5 @@ def content_key(source: Path | Structure, prefix: str = "") -> str:
         kind, content = "", source.lattice.matrix.tobytes() + source.frac_coords.tobytes()
         content += " ".join(site.species_string for site in source).encode()
     else:
-        try:
-            kind, content = source.suffix, source.read_bytes()
-        except OSError as error:
-            raise InputError(f"{source}: cannot be read ({error.strerror})") from error
+        kind, content = source.suffix, read_bytes(source)
     return hashlib.sha256(f"{prefix}{kind}\0".encode() + content).hexdigest()[:32]

@@ -10,17 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hybrid.atomic import atomic_file
 from hybrid.data.folder import CrystalFolder
 from hybrid.data.memory import Structures, as_folder
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import Standardisation
 from hybrid.device import resolve_device
+from hybrid.errors import InputError
 from hybrid.models.network import Architecture, CrystalNetwork, PackedGraphs
 from hybrid.models.network_registry import get_network
 from hybrid.progress import Progress
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings
+from hybrid.weights import save_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,8 +92,8 @@ class TrainedModel:
         replaced by the median of the training set.
 
         Raises:
-            InputError: a structure cannot be read, the model has no features for an element, or it needs a
-                descriptor that is not in the folder and cannot be computed.
+            InputError: a structure cannot be read, the model has no features for an element, it needs a
+                descriptor that is not in the folder and cannot be computed, or a prediction is not finite.
         """
         descriptors = None
         if self.standardisation is not None:
@@ -103,7 +104,13 @@ class TrainedModel:
         graphs = replace(folder, atom_features=self.atom_features).graphs(
             self.graph, self.architecture.graphs
         )
-        return self.predict_graphs(graphs, device, descriptors, progress=progress)
+        predictions = self.predict_graphs(graphs, device, descriptors, progress=progress)
+        wrong = np.flatnonzero(~np.isfinite(predictions).all(axis=1))
+        if len(wrong):
+            raise InputError(
+                f"{folder.path}: the prediction for '{folder.ids[wrong[0]]}' is not a finite number"
+            )
+        return predictions
 
     @torch.inference_mode()
     def predict_graphs(
@@ -169,10 +176,9 @@ class TrainedModel:
             "descriptors": self.standardisation and self.standardisation.state_dict(),
             **provenance,
         }
-        with atomic_file(Path(path)) as temporary:
-            torch.save(checkpoint, temporary)
+        save_weights(Path(path), checkpoint)
 
 
 def probability_columns(classes: Iterable[float]) -> list[str]:
-    """What the columns of the classes' probabilities are called."""
+    """The names of the columns of the classes' probabilities."""
     return [f"probability of {label:g}" for label in classes]

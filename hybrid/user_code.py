@@ -5,13 +5,14 @@ import hashlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from hybrid.errors import InputError, unknown_name
+from hybrid.reading import read_bytes
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def run_user_file(path: Path) -> None:
     """
     if path.suffix != ".py" or not path.is_file():
         raise InputError(f"{path}: no such Python file")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256(read_bytes(path)).hexdigest()
     before = _FILES.get(path.name)
     if before and before.digest != digest:
         raise InputError(
@@ -171,11 +172,28 @@ def running(path: Path | None) -> Iterator[None]:
     except BaseException as error:
         if path is None:
             raise
-        stack = traceback.extract_tb(error.__traceback__)
-        theirs = [i for i, frame in enumerate(stack) if Path(frame.filename).resolve() == path.resolve()]
-        said = "".join(traceback.format_exception_only(error)).strip()
-        if not theirs:  # a mistake in its syntax
-            raise InputError(f"{path}: cannot be run\n{said}") from error
-        line = stack[theirs[-1]].lineno
-        below = "".join(traceback.format_list(stack[theirs[0] :]))
-        raise InputError(f"{path}, line {line}: {said.splitlines()[-1]}\n{below}{said}") from error
+        raise InputError(blamed(error, {path}) or f"{path}: cannot be run\n{_said(error)}") from error
+
+
+def blamed(error: BaseException, paths: Iterable[Path] | None = None) -> str | None:
+    """What a command says of an error that comes through a user's file; None if it does not.
+
+    Args:
+        error: with its traceback.
+        paths: of the user's files; those that were run if None.
+
+    Returns:
+        The sentence with file and line, and below it the user's part of the traceback.
+    """
+    known = {path.resolve() for path in ([file.path for file in _FILES.values()] if paths is None else paths)}
+    stack = traceback.extract_tb(error.__traceback__)
+    theirs = [i for i, frame in enumerate(stack) if Path(frame.filename).resolve() in known]
+    if not theirs:
+        return None
+    last, below = stack[theirs[-1]], "".join(traceback.format_list(stack[theirs[0] :]))
+    said = _said(error)
+    return f"{last.filename}, line {last.lineno}: {said.splitlines()[-1]}\n{below}{said}"
+
+
+def _said(error: BaseException) -> str:
+    return "".join(traceback.format_exception_only(error)).strip()

@@ -7,14 +7,20 @@ below.
 
 import argparse
 import importlib
+import io
 import re
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from hybrid.atomic import write_bytes
 from hybrid.errors import InputError
+from hybrid.reading import read_bytes
 
 
 def read_weights(path: str | Path, device: torch.device | str = "cpu") -> Any:
@@ -25,10 +31,18 @@ def read_weights(path: str | Path, device: torch.device | str = "cpu") -> Any:
         device: where the tensors go.
 
     Raises:
-        Exception: any error of torch, if the file is something else or needs other types.
+        InputError: the file cannot be read, or is damaged.
+        Exception: whatever torch raises if the file is something else or asks for more.
     """
+    content = io.BytesIO(read_bytes(Path(path)))
+    if zipfile.is_zipfile(content):
+        with zipfile.ZipFile(content) as parts:
+            damaged = parts.testzip()  # torch does not compare the checksums that it writes
+        if damaged:
+            raise InputError(f"{path}: is damaged; its part {damaged} is not as it was written")
+    content.seek(0)
     with torch.serialization.safe_globals([argparse.Namespace, *_numpy_globals(), *_SCHEDULE]):
-        return torch.load(path, map_location=device, weights_only=True)
+        return torch.load(content, map_location=device, weights_only=True)
 
 
 def load_weights(path: str | Path, device: torch.device | str = "cpu", *entries: str) -> dict[str, Any]:
@@ -44,9 +58,9 @@ def load_weights(path: str | Path, device: torch.device | str = "cpu", *entries:
     """
     try:
         checkpoint = read_weights(path, device)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except Exception as error:  # unpickling another kind of file can raise any error
+    except InputError:
+        raise
+    except Exception as error:  # whatever a pickle of something else raises
         asked = re.search(r"GLOBAL (\S+)", str(error))
         problem = "is not a checkpoint"
         if asked:
@@ -57,6 +71,26 @@ def load_weights(path: str | Path, device: torch.device | str = "cpu", *entries:
     if not isinstance(checkpoint, dict) or not checkpoint.keys() >= set(entries):
         raise InputError(f"{path}: is not a checkpoint with {', '.join(entries)}")
     return checkpoint
+
+
+def refuse_not_finite(weights: Mapping[str, Any], path: str | Path) -> None:
+    """Checks that all numbers among weights are finite.
+
+    Raises:
+        InputError: one is not; the message names the entry.
+    """
+    for name, value in weights.items():
+        if isinstance(value, Mapping):
+            refuse_not_finite(value, path)
+        elif isinstance(value, Tensor | float) and not torch.as_tensor(value).isfinite().all():
+            raise InputError(f"{path}: '{name}' holds what is not a finite number")
+
+
+def save_weights(path: Path, content: Any) -> None:
+    """Writes what torch can hold atomically; torch itself would not say why a file cannot be written."""
+    written = io.BytesIO()
+    torch.save(content, written)
+    write_bytes(path, written.getbuffer())
 
 
 def _numpy_globals() -> list[Any]:

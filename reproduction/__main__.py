@@ -99,24 +99,30 @@ def search_settings(options: argparse.Namespace) -> None:
 def do_run(options: argparse.Namespace) -> None:
     """Do one training run."""
     from reproduction.workflow.plan import execute
+    from reproduction.workflow.reproduce import end_with_workflow
 
+    end_with_workflow()
     execute(options.name, options.scale, options.device, options.again)
 
 
 def calculate_with_force_field(options: argparse.Namespace) -> None:
     """Do a force field's calculation."""
     from reproduction.workflow.force_field_calculations import calculate, find
+    from reproduction.workflow.reproduce import end_with_workflow
 
+    end_with_workflow()
     calculate(find(options.name, options.scale), options.jobs)
 
 
 def measure_run(options: argparse.Namespace) -> None:
-    """Measure what the model of a finished run has learnt."""
+    """Measure the model of a finished run."""
     from hybrid.errors import unknown_name
     from reproduction import figures
     from reproduction.workflow.measurements import measure
     from reproduction.workflow.plan import find
+    from reproduction.workflow.reproduce import end_with_workflow
 
+    end_with_workflow()
     known = figures.measurements()
     if options.what not in known:
         raise unknown_name("measurement", options.what, known)

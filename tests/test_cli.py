@@ -18,6 +18,8 @@ from hybrid.cli import main, parse
 from hybrid.commands.common import given
 from hybrid.commands.train import name_of_run
 from hybrid.data.folder import ATOM_INIT, read_folder
+from hybrid.descriptors.of_folder import folder_descriptors
+from hybrid.settings import GraphSettings
 from hybrid.training.choices import chosen_settings
 from reproduction.__main__ import main as paper
 from reproduction.upstream import vendor
@@ -168,7 +170,10 @@ def test_a_finished_run_is_told_again(
     first = capsys.readouterr().out
     assert main(["train", str(path), "--out", "run", *SMALL]) == 0
     assert capsys.readouterr().out == first
-    assert "other settings" in refused(capsys, "train", path, "--out", "run", *SMALL, "--epochs", 3)
+    told = refused(capsys, "train", path, "--out", "run", *SMALL, "--epochs", 3)
+    assert "run: holds another run: epochs 2, not 3; choose another --out, or remove it" in told
+    (path / "id_prop.csv").write_text((path / "id_prop.csv").read_text().replace("x03,", "x03,1"))
+    assert "the targets of 1 crystal differ" in refused(capsys, "train", path, "--out", "run", *SMALL)
 
 
 def test_an_unknown_pooling_is_one_sentence_without_traceback(crystal_folder: Callable[..., Path]) -> None:
@@ -437,3 +442,114 @@ def test_ones_own_run_is_embedded_and_probed(
     assert main(["probe", str(path), "--embeddings", "crystals-run.csv", "--descriptors", "a", "b"]) == 0
     assert Path("crystals-crystals-run-probe.json").exists()
     assert "did you mean 'chgnet'" in refused(capsys, "embed", path, "--model", "chgnett")
+
+
+# --- nothing of the user's is replaced, and nothing goes stale ---
+
+
+def test_descriptors_keep_columns_of_the_users_own(crystal_folder: Callable[..., Path]) -> None:
+    path = crystal_folder(5)
+    table = path / "descriptors.csv"
+    table.write_bytes("\ufeffid,hardness,natoms\nx00,1.50,7\nx01,2,\nx02,,3\ngone,4,\n".encode())
+    for _ in range(2):
+        assert main(["descriptors", str(path)]) == 0
+        found = {row["id"]: row for row in rows(table)}
+        assert [found[f"x0{i}"]["hardness"] for i in range(5)] == ["1.50", "2", "", "", ""]
+        assert [bool(found[f"x0{i}"]["error"]) for i in range(5)] == [False, False, True, True, True]
+        assert found["x02"]["error"] == "hardness: has no value"
+        assert found["gone"]["hardness"] == "4"
+    before = table.read_bytes()
+    table.write_bytes(before.replace(b"id,", b"name,", 1))
+    assert main(["descriptors", str(path)]) == 2
+    assert table.read_bytes() == before.replace(b"id,", b"name,", 1)
+
+
+@pytest.mark.parametrize("ending", [".cif", ".json"])
+def test_descriptors_and_graphs_follow_a_structure_of_the_same_size_and_time(
+    ending: str, crystal_folder: Callable[..., Path], NaCl: Structure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = crystal_folder(6, ending)
+    file, wider = path / f"x03{ending}", NaCl.copy()
+    write_structure(NaCl, file)
+    graphs = [read_folder(path).graphs(GraphSettings()).distances]
+    tables = [folder_descriptors(read_folder(path), ("vpa", "natoms")).rows(["x03"]).tolist()[0]]
+    before = file.stat()
+    wider.scale_lattice(NaCl.volume * (6.64 / 5.64) ** 3)
+    write_structure(wider, file)
+    with file.open("a") as text:
+        text.write(" " * (before.st_size - file.stat().st_size))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    graphs.append(read_folder(path).graphs(GraphSettings()).distances)
+    tables.append(folder_descriptors(read_folder(path), ("vpa", "natoms")).rows(["x03"]).tolist()[0])
+    assert not torch.equal(*graphs)
+    assert tables == [pytest.approx([5.64**3 / 8, 2]), pytest.approx([6.64**3 / 8, 2])]
+    assert "1 structures are described anew" in capsys.readouterr().err
+
+
+def test_predict_says_what_it_does_not_read(
+    crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, model = crystal_folder(4, ".cif"), str(SHIPPED / "band-gap.pth.tar")
+    (path / "id_prop.csv").unlink()
+    for name in ("y.CIF", "y.cif.gz", "POSCAR"):
+        (path / name).touch()
+    assert main(["predict", model, str(path)]) == 0
+    told = capsys.readouterr().err
+    assert all(f"left out: {path / name}: is in no known" in told for name in ("y.CIF", "y.cif.gz", "POSCAR"))
+
+
+def test_nothing_that_is_read_is_replaced(
+    crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = crystal_folder(4)
+    shutil.copy(SHIPPED / "band-gap.pth.tar", "model.ckpt")
+    Path("link.csv").symlink_to(path / "id_prop.csv")
+    os.mkfifo("pipe")
+    before = {file: file.read_bytes() for file in (Path("model.ckpt"), *path.iterdir())}
+    for out in (
+        "model.ckpt",
+        path / "id_prop.csv",
+        path / "x00.json",
+        "link.csv",
+        "/dev/stdout",
+        "/dev/null",
+        "pipe",
+    ):
+        assert f"{out}: is " in refused(capsys, "predict", "model.ckpt", path, "--out", out)
+    assert {file: file.read_bytes() for file in before} == before
+    Path("other.csv").touch()
+    Path("out.csv").symlink_to("other.csv")
+    assert main(["predict", "model.ckpt", str(path), "--out", "out.csv"]) == 0
+    assert len(rows(Path("other.csv"))) == 4
+    assert Path("out.csv").is_symlink()
+
+
+def test_options_that_do_nothing_are_refused(
+    crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = crystal_folder(4)
+    Path("split.csv").write_text("id,fold\nx00,test\n")
+    for options in (["--descriptors", "a"], ["--hidden", "8"], ["--model", "alignn", "--n-conv", "2"]):
+        assert "does not use it" in refused(capsys, "train", path, *options)
+    both = ("--split", "0.8", "0.1", "0.1", "--split-file", "split.csv")
+    assert "already gives the folds" in refused(capsys, "train", path, *both)
+    assert "already gives the folds" in refused(capsys, "probe", path, "--network", "forest", *both)
+
+
+@pytest.mark.parametrize("model", ["forest", "natoms-baseline", "de-cgcnn"])
+def test_a_run_follows_the_descriptors_that_it_takes(
+    model: str, crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = crystal_folder(6)
+    small = SMALL if model == "de-cgcnn" else []
+    assert main(["descriptors", str(path)]) == 0
+    assert main(["train", str(path), "--model", model, "--out", "run", *small]) == 0
+    table = path / "descriptors.csv"
+    found = rows(table)
+    found[2]["natoms"] = "99"
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, found[0])
+        writer.writeheader()
+        writer.writerows(found)
+    told = refused(capsys, "train", path, "--model", model, "--out", "run", *small)
+    assert "the descriptors of 1 crystal differ" in told

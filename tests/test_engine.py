@@ -196,7 +196,7 @@ def test_a_row_of_upstreams_has_the_papers_number_beside_it() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("figure4-upstream", "figure4 looks into networks"),
+        ("figure4-upstream", "figure4 measures networks"),
         ("learning-curve-upstream", "learning-curve compares sizes of the training set"),
         ("figure3g-upstream", "have 12 neighbours within 8 Å"),
         ("probe-chgnet-upstream", "take one number a crystal"),

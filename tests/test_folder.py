@@ -225,7 +225,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_id(crystal_folder: Callable[.
 def test_a_table_in_another_encoding_is_named(crystal_folder: Callable[..., Path]) -> None:
     path = crystal_folder(3)
     (path / "id_prop.csv").write_bytes("größe,1\n".encode("latin-1"))
-    with pytest.raises(InputError, match=r"id_prop\.csv: is not a CSV file in UTF-8"):
+    with pytest.raises(InputError, match=r"id_prop\.csv: row 1 is not text in UTF-8"):
         read_folder(path)
 
 
@@ -251,7 +251,7 @@ def test_fewer_than_three_crystals_cannot_be_split(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is not a table of element features"),
+        ("{", "is no JSON"),
         ("[1]", "is not a table of element features"),
         ('{"H": [1, 2]}', "is not a table of element features"),
         ('{"1": ["a"]}', "is not a table of element features"),

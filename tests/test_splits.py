@@ -98,7 +98,12 @@ def test_a_split_file_may_know_more_ids(tmp_path: Path) -> None:
         ("id,part\nx0,test\n", "needs the columns id,fold"),
         ("id,fold\nx0,training\nx1,test\n", "fold of 'x2' is missing"),
         ("id,fold\nx0,training\nx1,test\nx2,train\n", "fold of 'x2' is train; known: training, validation"),
-        ("id,fold\nx0,training\nx1,test\nx2\n", "fold of 'x2' is None"),
+        ("id,fold\nx0,training\nx1,test\nx2\n", "fold of 'x2' is missing"),
+        (
+            "id,fold\nx0,training\nx1,test\nx2,test\nx0,test\n",
+            "row 5: 'x0' is in two folds, training and test",
+        ),
+        ("id;fold\nx0;training\n", "its columns are separated by semicolons"),
         ("id,fold\nx0,training\nx1,validation\nx2,training\n", "no crystal of the data is in the test fold"),
         ("id,fold\nx0,test\nx1,validation\nx2,test\n", "no crystal of the data is in the training fold"),
         ("id,fold\nx0,test\nx1,training\nx2,test\n", "no crystal of the data is in the validation fold"),

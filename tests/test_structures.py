@@ -77,7 +77,7 @@ def test_a_file_that_does_not_parse_is_named(name: str, text: str, tmp_path: Pat
 def test_binary_rubbish_is_named(tmp_path: Path) -> None:
     for ending in ENDINGS:
         (tmp_path / f"x{ending}").write_bytes(bytes(range(256)))
-        with pytest.raises(InputError, match=f"x{ending}: does not parse"):
+        with pytest.raises(InputError, match=f"x{ending}: is no text"):
             read_structure(tmp_path / f"x{ending}")
 
 

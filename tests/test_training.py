@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from hybrid.atomic import locked
 from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.data.splits import FOLDS, random_split
 from hybrid.device import resolve_device
@@ -67,6 +68,7 @@ def test_a_run_folder_is_whole_and_its_parts_agree(folder: CrystalFolder, tmp_pa
     wanted = run_settings(epochs=5, split=(0.6, 0.2, 0.2), data_seed=3)
     metrics = run(folder, tmp_path / "run", wanted)
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
+        "inputs.json",
         "log.csv",
         "metrics.json",
         "model.ckpt",
@@ -289,41 +291,102 @@ def test_a_checkpoint_that_cannot_be_used_is_discarded(
         assert same_numbers(out, tmp_path / "fresh"), spoil.__name__
 
 
-def test_a_stopped_run_with_other_settings_begins_again(folder: CrystalFolder, tmp_path: Path) -> None:
-    torch.set_num_threads(1)
-    stop(folder.path, run_settings(30), tmp_path / "run", RESUME_EVERY + 1)
-    wanted = run_settings(12, model_seed=5)
-    run(folder, tmp_path / "run", wanted)
-    run(folder, tmp_path / "fresh", wanted)
-    assert (tmp_path / "run" / "predictions.csv").read_text() == (
-        tmp_path / "fresh" / "predictions.csv"
-    ).read_text()
-
-
-@pytest.mark.parametrize("what", ["targets", "folds"])
-def test_a_stopped_run_on_other_data_begins_again(what: str, folder: CrystalFolder, tmp_path: Path) -> None:
-    """Weights that have seen a crystal must not go on where that crystal is tested."""
-    torch.set_num_threads(1)
-    wanted = run_settings(RESUME_EVERY + 3)
-    stop(folder.path, wanted, tmp_path / "run", RESUME_EVERY + 1)
+def other(what: str, folder: CrystalFolder) -> tuple[CrystalFolder, dict[str, Any], np.ndarray | None]:
+    """Something else to train on: crystals, changed settings and folds."""
     assert folder.targets is not None
-    folds = random_split(14, wanted.split, 0)
-    if what == "targets":
-        folder = replace(folder, targets=folder.targets[::-1].copy())
+    file, settings, folds = folder.files[3], {}, None
+    match what:
+        case "settings":
+            settings = {"epochs": 30, "model_seed": 5}
+        case "targets":
+            folder = replace(folder, targets=np.append(folder.targets[:12] * 10, folder.targets[12:]))
+        case "fewer":
+            folder = folder.take(range(13))
+        case "folds":
+            folds = random_split(14, (0.8, 0.1, 0.1), 0)[::-1].copy()
+        case "order":
+            folds = random_split(14, (0.8, 0.1, 0.1), 0)[::-1].copy()
+            folder = folder.take(range(13, -1, -1))
+        case "structure":  # of the same size and time
+            before = file.stat()
+            text = file.read_text()
+            digit = text.rindex("1")
+            file.write_text(text[:digit] + "2" + text[digit + 1 :])
+            os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+            folder = read_folder(folder.path)
+        case "elements":
+            features = {z: [2 * value for value in row] for z, row in folder.atom_features.items()}
+            folder = replace(folder, atom_features=features)
+    return folder, settings, folds
+
+
+@pytest.mark.parametrize("state", ["finished", "stopped"])
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("settings", r"epochs 25, not 30; model-seed 0, not 5;"),
+        ("targets", r"the targets of 12 crystals differ;"),
+        ("fewer", r"with 1 crystal more;"),
+        ("folds", r"the folds of \d+ crystals differ;"),
+        ("order", r"the crystals are in another order;"),
+        ("structure", r"the structures of 1 crystal differ;"),
+        ("elements", r"the element features differ;"),
+    ],
+)
+def test_a_run_is_not_taken_for_another_one(
+    state: str, what: str, told: str, folder: CrystalFolder, tmp_path: Path
+) -> None:
+    """Weights that have seen a crystal must not go on where that crystal is tested, either."""
+    torch.set_num_threads(1)
+    out = tmp_path / ("run" if state == "finished" else "run.partial")
+    if state == "finished":
+        run(folder, tmp_path / "run", run_settings(25))
     else:
-        folds = folds[::-1].copy()
-    for name in ("run", "fresh"):
-        run(folder, tmp_path / name, wanted, folds)
-    one, two = ((tmp_path / name / "predictions.csv").read_text() for name in ("run", "fresh"))
-    assert one == two
+        stop(folder.path, run_settings(25), tmp_path / "run", RESUME_EVERY + 1)
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir() if path.name != "lock"}
+    folder, changes, folds = other(what, folder)
+    wanted = run_settings(**{"epochs": 25, **changes})
+    with pytest.raises(InputError, match=f"^{out}: holds another run: .*{told} choose another --out"):
+        run(folder, tmp_path / "run", wanted, folds)
+    assert {path: path.stat().st_mtime_ns for path in out.iterdir() if path.name != "lock"} == before
 
 
-def test_a_finished_run_with_other_settings_is_not_taken_for_this_one(
+def test_a_run_that_was_stopped_before_its_first_checkpoint_leaves_nothing_to_keep(
     folder: CrystalFolder, tmp_path: Path
 ) -> None:
-    run(folder, tmp_path / "run", run_settings(2))
-    with pytest.raises(InputError, match=r"run: holds a run with other settings"):
-        run(folder, tmp_path / "run", run_settings(3))
+    torch.set_num_threads(1)
+    stop(folder.path, run_settings(30), tmp_path / "run", 2)
+    assert run(folder, tmp_path / "run", run_settings(2))["epochs"] == 2
+
+
+@pytest.mark.parametrize("lost", ["inputs.json", "settings.json"])
+def test_a_finished_run_that_does_not_say_what_it_is_is_not_given_back(
+    lost: str, folder: CrystalFolder, tmp_path: Path
+) -> None:
+    run(folder, tmp_path / "run")
+    (tmp_path / "run" / lost).write_text("[]")
+    with pytest.raises(InputError, match="does not say of what settings and data"):
+        run(folder, tmp_path / "run")
+
+
+def test_two_processes_do_not_train_into_one_folder(folder: CrystalFolder, tmp_path: Path) -> None:
+    busy = pytest.raises(InputError, match="run: is being trained by another process; wait for it")
+    with locked(tmp_path / "run.partial" / "lock"), busy:
+        run(folder, tmp_path / "run")
+    assert run(folder, tmp_path / "run")["status"] == "done"
+
+
+def test_a_run_that_another_process_finished_meanwhile_is_compared_too(
+    folder: CrystalFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(folder, tmp_path / "kept")
+    monkeypatch.setattr(
+        "hybrid.training.run.resolve_device",
+        lambda name: (shutil.copytree(tmp_path / "kept", tmp_path / "run"), torch.device(name))[1],
+    )
+    with pytest.raises(InputError, match="epochs 4, not 5"):
+        run(folder, tmp_path / "run", run_settings(5))
+    assert {path.name for path in tmp_path.iterdir()} == {"crystals", "kept", "run"}
 
 
 def test_a_finished_run_is_not_trained_again(folder: CrystalFolder, tmp_path: Path) -> None:

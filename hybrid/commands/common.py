@@ -3,9 +3,12 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
+
+from hybrid.atomic import refuse_special
+from hybrid.errors import InputError
 
 if TYPE_CHECKING:
     from hybrid.data.folder import CrystalFolder
@@ -15,6 +18,13 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     """Adds the options of every command that computes."""
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"], help="default: auto")
     parser.add_argument("--skip-bad", action="store_true", help="leave out and list what cannot be used")
+
+
+def seed(text: str) -> int:
+    """A seed as random generators take it."""
+    if not (text.isascii() and text.isdigit()) or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0 to {2**32 - 1}")
+    return int(text)
 
 
 def add_code(parser: Any) -> None:
@@ -42,6 +52,17 @@ def add_split(parser: argparse.ArgumentParser, drawn_by: str) -> None:
     fractions = ("TRAIN", "VAL", "TEST")
     parser.add_argument("--split-file", type=Path, help=f"CSV id,fold; default: a random split by {drawn_by}")
     parser.add_argument("--split", type=float, nargs=3, metavar=fractions, help="default: 0.8 0.1 0.1")
+
+
+def one_split(options: argparse.Namespace) -> Any:
+    """The split file, fractions, or none.
+
+    Raises:
+        InputError: both are given.
+    """
+    if options.split and options.split_file:
+        raise InputError("--split: --split-file already gives the folds")
+    return options.split_file or options.split
 
 
 def add_settings(
@@ -86,6 +107,27 @@ def report_dropped(dropped: list[str]) -> None:
         print(f"left out {len(dropped)} in all", file=sys.stderr)
 
 
+def refuse_inputs(out: Path, folder: Path, *others: Path) -> None:
+    """Checks that a file can be written and does not replace what is read.
+
+    Args:
+        out: the file to write.
+        folder: of the crystals.
+        others: files that are read, or run folders.
+
+    Raises:
+        InputError: it would, or a folder or device is there.
+    """
+    from hybrid.structures import FORMATS, RESERVED
+
+    refuse_special(out)
+    place = out.resolve()
+    own = place.suffix in FORMATS or place.name in (*RESERVED, "id_prop.csv", "descriptors.csv")
+    read = {file.resolve() for other in others for file in (other, *other.glob("*"))}
+    if place.exists() and (place in read or (own and place.parent == folder.resolve())):
+        raise InputError(f"{out}: is read here, so that it is not replaced; choose another file to write")
+
+
 def default_output(folder: Path, ending: str) -> Path:
     """<folder><ending> in the current folder."""
     return Path(f"{folder.resolve().name}{ending}")
@@ -98,5 +140,6 @@ def _type(annotation: Any) -> dict[str, Any]:
     if annotation is bool:
         return {"action": "store_true", "default": None}
     kind = (get_args(annotation) or (annotation,))[0]
+    kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     several = {"nargs": "+"} if get_origin(annotation) is tuple else {}
     return {"type": kind, "metavar": "NAME" if kind is str else kind.__name__.upper(), **several}

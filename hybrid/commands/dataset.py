@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from hybrid.commands.common import report_dropped
+from hybrid.commands.common import report_dropped, seed
 from hybrid.errors import InputError, unknown_name
 
 
@@ -26,7 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--random-split, otherwise 0.8 0.1 0.1"
     )
     own("--grouped-split", nargs="+", default=(), metavar="GROUP", help=groups)
-    own("--data-seed", type=int, default=0, help="of the splits; default: 0")
+    own("--data-seed", type=seed, default=0, help="of the splits; default: 0")
 
 
 def run(options: argparse.Namespace) -> None:

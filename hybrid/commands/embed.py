@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from hybrid.commands.common import add_code, add_common, default_output, read, run_code
+from hybrid.commands.common import add_code, add_common, default_output, read, refuse_inputs, run_code
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +31,7 @@ def run(options: argparse.Namespace) -> None:
     name = Path(options.model).name.removeprefix(f"{options.folder.resolve().name}-")
     out = options.output or default_output(options.folder, f"-{name}.csv")
     check_format(out)
+    refuse_inputs(out, options.folder, Path(options.model))
     run_code(options)
     table = embed(read(options), options.model, options.pooling, resolve_device(options.device))
     table.write(out)

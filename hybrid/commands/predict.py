@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hybrid.atomic import atomic_file
-from hybrid.commands.common import add_code, add_common, default_output, read, run_code
+from hybrid.commands.common import add_code, add_common, default_output, read, refuse_inputs, run_code
 from hybrid.errors import InputError
+from hybrid.reading import read_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,8 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Predicts with a trained model, and prints the errors if the targets are known."""
     out = options.out or default_output(options.folder, "-predictions.csv")
-    if out.is_dir():
-        raise InputError(f"{out}: is a folder; --out is the CSV file to write")
+    refuse_inputs(out, options.folder, options.model)
     if not options.model.exists():  # before anything heavy is loaded
         raise InputError(f"{options.model}: no such model")
     from hybrid.checkpoint import load
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
     folder = read(options, targets=(options.folder / "id_prop.csv").exists(), every=True)
     predictions = model.predict_folder(folder, resolve_device(options.device))
     targets = known_targets(folder, model)
-    folds = [] if targets is None else folds_in_training(options.model / "predictions.csv", folder, targets)
+    folds = folds_in_training(options.model / "inputs.json", folder)
     write_predictions(out, folder.ids, folds, model, targets, predictions)
     print(f"{len(folder)} predictions; {out}")
     if targets is not None:
@@ -57,22 +57,12 @@ def known_targets(folder: "CrystalFolder", model: "TrainedModel") -> "np.ndarray
     return folder.targets[:, [folder.target_names.index(name) for name in model.targets]]
 
 
-def folds_in_training(table: Path, folder: "CrystalFolder", targets: "np.ndarray") -> list[str]:
-    """The fold of each crystal in the run that wrote `table`, empty for other crystals.
-
-    None at all if the folder is another one, which has a crystal of the same id with another target.
-    """
-    if not table.exists():
+def folds_in_training(inputs: Path, folder: "CrystalFolder") -> list[str]:
+    """The fold of each crystal in the run that wrote `inputs`, by content; empty for other crystals."""
+    if not inputs.exists():
         return []
-    with table.open(newline="") as file:
-        seen = {row["id"]: row for row in csv.DictReader(file)}
-    folds = []
-    for identity, numbers in zip(folder.ids, targets.tolist(), strict=True):
-        row = {"fold": ""} if any(map(math.isnan, numbers)) else seen.get(identity, {"fold": ""})
-        learnt = [text for column, text in row.items() if column.startswith("target")]
-        if learnt and learnt != [f"{number:.7g}" for number in numbers]:
-            return []
-        folds.append(row["fold"])
+    seen = {key: fold for fold, key, *_ in read_json(inputs)["crystals"].values()}
+    folds = [seen.get(key[:16], "") for key in folder.contents]
     return folds if any(folds) else []
 
 
@@ -94,7 +84,7 @@ def write_predictions(
         names = [f"target {name}".strip() for name in model.targets or ("",)] + names
     if folds:
         columns, names = [folds, *columns], ["fold", *names]
-    with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
+    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["id", *names])
         writer.writerows(zip(ids, *columns, strict=True))

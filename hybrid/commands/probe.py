@@ -41,14 +41,14 @@ def run(options: argparse.Namespace) -> None:
     from hybrid.probing.report import as_table, write
     from hybrid.report.records import not_run
 
-    options.split = options.split_file or options.split
+    options.split = common.one_split(options)
     try:
         settings = ProbeSettings(**common.given(options, ("split", *SETTINGS)))
     except ValidationError as error:
         raise wrong_setting(error) from error
     if options.beside and not options.beside.exists():
         raise InputError(f"{options.beside}: no such record")
-    if options.embeddings and options.epochs:
+    if options.embeddings and options.epochs is not None:
         raise InputError("--epochs can be used with --network only")
     common.run_code(options)
     network = on_crystals(options.network, options.name, options.epochs) if options.network else None

@@ -4,7 +4,7 @@ import argparse
 import re
 from pathlib import Path
 
-from hybrid.commands.common import add_code, add_common, default_output, read, run_code
+from hybrid.commands.common import add_code, add_common, default_output, read, run_code, seed
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -14,7 +14,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("folder", type=Path, help="structure files, with or without id_prop.csv")
     add("--sizes", type=_supercell, nargs="+", metavar="AxBxC", help="default: 2x1x1 2x2x2")
     add("--n-crystals", type=int, default=50, help="a random subset; default: 50")
-    add("--seed", type=int, default=0, help="of the subset; default: 0")
+    add("--seed", type=seed, default=0, help="of the subset; default: 0")
     add("--out", type=Path, help="tables to write, .md and .csv; default: <folder>-supercells here")
     add_code(parser)
     add_common(parser)
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> None:
         device=resolve_device(options.device),
     )
     write_supercells(out, rows, folder.path.name)
-    print(out.with_name(f"{out.name}.md").read_text())
+    print(out.with_name(f"{out.name}.md").read_text(encoding="utf-8"))
 
 
 def _supercell(text: str) -> tuple[int, ...]:

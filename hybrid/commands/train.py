@@ -60,8 +60,7 @@ def run(options: argparse.Namespace) -> None:
     from hybrid.training.run import subset, train
     from hybrid.user_code import resolve_name
 
-    if options.split and options.split_file:
-        raise InputError("--split: --split-file already gives the folds")
+    common.one_split(options)
     common.run_code(options)
     options.model, options.pooling = resolve_name(options.model), resolve_name(options.pooling)
     names = ("descriptors", "epochs", "split", *RUN, *TRAINER, *CGCNN, *ALIGNN, *GRAPH)

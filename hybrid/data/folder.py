@@ -7,9 +7,11 @@ upstream CGCNN.
 import contextlib
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,11 +24,13 @@ from hybrid.data.structure_table import StructureTable
 from hybrid.errors import InputError
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.limits import refuse_too_large
 from hybrid.graphs.line_graph import LineGraphs
 from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.progress import Progress
+from hybrid.reading import read_json
 from hybrid.settings import GraphSettings
-from hybrid.structures import structure_files
+from hybrid.structures import content_key, structure_files, unknown_files
 
 G = TypeVar(
     "G", bound=MergedCrystalGraphs | CrystalGraphs | LineGraphs | CompositionGraphs, default=CrystalGraphs
@@ -60,6 +64,15 @@ class CrystalFolder:
             targets=None if self.targets is None else self.targets[indices],
         )
 
+    @cached_property
+    def contents(self) -> list[str]:
+        """A hash of each structure, or of its file.
+
+        Raises:
+            InputError: a file cannot be read.
+        """
+        return [content_key(file) for file in self.files]
+
     def structures(self) -> Iterable[Structure]:
         """Reads the structures one by one.
 
@@ -90,27 +103,31 @@ class CrystalFolder:
     def graphs(self, settings: GraphSettings, kind: type[G] = CrystalGraphs) -> G:  # type: ignore[assignment]
         """The crystals' graphs, which are kept in `.hybrid/` inside the folder."""
         if not self.stored:
-            return cast(G, kind.from_structures(self.structures(), settings))
+            return cast(G, kind.from_structures(self._sized(settings, kind), settings))
         cache = self.path / ".hybrid" / f"graphs-{self._key(settings, kind)}.npz"
-        if cache.exists():
-            graphs: Any = kind.load(cache)
-            if set(graphs.species.tolist()) <= self.atom_features.keys():
-                return cast(G, graphs)  # otherwise `structures` names the element without features
-        bar = Progress(self.structures(), f"graphs of {self.path.name}", len(self), unit="crystals")
+        graphs: Any = kind.load(cache)
+        if graphs and len(graphs) == len(self) and set(graphs.species.tolist()) <= self.atom_features.keys():
+            return cast(G, graphs)  # otherwise `structures` names the element without features
+        bar = Progress(self._sized(settings, kind), f"graphs of {self.path.name}", len(self), unit="crystals")
         graphs = kind.from_structures(bar, settings)
         with contextlib.suppress(OSError):  # the folder cannot be written to
             graphs.save(cache)
         return cast(G, graphs)
 
+    def _sized(self, settings: GraphSettings, kind: type) -> Iterable[Structure]:
+        """The structures, after a check that their graphs are not too large."""
+        for where, structure in zip(self.files if self.stored else self.ids, self.structures(), strict=True):
+            if kind is not CompositionGraphs:
+                refuse_too_large(structure, settings, kind is LineGraphs, str(where))
+            yield structure
+
     def _key(self, settings: GraphSettings, kind: type) -> str:
-        """A hash of the files' ids, sizes and times, of what the graphs hold and of their settings."""
+        """A hash of the structures, of what the graphs hold and of their settings."""
         columns = " ".join(column.name for column in fields(kind))
         prefix = "" if kind is CrystalGraphs else f"{kind.__name__} {columns} "
         ties = "" if settings.ties == "found" else f" {settings.ties}"
         key = hashlib.sha256(f"{prefix}{settings.max_neighbours} {settings.radius}{ties}".encode())
-        for identity, path in zip(self.ids, self.files, strict=True):
-            stat = path.stat()
-            key.update(f"\0{identity}\0{stat.st_size}\0{stat.st_mtime_ns}".encode())
+        key.update(" ".join(self.contents).encode())
         return key.hexdigest()[:16]
 
 
@@ -148,6 +165,9 @@ def read_folder(
     else:
         files = structure_files(path)
         folder = CrystalFolder(path, list(files), None, list(files.values()), features)
+    if every or not targets:
+        unknown = [f"{file}: is in no known structure format" for file in unknown_files(path)]
+        folder = replace(folder, dropped=folder.dropped + unknown)
     if skip_bad:
         folder = _without_unreadable(folder)
     if not folder:
@@ -174,11 +194,13 @@ def read_atom_features(path: Path) -> dict[int, list[float]]:
     Raises:
         InputError: the file is not such a table.
     """
+    table = read_json(path)
     try:
-        table = json.loads(path.read_text())
         features = {int(number): [float(v) for v in values] for number, values in table.items()}
     except (ValueError, AttributeError, TypeError) as error:
         raise InputError(f"{path}: is not a table of element features ({error})") from error
+    if not all(math.isfinite(value) for values in features.values() for value in values):
+        raise InputError(f"{path}: an element's feature is not a finite number")
     if len({len(values) for values in features.values()}) != 1:
         raise InputError(f"{path}: the elements' features differ in length")
     return features
@@ -192,11 +214,12 @@ def write_crystals(folder: Path, crystals: Iterable[tuple[str, Structure, float]
     for identity, structure, target in crystals:
         CifWriter(structure).write_file(folder / f"{identity}.cif")
         rows[identity] = f"{identity},{float(target)!r}\n"
-    (folder / "id_prop.csv").write_text("".join(rows.values()))
+    (folder / "id_prop.csv").write_text("".join(rows.values()), encoding="utf-8")
     shutil.copy(ATOM_INIT, folder / "atom_init.json")
     return list(rows)
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     """Writes manifest.json into a folder."""
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    (folder / "manifest.json").write_text(text, encoding="utf-8")

@@ -5,7 +5,6 @@ file's name with its ending, as in ALIGNN's sample folder, or without it, as in 
 there.
 """
 
-import csv
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from hybrid.errors import InputError, note, some
+from hybrid.reading import plain_number, read_rows
 from hybrid.structures import FORMATS, structure_files
 
 
@@ -99,14 +99,7 @@ def _named_rows(path: Path) -> tuple[tuple[str, ...], list[tuple[int, list[str]]
     table = path / "id_prop.csv"
     if not table.exists():
         raise InputError(f"{path}: has no id_prop.csv (rows id,target; no header)")
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:  # Excel writes a byte order mark
-            read = [[cell.strip() for cell in row] for row in csv.reader(file)]
-    except OSError as error:
-        raise InputError(f"{table}: cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{table}: is not a CSV file in UTF-8 ({error})") from error
-    rows = [(number, row) for number, row in enumerate(read, start=1) if any(row)]
+    rows = read_rows(table)
     if not rows:
         raise InputError(f"{table}: has no rows")
     first, *names = rows[0][1]
@@ -130,7 +123,5 @@ def _file_of(path: Path, identity: str) -> Path | None:
 
 
 def _number(cell: str) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        return math.nan
+    value = plain_number(cell)
+    return math.nan if value is None else value

@@ -8,6 +8,7 @@ import numpy as np
 
 from hybrid.atomic import atomic_file
 from hybrid.errors import InputError
+from hybrid.reading import read_rows
 from hybrid.structures import without_ending
 
 FOLDS = ("training", "validation", "test")
@@ -85,13 +86,13 @@ def thinned(folds: np.ndarray, share: float, seed: int) -> np.ndarray:
 
 
 def _check_fractions(fractions: Sequence[float]) -> None:
-    if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+    if not (min(fractions) > 0 and abs(sum(fractions) - 1) <= 1e-6):  # NaN fails too
         raise InputError(f"the split {fractions} needs three positive fractions that add up to 1")
 
 
 def write_split(path: Path, ids: Sequence[str], folds: Sequence[str]) -> None:
     """Writes a split file, rows id,fold under a header."""
-    with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
+    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("id", "fold"))
         writer.writerows(zip(ids, folds, strict=True))
@@ -107,11 +108,17 @@ def read_split(path: Path, ids: Sequence[str], seed: int) -> np.ndarray:
     """
     if not path.exists():
         raise InputError(f"{path}: no such split file")
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or not {"id", "fold"} <= set(rows[0]):
+    (_, header), *rows = read_rows(path) or [(1, [])]
+    if not rows or not {"id", "fold"} <= set(header):
         raise InputError(f"{path}: needs the columns id,fold")
-    fold_of = {row["id"]: row["fold"] for row in rows}
+    fold_of: dict[str, str] = {}
+    for place, row in rows:
+        cells = dict(zip(header, row, strict=False))
+        identity, fold = cells.get("id", ""), cells.get("fold", "missing")
+        if fold_of.setdefault(identity, fold) != fold:
+            raise InputError(
+                f"{path}: row {place}: '{identity}' is in two folds, {fold_of[identity]} and {fold}"
+            )
     fold_of = {i: fold_of.get(i, fold_of.get(without_ending(i), "missing")) for i in ids}
     for identity, found in fold_of.items():
         if found not in FOLDS:

@@ -11,7 +11,7 @@ from pathlib import Path
 from pymatgen.core import Structure
 
 from hybrid.descriptors.registry import Descriptor
-from hybrid.errors import InputError
+from hybrid.reading import read_bytes
 
 _PACKAGES = ("numpy", "scipy", "spglib", "pymatgen", "pymatgen-core", "matminer")
 _SOURCES = Path(__file__).parent
@@ -42,10 +42,7 @@ def key_of(structure: Structure | Path, descriptors: Sequence[Descriptor], backe
     for descriptor in descriptors:
         key.update(f"\0{descriptor.name}\0{_source(descriptor.function)}".encode())
     if isinstance(structure, Path):
-        try:
-            key.update(f"\0{structure.suffix}\0".encode() + structure.read_bytes())
-        except OSError as error:
-            raise InputError(f"{structure}: cannot be read ({error.strerror})") from error
+        key.update(f"\0{structure.suffix}\0".encode() + read_bytes(structure))
     else:
         key.update(structure.lattice.matrix.tobytes() + structure.frac_coords.tobytes())
         key.update(" ".join(site.species_string for site in structure).encode())

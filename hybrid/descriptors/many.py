@@ -1,15 +1,19 @@
 """Computes the descriptors of many crystals or a dataset folder, with several processes, and resumes."""
 
+import contextlib
 import csv
+import json
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import joblib
 import torch
 from pymatgen.core import Structure
 
-from hybrid.atomic import atomic_file
+from hybrid.atomic import atomic_file, write_text
 from hybrid.descriptors.cached_rows import Row, key_of
 from hybrid.descriptors.compute import Backend, descriptor_row
 from hybrid.descriptors.matminer_reference import matminer_steps
@@ -19,11 +23,13 @@ from hybrid.descriptors.registry import (
     registered_descriptors,
     select_descriptors,
 )
-from hybrid.descriptors.table import ERROR, ID, DescriptorTable
+from hybrid.descriptors.table import ERROR, ID, DescriptorTable, read_cells
 from hybrid.errors import InputError
 from hybrid.line_cache import LineCache
+from hybrid.processes import end_when
 from hybrid.progress import Progress
-from hybrid.structures import structure_files
+from hybrid.reading import read_json
+from hybrid.structures import content_key, structure_files, without_ending
 
 
 def describe_many(
@@ -61,7 +67,7 @@ def describe_many(
             raise InputError(f"{path}: id '{identity}' appears twice")
         keys[identity] = key_of(structure, chosen, backend)
         crystals[keys[identity]] = structure
-    with LineCache(cache) as rows:
+    with LineCache(cache, required=False) as rows:
         missing = {key: structure for key, structure in crystals.items() if key not in rows}
         results = _computed(missing, chosen, backend, n_jobs)
         done = len(crystals) - len(missing)
@@ -81,7 +87,8 @@ def write_descriptors(
 ) -> DescriptorTable:
     """Writes `descriptors.csv` into a dataset folder: the paper's descriptors and the registered ones.
 
-    Finished rows are kept, see `kept_rows`; the table appears when all are done.
+    Finished rows are kept, see `kept_rows`; the table appears when all are done. Other columns of a table
+    that is there are the user's and stay. Which structures were described is noted, see `described`.
 
     Args:
         folder: structure files, one a crystal, named by id.
@@ -91,7 +98,7 @@ def write_descriptors(
         progress: show a progress bar.
 
     Raises:
-        InputError: the folder does not exist or contains no structures.
+        InputError: the folder is not there or holds no structures, or its table cannot be read.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
@@ -99,6 +106,8 @@ def write_descriptors(
     if not files:
         raise InputError(f"{folder}: contains no structure files")
     path = folder / "descriptors.csv"
+    known = {d.name for d in (*paper_descriptors(space_group=True), *registered_descriptors())}
+    own = _own_columns(path, known)  # before the work
     table = describe_many(
         files,
         # always with the space group, so that this option never requires a new computation
@@ -109,8 +118,21 @@ def write_descriptors(
         progress=progress,
         path=path,
     ).select([d.name for d in (*paper_descriptors(space_group), *registered_descriptors())])
-    write_table(table, path)
+    write_table(table, path, own)
+    write_text(_noted(folder), json.dumps({name: content_key(file) for name, file in files.items()}))
     return table
+
+
+def described(folder: Path) -> dict[str, str]:
+    """The contents of the structures that a folder's descriptors.csv describes, as far as this wrote it."""
+    with contextlib.suppress(InputError):
+        found = read_json(_noted(folder)) if _noted(folder).exists() else {}
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
+def _noted(folder: Path) -> Path:
+    return folder / ".hybrid" / "described.json"
 
 
 def kept_rows(folder: Path) -> Path:
@@ -122,14 +144,40 @@ def kept_rows(folder: Path) -> Path:
     return (shared if shared.is_dir() else folder / ".hybrid") / "descriptors.jsonl"
 
 
-def write_table(table: DescriptorTable, path: Path) -> None:
-    """Writes a table atomically as CSV: id, a column for each descriptor, error."""
-    with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
+def write_table(
+    table: DescriptorTable, path: Path, own: Mapping[str, Mapping[str, str]] | None = None
+) -> None:
+    """Writes a table atomically as CSV: id, one column a descriptor, error.
+
+    Args:
+        table: of descriptors.
+        path: the file.
+        own: cells of other columns by id, which are written too; a crystal that lacks some has an error.
+    """
+    own = own or {}
+    others = list(dict.fromkeys(name for cells in own.values() for name in cells))
+    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([ID, *table.names, ERROR])
+        writer.writerow([ID, *table.names, *others, ERROR])
         for identity, values in zip(table.ids, table.values.tolist(), strict=True):
             cells = ["" if math.isnan(value) else repr(value) for value in values]
-            writer.writerow([identity, *cells, table.errors.get(identity, "")])
+            mine = own.get(identity, {})
+            errors = [f"{name}: has no value" for name in others if not mine.get(name)]
+            error = "; ".join(filter(None, [table.errors.get(identity, ""), *errors]))
+            writer.writerow([identity, *cells, *(mine.get(name, "") for name in others), error])
+        for identity in own.keys() - set(table.ids):
+            mine = own[identity]
+            row = [identity, *[""] * len(table.names), *(mine.get(name, "") for name in others)]
+            writer.writerow([*row, "has no structure file"])
+
+
+def _own_columns(path: Path, known: set[str]) -> dict[str, dict[str, str]]:
+    """The cells of a table's columns that are the user's own, by id and column."""
+    if not path.exists():
+        return {}
+    header, rows = read_cells(path)
+    names = [name for name in header if name not in {*known, ID, ERROR}]
+    return {without_ending(row[ID]): {name: row[name] for name in names} for _, row in rows if names}
 
 
 def _computed(
@@ -140,15 +188,24 @@ def _computed(
         return ((key, descriptor_row(structure, chosen, backend)) for key, structure in crystals.items())
     pool = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
     finished: Iterable[tuple[str, Row]] = pool(
-        joblib.delayed(_keyed)(key, structure, chosen, backend) for key, structure in crystals.items()
+        joblib.delayed(_keyed)(key, structure, chosen, backend, os.getpid())
+        for key, structure in crystals.items()
     )
     return finished
 
 
 def _keyed(
-    key: str, structure: Structure | Path, chosen: Sequence[Descriptor], backend: Backend
+    key: str, structure: Structure | Path, chosen: Sequence[Descriptor], backend: Backend, parent: int
 ) -> tuple[str, Row]:
+    _end_with(parent)
     return key, descriptor_row(structure, chosen, backend)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """A worker does not outlive the command."""
+    if os.getpid() != parent:
+        end_when(lambda: os.getppid() != parent)
 
 
 def _table(rows: dict[str, Row], chosen: Sequence[Descriptor], path: Path) -> DescriptorTable:

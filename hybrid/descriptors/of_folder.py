@@ -1,5 +1,6 @@
 """The descriptors of a dataset folder: those in its descriptors.csv, the others computed."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -7,17 +8,19 @@ import numpy as np
 import torch
 
 from hybrid.data.folder import CrystalFolder
-from hybrid.descriptors.many import describe_many, kept_rows, write_descriptors
+from hybrid.descriptors.many import describe_many, described, kept_rows, write_descriptors
 from hybrid.descriptors.registry import paper_descriptors, select_descriptors
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
+from hybrid.structures import without_ending
 
 
 def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> DescriptorTable:
     """The descriptors of a folder's crystals, one row each.
 
-    If there is no descriptors.csv, one with the paper's 29 is written. Columns that are missing in the file
-    are computed if the package can compute them; the file is not changed.
+    A folder without descriptors.csv gets one with the paper's 29, and one whose structures have changed since
+    they were described gets a new one. Of columns that are asked for and not in the file those that the
+    project knows are computed; the file stays as it is.
 
     Args:
         folder: the crystals.
@@ -28,8 +31,14 @@ def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> Desc
     """
     if not folder.stored:
         return _computed(folder, names or [d.name for d in paper_descriptors(space_group=True)])
-    path = folder.path / "descriptors.csv"
-    table = DescriptorTable.read(path) if path.exists() else write_descriptors(folder.path, space_group=True)
+    path, numbered = folder.path / "descriptors.csv", "space_group_number"
+    table = DescriptorTable.read(path) if path.exists() else None
+    try:
+        if table is None or _changed(folder):
+            write_descriptors(folder.path, space_group=table is None or numbered in table.names)
+            table = DescriptorTable.read(path)
+    except OSError:  # the folder cannot be written to
+        return _computed(folder, names or [d.name for d in paper_descriptors(space_group=True)])
     missing = [name for name in names if name not in table.names]
     if missing:
         unknown = [name for name in missing if name not in {d.name for d in select_descriptors()}]
@@ -42,6 +51,18 @@ def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> Desc
             table, ids=tuple(folder.ids), names=(*table.names, *missing), values=values, errors=errors
         )
     return table.select(names) if names else table
+
+
+def _changed(folder: CrystalFolder) -> bool:
+    """Whether structures are not those that the folder's table describes; says how many."""
+    noted = described(folder.path)
+    if not noted:
+        return False  # the user's table
+    pairs = zip(folder.ids, folder.contents, strict=True)
+    n = sum(noted.get(name, noted.get(without_ending(name))) != content for name, content in pairs)
+    if n:
+        print(f"{folder.path}: {n} structures are described anew, as they have changed", file=sys.stderr)
+    return n > 0
 
 
 def atom_counts(folder: CrystalFolder) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Tables of descriptors, and their standardisation for the hybrid readout (eq. 14)."""
 
-import csv
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from hybrid.errors import InputError
+from hybrid.reading import plain_number, read_rows
 from hybrid.structures import without_ending
 
 ID, ERROR = "id", "error"
@@ -50,30 +50,16 @@ class DescriptorTable:
         """
         if folder and not path.exists() and Path(folder, path).exists():
             path = Path(folder, path)
-        try:
-            with path.open(newline="") as file:
-                header, *rows = [row for row in csv.reader(file) if row] or [[]]
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: cannot be read as a table of descriptors ({error})") from error
-        if ID not in header:
-            raise InputError(f"{path}: has no column '{ID}'; its columns are {', '.join(header) or 'none'}")
-        repeated = [name for name in header if header.count(name) > 1]
-        if repeated:
-            raise InputError(f"{path}: column '{repeated[0]}' appears twice")
+        header, rows = read_cells(path)
         names = tuple(name for name in header if name not in (ID, ERROR))
         if not names:
             raise InputError(f"{path}: has no descriptor column beside '{ID}'")
         values, errors = {}, {}
-        for number, row in enumerate(rows, start=2):
-            if len(row) != len(header):
-                raise InputError(f"{path}: row {number} has {len(row)} columns instead of {len(header)}")
-            cells = dict(zip(header, (cell.strip() for cell in row), strict=True))
+        for place, cells in rows:
             identity = cells[ID]
-            if identity in values:
-                raise InputError(f"{path}: row {number}: id '{identity}' appears twice")
             if cells.get(ERROR):
                 errors[identity] = cells[ERROR]
-            where = f"{path}: row {number} ('{identity}')"
+            where = f"{path}: row {place} ('{identity}')"
             values[identity] = [
                 _number(cells[name], f"{where}, column '{name}'", cells.get(ERROR)) for name in names
             ]
@@ -119,14 +105,38 @@ class DescriptorTable:
         return {identity: position for position, identity in enumerate(self.ids)}
 
 
+def read_cells(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """The columns of a table with a column `id`, and its rows, each with its number and its cells by column.
+
+    Raises:
+        InputError: it cannot be read, has no such column, a column or an id appears twice, or a row has
+            another length.
+    """
+    (_, header), *rows = read_rows(path) or [(1, [])]
+    if ID not in header:
+        raise InputError(f"{path}: has no column '{ID}'; its columns are {', '.join(header) or 'none'}")
+    repeated = [name for name in header if header.count(name) > 1]
+    if repeated:
+        raise InputError(f"{path}: column '{repeated[0]}' appears twice")
+    found, seen = [], set()
+    for place, row in rows:
+        if len(row) != len(header):
+            raise InputError(f"{path}: row {place} has {len(row)} columns instead of {len(header)}")
+        cells = dict(zip(header, row, strict=True))
+        if cells[ID] in seen:
+            raise InputError(f"{path}: row {place}: id '{cells[ID]}' appears twice")
+        seen.add(cells[ID])
+        found.append((place, cells))
+    return header, found
+
+
 def _number(cell: str, where: str, error: str | None) -> float:
-    try:
-        number = float(cell) if cell else math.nan
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number) and not error:
+    value = plain_number(cell)
+    if value is not None and math.isfinite(value):
+        return value
+    if not error:
         raise InputError(f"{where}: '{cell}' is not a number")
-    return number
+    return math.nan
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,10 +29,13 @@ class Packed:
             np.savez(file, **{f.name: getattr(self, f.name).numpy() for f in fields(self)})
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Reads what `save` wrote."""
-        with np.load(path) as arrays:
-            return cls(**{f.name: torch.from_numpy(arrays[f.name]) for f in fields(cls)})
+    def load(cls, path: Path) -> Self | None:
+        """Reads what `save` wrote; None if the file is not there, or not whole, or another one."""
+        try:
+            with path.open("rb") as file, np.load(file) as arrays:  # zip, which checks what it reads
+                return cls(**{f.name: torch.from_numpy(arrays[f.name]) for f in fields(cls)})
+        except Exception:  # whatever a file of something else raises
+            return None
 
 
 @dataclass(frozen=True)

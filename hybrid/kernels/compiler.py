@@ -6,12 +6,14 @@ import hashlib
 import logging
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 from hybrid.atomic import atomic_file
+from hybrid.errors import one_line
 from hybrid.paths import user_cache
 
 FLAGS = ("-std=c++14", "-O3", "-march=native", "-fPIC")
@@ -19,14 +21,16 @@ FAST, EXACT = "-ffast-math", "-ffp-contract=off"
 log = logging.getLogger(__name__)
 
 
-def _compiler() -> str | None:
-    return os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+def _compiler() -> list[str]:
+    """The compiler with its first options, as CXX may have them; nothing if there is none."""
+    found = map(shutil.which, ("c++", "g++", "clang++"))
+    return shlex.split(os.environ.get("CXX") or next(filter(None, found), ""))
 
 
 def _processor() -> str:
     """The processor's features, on which -march=native depends; caches can be shared by machines."""
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     return next((line for line in lines if line.startswith("flags")), platform.processor())
 
 
@@ -37,25 +41,37 @@ def compiled(source: Path, *defines: str, exact: bool = False) -> ctypes.CDLL | 
     With the environment variable HYBRID_KERNELS=off, PyTorch and NumPy are used instead. With `exact`, the
     compiler does not reorder or fuse floating-point operations.
     """
-    compiler = _compiler()
-    if compiler is None or os.environ.get("HYBRID_KERNELS", "on") == "off":
+    if os.environ.get("HYBRID_KERNELS", "on") == "off" or not (compiler := _compiler()):
         return None
-    options = [*FLAGS, EXACT if exact else FAST, *(f"-D{define}" for define in defines)]
-    texts = [file.read_text() for file in (source, *sorted(source.parent.glob("*.h")))]
-    key = hashlib.sha256("\0".join([*texts, compiler, *options, _processor()]).encode())
-    library = user_cache() / "kernels" / f"{source.stem}-{key.hexdigest()[:16]}.so"
-    if not library.exists():
-        try:
-            _compile([compiler, *options], source, library)
-        except (OSError, subprocess.CalledProcessError) as error:
-            log.warning(
-                "%s does not compile %s (%s); PyTorch is used instead, which is slower",
-                compiler,
-                source.name,
-                error,
-            )
-            return None
-    return ctypes.CDLL(str(library))
+    try:
+        options = [*FLAGS, EXACT if exact else FAST, *(f"-D{define}" for define in defines)]
+        texts = [file.read_text(encoding="utf-8") for file in (source, *sorted(source.parent.glob("*.h")))]
+        key = hashlib.sha256("\0".join([*texts, *compiler, *options, _processor()]).encode())
+        library = user_cache() / "kernels" / f"{source.stem}-{key.hexdigest()[:16]}.so"
+        if not _is_whole(library):
+            with atomic_file(library) as temporary:
+                _compile([*compiler, *options], source, temporary)
+                ctypes.CDLL(str(temporary))  # what does not load is not kept
+                with temporary.open("ab") as file:
+                    file.write(_checksum(temporary.read_bytes()))
+        return ctypes.CDLL(str(library))
+    except Exception as error:  # whatever it is, there is a way without
+        log.warning(
+            "no kernel is made of %s (%s); PyTorch does its work, slower", source.name, one_line(error)
+        )
+        return None
+
+
+def _is_whole(library: Path) -> bool:
+    """Whether a library is as it was written; to load another can end the process."""
+    if not library.is_file():
+        return False
+    content = library.read_bytes()
+    return content[-32:] == _checksum(content[:-32])
+
+
+def _checksum(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
 
 
 def _compile(command: list[str], source: Path, library: Path) -> None:
@@ -64,12 +80,12 @@ def _compile(command: list[str], source: Path, library: Path) -> None:
     If it were linked with -ffast-math, loading the library would disable subnormal numbers in the whole
     process.
     """
-    with tempfile.TemporaryDirectory() as scratch, atomic_file(library) as temporary:
+    with tempfile.TemporaryDirectory() as scratch:
         made = str(Path(scratch, "kernel.o"))
         for parallel in (["-fopenmp"], []):  # Apple's clang knows no OpenMP
             done = subprocess.run([*command, *parallel, "-c", str(source), "-o", made], capture_output=True)
             if done.returncode == 0:
-                link = [command[0], "-shared", *parallel, made, "-o", str(temporary)]
+                link = [command[0], "-shared", *parallel, made, "-o", str(library)]
                 done = subprocess.run(link, capture_output=True)
             if done.returncode == 0:
                 return

@@ -58,7 +58,7 @@ def _is_amd_with_avx512() -> bool:
     return (
         torch.backends.cpu.get_cpu_capability() == "AVX512"
         and processor.exists()
-        and "AuthenticAMD" in processor.read_text()
+        and "AuthenticAMD" in processor.read_text(encoding="utf-8")
     )
 
 

@@ -1,6 +1,5 @@
 """Converts checkpoints of the original and the patched trainer of ALIGNN, with settings in a config.json."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from hybrid.errors import InputError
+from hybrid.reading import read_json
 from hybrid.settings import ALIGNNSettings, GraphSettings, ModelSettings
 
 
@@ -27,7 +27,7 @@ def convert_checkpoint(checkpoint: dict[str, Any], file: Path) -> dict[str, Any]
         InputError: config.json has a setting that our network does not support.
     """
     path, weights = file.parent / "config.json", checkpoint["model"]
-    config: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    config: dict[str, Any] = read_json(path) if path.exists() else {}
     chosen = config.get("model", {})
     for place, key, wanted in (
         (config, "neighbor_strategy", "k-nearest"),

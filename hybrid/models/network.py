@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -189,7 +190,9 @@ class UserNetwork(CrystalNetwork):
         with running(code.path):
             self.module = code.value(**named, **model.own)
         if not isinstance(self.module, nn.Module):
-            raise InputError(f"{code.where}: is not a class of torch modules")
+            raise InputError(f"{code.where}: does not make a torch module")
+        if not any(parameter.requires_grad for parameter in self.module.parameters()):
+            raise InputError(f"{code.where}: has no parameters, so there is nothing to train")
 
     def forward(self, batch: Any, descriptors: Tensor | None = None) -> Tensor:
         """Outputs, or log-probabilities of classes, (n_crystals, n_outputs)."""
@@ -202,6 +205,8 @@ class UserNetwork(CrystalNetwork):
                 f"{self.code.where}: forward returns {given}; for {wanted[0]} crystals and {wanted[1]} "
                 f"outputs it should return a tensor of shape {wanted}"
             )
+        if torch.is_grad_enabled() and not outputs.requires_grad:
+            raise InputError(f"{self.code.where}: what forward gives does not depend on its parameters")
         return F.log_softmax(outputs, dim=1) if self.classification else outputs
 
     def crystal_embeddings(self, batch: Any) -> Tensor:

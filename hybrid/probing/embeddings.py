@@ -1,5 +1,6 @@
 """Tables of embeddings of crystals by any model: a row for each crystal, a column for each feature."""
 
+import io
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import pandas as pd
 
 from hybrid.atomic import atomic_file
 from hybrid.errors import InputError, one_line
+from hybrid.reading import as_text, read_bytes
 
 ID = "id"
 
@@ -40,7 +42,9 @@ class Embeddings:
         """
         check_format(path)
         try:
-            frame = READERS[path.suffix](path)
+            frame = READERS[path.suffix](path, read_bytes(path))
+        except InputError:
+            raise
         except (ImportError, OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(
                 f"{path}: cannot be read as a table of embeddings ({one_line(error)})"
@@ -54,6 +58,9 @@ class Embeddings:
             raise InputError(f"{path}: id '{repeated[0]}' occurs twice")
         if not len(frame.columns):
             raise InputError(f"{path}: has no feature column beside '{ID}'")
+        complex_ = [name for name, kind in frame.dtypes.items() if getattr(kind, "kind", "") == "c"]
+        if complex_:
+            raise InputError(f"{path}: column '{complex_[0]}' holds complex numbers; real ones are needed")
         return cls(frame.apply(pd.to_numeric, errors="coerce").astype(np.float64), path)
 
     def rows(self, ids: Sequence[str]) -> np.ndarray:
@@ -94,13 +101,17 @@ class Embeddings:
                 self.table.rename_axis(ID).reset_index().to_parquet(temporary, index=False)
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, dtype={ID: str}, encoding="utf-8-sig")
+def _read_csv(path: Path, content: bytes) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(as_text(content, path)), dtype={ID: str})
 
 
-def _read_npz(path: Path) -> pd.DataFrame:
+def _read_parquet(_: Path, content: bytes) -> pd.DataFrame:
+    return pd.read_parquet(io.BytesIO(content))
+
+
+def _read_npz(_: Path, content: bytes) -> pd.DataFrame:
     columns: dict[str, np.ndarray] = {}
-    with np.load(path) as arrays:
+    with np.load(io.BytesIO(content)) as arrays:
         for name, array in arrays.items():
             if name == ID or array.ndim == 1:
                 columns[name] = array
@@ -109,7 +120,7 @@ def _read_npz(path: Path) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-READERS = {".csv": _read_csv, ".npz": _read_npz, ".parquet": pd.read_parquet}
+READERS = {".csv": _read_csv, ".npz": _read_npz, ".parquet": _read_parquet}
 
 
 def check_format(path: Path) -> None:

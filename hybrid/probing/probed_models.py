@@ -5,10 +5,12 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from hybrid.errors import InputError
 from hybrid.probing.embeddings import Embeddings
 from hybrid.probing.simple_models import PROBES, Probe
-from hybrid.settings import ModelSettings, RunSettings
+from hybrid.settings import ModelSettings, RunSettings, TrainerSettings, wrong_setting
 from hybrid.training.model_registry import get_model, recipe
 from hybrid.training.results import Fit, Fitted, Job
 from hybrid.training.samples import Samples
@@ -59,9 +61,14 @@ def on_crystals(where: str, name: str = "", epochs: int | None = None) -> Probed
     model, label = get_model(where), name or where.rpartition(":")[2]
     settings = ModelSettings(name=where, code=digests())
     chosen = recipe(settings)
-    if epochs and model.network is None:
+    if epochs is not None and model.network is None:
         raise InputError(f"{label}: has its own fit; --epochs is for networks")
-    trainer = chosen.trainer.model_copy(update={"epochs": epochs or chosen.trainer.epochs})
+    trainer = chosen.trainer
+    if epochs is not None:
+        try:
+            trainer = TrainerSettings(**{**trainer.model_dump(), "epochs": epochs})
+        except ValidationError as error:
+            raise wrong_setting(error) from error
     changes = {"model": chosen.model(settings), "trainer": trainer}
     if model.network:
         changes["graph"] = model.network.graph

@@ -1,6 +1,5 @@
 """Records of results: their provenance, and their rows grouped by seeds."""
 
-import json
 import os
 import platform
 from collections.abc import Mapping
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import hybrid
+from hybrid.errors import InputError
+from hybrid.reading import read_json
 from hybrid.report.style import COLOURS
 
 PACKAGES = ("torch", "numpy", "pymatgen")
@@ -33,7 +34,7 @@ def provenance(code: Mapping[str, Any] | None = None) -> dict[str, Any]:
 def hardware() -> dict[str, Any]:
     """The machine's architecture, processor and number of cores."""
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     return {
         "machine": platform.machine(),
@@ -43,8 +44,14 @@ def hardware() -> dict[str, Any]:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """Reads a record from its JSON file."""
-    record: dict[str, Any] = json.loads(path.read_text())
+    """Reads a record from its JSON file.
+
+    Raises:
+        InputError: it is none.
+    """
+    record: dict[str, Any] = read_json(path)
+    if not isinstance(record, dict) or "rows" not in record:
+        raise InputError(f"{path}: is not a record of results")
     return record
 
 

@@ -53,7 +53,7 @@ def forest(samples: Samples, settings: RunSettings, _: Job) -> Fitted:
     It has no settings to choose on the validation set, and is therefore trained on that set too. Missing
     descriptors are replaced by the training median.
     """
-    table = folder_descriptors(samples.folder, settings.model.descriptors)
+    table = samples.descriptors or folder_descriptors(samples.folder, settings.model.descriptors)
     standardisation = Standardisation.fit(table, samples.ids("training"), gaps=True)
     rows, n_filled = standardisation.filled(table, samples.folder.ids)
     fitted = fit_forest(samples, settings, rows.numpy(), table.names)

@@ -48,7 +48,7 @@ class Log:
         seconds, self._epoch_began = now - self._epoch_began, now
         numbers = (len(self.rows) + 1, training_loss, validation_error, learning_rate, seconds)
         self.rows.append(dict(zip(COLUMNS, numbers, strict=True)))
-        with atomic_file(self.path) as temporary, temporary.open("w", newline="") as file:
+        with atomic_file(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             writer.writerows([f"{row[column]:.6g}" for column in COLUMNS] for row in self.rows)

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, OneCycleLR
 
-from hybrid.atomic import atomic_file
 from hybrid.errors import DivergedError
 from hybrid.settings import RunSettings, TrainerSettings
 from hybrid.training.log import Log
 from hybrid.training.objective import Objective
 from hybrid.training.results import Job
 from hybrid.training.samples import Samples
+from hybrid.weights import read_weights, save_weights
 
 OPTIMISERS: dict[str, Callable[..., Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
 RESUME_EVERY = 10  # epochs between the checkpoints from which a stopped run continues
@@ -101,8 +101,7 @@ class Training:
                 if self.log.best()[0] == epoch + 1:
                     self.best = copy.deepcopy(self.network.state_dict())
                 if (epoch + 1) % RESUME_EVERY == 0:
-                    with atomic_file(self.checkpoint) as temporary:
-                        torch.save(self._state(), temporary)
+                    save_weights(self.checkpoint, self._state())
         self.network.load_state_dict(self.best)
         return self.log
 
@@ -144,8 +143,8 @@ class Training:
             return
         beginning = copy.deepcopy(self._state())
         try:
-            self._set(torch.load(self.checkpoint, map_location=self.job.device, weights_only=True))
-        except Exception:  # reading another kind of file can raise any error
+            self._set(read_weights(self.checkpoint, self.job.device))
+        except Exception:  # any error is possible if the file is something else
             self._set(beginning)
             print(f"{self.checkpoint}: cannot be used; training starts again", file=sys.stderr)
 

@@ -31,6 +31,7 @@ class Model:
         needs_descriptors: whether its input is descriptors only.
         sees_structure: whether it uses more than the chemical formula.
         classifies: whether it can learn classes.
+        counts_atoms: whether it takes the number of atoms of the primitive cells.
     """
 
     fit: Fit
@@ -38,6 +39,7 @@ class Model:
     needs_descriptors: bool = False
     sees_structure: bool = True
     classifies: bool = True
+    counts_atoms: bool = False
 
     @classmethod
     def of(cls, network: Architecture) -> "Model":
@@ -63,8 +65,8 @@ class Model:
 BASELINES = {
     "mean-baseline": Model(baselines.mean),
     "majority-baseline": Model(baselines.majority),
-    "natoms-baseline": Model(baselines.natoms),
-    "line-baseline": Model(baselines.line),
+    "natoms-baseline": Model(baselines.natoms, counts_atoms=True),
+    "line-baseline": Model(baselines.line, counts_atoms=True),
     "forest": Model(baselines.forest, needs_descriptors=True),
 }
 

@@ -82,7 +82,7 @@ def write_predictions(path: Path, samples: Samples, fitted: Fitted) -> None:
     if fitted.probabilities is not None:
         header += probability_columns(np.unique(samples.targets))
         columns = np.hstack([columns, fitted.probabilities])
-    with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
+    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(header)
         for identity, fold, numbers in zip(samples.folder.ids, samples.folds, columns, strict=True):

@@ -12,15 +12,17 @@ import torch
 from hybrid.atomic import locked, write_text
 from hybrid.data.folder import CrystalFolder
 from hybrid.data.groups import formula_overlap
+from hybrid.descriptors.of_folder import atom_counts
 from hybrid.device import resolve_device
-from hybrid.errors import InputError
+from hybrid.errors import DivergedError, InputError
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.graphs.nearest_neighbours import n_tied
+from hybrid.reading import read_json
 from hybrid.settings import RunSettings
 from hybrid.training.model_registry import get_model
 from hybrid.training.results import Fit, Fitted, Job, fold_metrics, write_predictions
-from hybrid.training.run_folder import discard_other_run, fingerprint, refuse_other_settings
+from hybrid.training.run_folder import begin, inputs_of, refuse_other_run
 from hybrid.training.samples import Samples
 
 
@@ -35,9 +37,9 @@ def train(
 ) -> dict[str, Any]:
     """Trains on a folder, or goes on with what a stopped call left behind.
 
-    Writes settings.json, predictions.csv (id,fold,target,prediction in the target's unit) and metrics.json,
-    and of a network log.csv and model.ckpt (the epoch of lowest validation error). Until the run is whole it
-    stands in `<out>.partial`.
+    Writes settings.json, inputs.json (what was learnt from, by content), predictions.csv
+    (id,fold,target,prediction in the target's unit) and metrics.json, and of a network log.csv and model.ckpt
+    (the epoch of lowest validation error). Until the run is whole it stands in `<out>.partial`.
 
     Args:
         folder: crystals with targets.
@@ -53,29 +55,44 @@ def train(
 
     Raises:
         InputError: the data cannot be used or split, model or device has no bf16 that is asked for, training
-            diverged, or `out` holds another run.
+            diverged, or `out` holds another run, finished, stopped or under way.
     """
-    if (out / "metrics.json").exists():
-        refuse_other_settings(out, settings)
-    else:
+    samples, model = samples_of(folder, settings, folds), get_model(settings.model.name)
+    inputs = inputs_of(samples, atom_counts(samples.folder)[:, None] if model.counts_atoms else None)
+    partial = out.with_name(out.name + ".partial")
+    if not (out / "metrics.json").exists():
         at = resolve_device(device)
         refuse_precision(settings, at)
-        samples = _with_graphs(samples_of(folder, settings, folds), settings)  # bad input leaves nothing
-        partial = out.with_name(out.name + ".partial")
-        with locked(partial / "lock"):  # a second process waits, and then finds the run done
-            if not (out / "metrics.json").exists():
-                discard_other_run(partial, settings, fingerprint(samples))
-                fitted = (fit or get_model(settings.model.name).fit)(
-                    samples, settings, Job(partial, at, progress)
-                )
-                _report(samples, fitted, settings, partial)
-                shutil.rmtree(partial / "checkpoints", ignore_errors=True)
-                (partial / "lock").unlink()
+        samples = _with_graphs(samples, settings)  # bad input leaves nothing
+        busy = f"{out}: is being trained by another process; wait for it, or choose another --out"
+        with locked(partial / "lock", busy):
+            if not (out / "metrics.json").exists():  # as the other process may just have finished
+                _fit(samples, settings, Job(partial, at, progress), inputs, fit or model.fit)
                 if (out / "settings.json").exists():  # a stopped workflow takes metrics.json away
                     shutil.rmtree(out)
                 partial.replace(out)
-    metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text())
+                (out / "lock").unlink()
+            else:
+                shutil.rmtree(partial)
+    refuse_other_run(out, settings, inputs)
+    metrics: dict[str, Any] = read_json(out / "metrics.json")
     return metrics
+
+
+def _fit(samples: Samples, settings: RunSettings, job: Job, inputs: dict[str, Any], fit: Fit) -> None:
+    """Fits a model, or goes on with it, and writes all of its run folder."""
+    checkpoints = job.folder / "checkpoints"
+    if any(checkpoints.glob("*")):
+        refuse_other_run(job.folder, settings, inputs)
+    else:
+        begin(job.folder, settings, inputs)
+    try:
+        fitted = fit(samples, settings, job)
+    except DivergedError:  # the end of this training, so that another may begin here
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        raise
+    _report(samples, fitted, settings, job.folder)
+    shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 def subset(folder: CrystalFolder, settings: RunSettings) -> CrystalFolder:
@@ -112,7 +129,7 @@ def refuse_precision(settings: RunSettings, device: torch.device) -> None:
 
 def samples_of(folder: CrystalFolder, settings: RunSettings, folds: np.ndarray | None = None) -> Samples:
     """What a run learns from, with descriptors if its model takes any; see `Samples.of`."""
-    return Samples.of(folder, settings, folds, get_model(settings.model.name).takes_descriptors)
+    return Samples.of(folder, settings, folds, get_model(settings.model.name).uses_descriptors)
 
 
 def _with_graphs(samples: Samples, settings: RunSettings) -> Samples:

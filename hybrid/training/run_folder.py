@@ -1,50 +1,125 @@
-"""Whether what stands in a run folder is the run that is asked for."""
+"""What a run is: its settings and what it learns from. Both are kept in its folder and compared there.
+
+A folder is never taken for a run that it does not hold, finished or stopped.
+"""
 
 import hashlib
 import json
 import shutil
-from dataclasses import fields
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from hybrid.atomic import write_text
 from hybrid.errors import InputError
 from hybrid.settings import RunSettings
 from hybrid.training.samples import Samples
 
+SETTINGS, INPUTS = "settings.json", "inputs.json"
+PARTS = ("folds", "structures", "targets", "descriptors")  # of a crystal, in the order of inputs.json
+MOST = 4  # settings that a message names
 
-def discard_other_run(partial: Path, settings: RunSettings, data: str) -> None:
-    """Starts afresh if the stopped run had other settings or saw other data."""
-    seen = partial / "checkpoints" / "data.sha256"
-    if not (_has_settings(partial, settings) and seen.exists() and seen.read_text() == data):
-        shutil.rmtree(partial / "checkpoints", ignore_errors=True)
-        write_text(partial / "settings.json", settings.model_dump_json(indent=2) + "\n")
-        write_text(seen, data)
+
+def inputs_of(samples: Samples, described: np.ndarray | None = None) -> dict[str, Any]:
+    """What a run learns from, by content: element features, and for each crystal a value of each of PARTS.
+
+    Args:
+        samples: of the run.
+        described: (n_crystals, n_descriptors) that the model takes from the folder, if `samples` has none.
+    """
+    folder = samples.folder
+    if samples.descriptors is not None:
+        described = samples.descriptors.rows(folder.ids, gaps=True).numpy()
+    rows = [""] * len(folder) if described is None else [_short(row.tobytes()) for row in described]
+    parts = (samples.folds.tolist(), [key[:16] for key in folder.contents], samples.targets.tolist(), rows)
+    crystals = dict(zip(folder.ids, map(list, zip(*parts, strict=True)), strict=True))
+    return {"element features": _short(json.dumps(folder.atom_features).encode()), "crystals": crystals}
 
 
 def fingerprint(samples: Samples) -> str:
-    """Changes with any graph, target, descriptor or fold."""
-    digest = hashlib.sha256(json.dumps([samples.folder.ids, samples.folds.tolist()]).encode())
-    tensors = []
-    if samples.graphs is not None:
-        graphs = samples.graphs
-        tensors += [getattr(graphs, f.name) for f in fields(graphs) if not f.name.startswith("first_")]
-    if samples.descriptors is not None:
-        tensors.append(samples.descriptors.rows(samples.folder.ids, gaps=True))
-    for array in (samples.targets, *(tensor.numpy() for tensor in tensors)):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+    """A hash of `inputs_of`."""
+    return hashlib.sha256(json.dumps(inputs_of(samples)).encode()).hexdigest()
 
 
-def refuse_other_settings(out: Path, settings: RunSettings) -> None:
-    """A finished run is given back only if it is the one that is asked for."""
-    if not _has_settings(out, settings):
-        raise InputError(f"{out}: holds a run with other settings; remove it or choose another --out")
+def begin(partial: Path, settings: RunSettings, inputs: dict[str, Any]) -> None:
+    """Notes in a run folder what the run is, and removes folders of a run that came to nothing."""
+    for left in filter(Path.is_dir, partial.iterdir()):
+        shutil.rmtree(left, ignore_errors=True)
+    write_text(partial / INPUTS, json.dumps(inputs, ensure_ascii=False) + "\n")
+    write_text(partial / SETTINGS, settings.model_dump_json(indent=2) + "\n")
 
 
-def _has_settings(folder: Path, settings: RunSettings) -> bool:
+def refuse_other_run(folder: Path, settings: RunSettings, inputs: dict[str, Any]) -> None:
+    """A finished run is given back, and a stopped one gone on with, only if it is the one asked for.
+
+    Raises:
+        InputError: it is another one; the message says what differs.
+    """
     try:
-        return RunSettings.model_validate_json((folder / "settings.json").read_text()) == settings
-    except (OSError, ValueError):  # not there, or of an older version with other keys
-        return False
+        there = RunSettings.model_validate_json((folder / SETTINGS).read_text(encoding="utf-8"))
+        seen = json.loads((folder / INPUTS).read_text(encoding="utf-8"))
+        found = [*_settings_that_differ(there, settings), *_inputs_that_differ(seen, inputs)]
+    except (FileNotFoundError, ValidationError, ValueError, KeyError, TypeError, AttributeError):
+        found = ["it does not say of what settings and data, as runs of older versions"]
+    if found:
+        raise InputError(
+            f"{folder}: holds another run: {'; '.join(found)}; choose another --out, or remove it to train "
+            "anew"
+        )
+
+
+def _settings_that_differ(there: RunSettings, here: RunSettings) -> list[str]:
+    """Such as `epochs 30, not 300`."""
+    old, new = (dict(_leaves(settings.model_dump())) for settings in (there, here))
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    found = [
+        f"{name[-1]} has changed"
+        if "code" in name
+        else f"{name[-1].replace('_', '-')} {_said(old.get(name))}, not {_said(new.get(name))}"
+        for name in names[:MOST]
+    ]
+    return found + ([f"{len(names) - MOST} more settings"] if len(names) > MOST else [])
+
+
+def _inputs_that_differ(there: dict[str, Any], here: dict[str, Any]) -> Iterator[str]:
+    """Such as `the targets of 12 crystals differ`."""
+    old, new = there["crystals"], here["crystals"]
+    both = old.keys() & new.keys()
+    if len(new) > len(both):
+        yield f"without {_crystals(len(new) - len(both))} of now"
+    if len(old) > len(both):
+        yield f"with {_crystals(len(old) - len(both))} more"
+    for i, part in enumerate(PARTS):
+        n = sum(old[identity][i] != new[identity][i] for identity in both)
+        if n:
+            yield f"the {part} of {_crystals(n)} differ"
+    if there["element features"] != here["element features"]:
+        yield "the element features differ"
+    if old.keys() == new.keys() and list(old) != list(new):
+        yield "the crystals are in another order"
+
+
+def _crystals(n: int) -> str:
+    return f"{n} crystal{'s' * (n > 1)}"
+
+
+def _leaves(block: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Settings by the names of their blocks and their own."""
+    for name, value in block.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, (*above, name))
+        else:
+            yield (*above, name), value
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value)) or "none"
+    return "none" if value in (None, "") else str(value)
+
+
+def _short(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

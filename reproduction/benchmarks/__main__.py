@@ -39,7 +39,7 @@ def main(names: list[str]) -> None:
     known = [row.name for row in ROWS]
     if unknown := set(names) - set(known):
         raise SystemExit(f"no row {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
-    before = json.loads(KEPT.read_text()) if names and KEPT.exists() else {}
+    before = json.loads(KEPT.read_text(encoding="utf-8")) if names and KEPT.exists() else {}
     if before and {key: before[key] for key in _where()} != _where():
         raise SystemExit(f"{KEPT} is of another machine or of other versions; measure all rows")
     wanted = [row for row in ROWS if row.name in names or not names]

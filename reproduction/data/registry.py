@@ -48,11 +48,10 @@ def _chains(kind: chains.Kind, length: str, offset: float = chains.DOUBLE_OFFSET
     first, end = {"short": chains.SHORT, "long": chains.LONG}[length]
     what = "single" if kind == "single" else "single and double"
     label = f"1D {'' if kind == 'single' else 'mixed '}{length}"
-    if offset != chains.DOUBLE_OFFSET:
-        label, what = f"{label}, {offset:g} Å apart", f"{what}, strands {offset:g} Å apart,"
-    description = f"1,400 {what} 1D carbon chains of {first} to {end - 1} atoms a strand"
+    apart = "" if offset == chains.DOUBLE_OFFSET else f", {offset:g} Å apart"
+    description = f"1,400 {what} 1D carbon chains of {first} to {end - 1} atoms a strand{apart}"
     return Dataset(
-        label,
+        f"{label}{apart}",
         "a",
         "Å",
         description,

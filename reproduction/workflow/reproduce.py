@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hybrid.atomic import locked
 from hybrid.errors import InputError, unknown_name
+from hybrid.processes import end_when
 from hybrid.report.records import read_record
 from reproduction import figures
 from reproduction.drawing.recorded import draw_errors
@@ -20,18 +22,22 @@ from reproduction.workflow.record import record_path
 from reproduction.workflow.runs import pack, planned, runs_of
 from reproduction.workflow.spec import SCALES, UPSTREAM, Spec
 
+ALIVE = "HYBRID_WORKFLOW_ALIVE"  # the environment variable with the lock file of a workflow's call
+
 
 def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: str = "ours") -> int:
-    """Runs the workflow for some figures and tables; whatever is done already is not done again.
+    """Runs the workflow for some figures and tables; finished parts are not repeated.
 
-    Only one workflow runs in a checkout at a time. The lock goes with the process that holds it, so a
-    killed one leaves nothing to clean up.
+    Only one workflow runs in a checkout at a time. The lock ends with its process, so a killed workflow
+    leaves nothing to clean up.
 
     Returns:
         The workflow's exit code.
     """
     for target in targets:
-        figures.figure(target)  # says at once if there is none
+        figures.figure(target)  # raises an error if there is none
+    if cores < 1:
+        raise InputError(f"--cores {cores}: at least one is needed")
     if engine == "upstream":
         targets = [f"{target}{UPSTREAM}" for target in targets]
         for target in targets:
@@ -46,10 +52,10 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: 
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise InputError(f"{ROOT}: another reproduction is running here; wait for it") from None
+        raise InputError(f"{ROOT}: another reproduction is running here; wait until it ends") from None
     specs = {name: figures.spec(name) for name in targets if name.removesuffix(UPSTREAM) in figures.specs()}
     build(dict.fromkeys(dataset for spec in specs.values() for dataset in _datasets_of(spec, scale)))
-    pack(all_runs(scale).values())  # what a killed workflow finished
+    pack(all_runs(scale).values())  # those that a killed workflow finished
     command = [sys.executable, "-m", "snakemake", "--nolock", "--cores", str(cores), "--directory", str(ROOT)]
     command += ["--snakefile", str(WORKFLOW / "Snakefile"), "--workflow-profile", str(profiles / profile)]
     unfinished = [
@@ -58,11 +64,15 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: 
         if not all(run.done for run in runs_of(spec, scale))
     ]
     if unfinished:
-        command += ["--forcerun", *unfinished]  # or Snakemake is content with a record that is there
+        command += ["--forcerun", *unfinished]  # otherwise Snakemake would accept an existing record
     results = [result(target, scale) for target in targets]
     command += ["--config", f"scale={scale}", "--", *(str(path.relative_to(ROOT)) for path in results)]
-    environment = {"HYBRID_PROGRESS": "lines", **os.environ} if cores > 1 else None  # bars would overlap
-    code = _run(command, lock, environment)
+    alive = RESULTS / ".alive"
+    environment = os.environ | {ALIVE: str(alive)}
+    if cores > 1:
+        environment.setdefault("HYBRID_PROGRESS", "lines")  # bars would overlap
+    with locked(alive):  # which this process alone holds: when it is free, jobs end
+        code = _run(command, lock, environment)
     if code == 0:
         for path in results:
             table = path.with_suffix(".md")
@@ -72,7 +82,7 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: 
     return code
 
 
-def _run(command: list[str], lock: int, environment: dict[str, str] | None) -> int:
+def _run(command: list[str], lock: int, environment: dict[str, str]) -> int:
     """Runs the workflow; if this call is stopped or killed politely, its jobs stop at once, without a word.
 
     A killed job goes on from its last checkpoint, so that there is nothing to wait for.
@@ -86,6 +96,21 @@ def _run(command: list[str], lock: int, environment: dict[str, str] | None) -> i
         if workflow.poll() is None:
             os.killpg(workflow.pid, signal.SIGKILL)
             workflow.wait()
+
+
+def end_with_workflow() -> None:
+    """Lets a job of a workflow end when the call that started the workflow has, even by a kill."""
+    if not (name := os.environ.get(ALIVE)):
+        return
+
+    def gone() -> bool:
+        try:
+            with locked(Path(name), "held"):
+                return True
+        except (InputError, OSError):
+            return False
+
+    end_when(gone)
 
 
 def _datasets_of(spec: Spec, scale: str) -> list[str]:
@@ -108,12 +133,12 @@ def draw(name: str, scale: str) -> None:
 
 
 def result(name: str, scale: str) -> Path:
-    """The file that is there when a figure or table is done."""
+    """The file that exists when a figure or table is done."""
     return RESULTS / scale / f"{name}{endings(name)[0]}"
 
 
 def endings(name: str) -> list[str]:
-    """What the names of a figure's files end with, or a table's."""
+    """The endings of the files of a figure or table."""
     module = figures.figure(name)
     picture = [".png", ".pdf"] if getattr(module, "PICTURE", True) else []
     table = [".md", ".csv"] if hasattr(module, "SPEC") or not picture else []

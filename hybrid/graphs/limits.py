@@ -1,0 +1,34 @@
+"""How large a crystal's graph may be, asked before it is made."""
+
+import math
+
+from pymatgen.core import Structure
+
+from hybrid.errors import InputError
+from hybrid.settings import GraphSettings
+
+MOST = 2e7  # pairs of atoms or of bonds of one crystal, which take some GB while they are sorted
+SHELL = 2.0  # bonds an atom over the neighbours asked for, where whole shells count both ways
+
+
+def refuse_too_large(structure: Structure, settings: GraphSettings, angles: bool, where: str) -> None:
+    """Checks that the graph of a crystal can be made.
+
+    Args:
+        structure: the crystal.
+        settings: of the graph.
+        angles: whether it has bond angles.
+        where: the crystal, for the error.
+
+    Raises:
+        InputError: it would take too much memory and time.
+    """
+    n_atoms, n = len(structure), settings.max_neighbours
+    within = 4 / 3 * math.pi * settings.radius**3 * n_atoms / structure.volume  # the radius, of each atom
+    pairs = n_atoms * ((SHELL * n) ** 2 if angles else max(n, within))
+    if pairs > MOST:
+        what = "bond angles" if angles else "neighbours"
+        raise InputError(
+            f"{where}: its graph would have {pairs:.1e} {what}; fewer --max-neighbours or a smaller --radius "
+            "are needed"
+        )
