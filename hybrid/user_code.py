@@ -32,14 +32,7 @@ class UserCode:
     value: Any
 
 
-@dataclass(frozen=True)
-class _File:
-    path: Path
-    digest: str
-    module: ModuleType
-
-
-_FILES: dict[str, _File] = {}  # by file name: those that this process has run
+_FILES: dict[str, UserCode] = {}  # by file name: those that this process has run
 _OBJECTS: dict[str, UserCode] = {}  # by name: those that were registered in Python
 
 
@@ -68,7 +61,7 @@ def run_user_file(path: Path) -> None:
             f"{path}: another file of this name, {before.path}, was run before; rename one of them"
         )
     if not before:
-        _FILES[path.name] = _File(path, digest, _run(path))
+        _FILES[path.name] = UserCode(path.name, path, digest, _run(path))
 
 
 def resolve_name(where: str) -> str:
@@ -111,7 +104,7 @@ def user_code(where: str) -> UserCode:
             f"{where}: a model is stored without the code of {file}; give the file by --code {file}"
         )
     known = _FILES[file]
-    module = known.module
+    module = known.value
     if not hasattr(module, name):
         own = [k for k, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
         raise unknown_name(f"name in {known.path}", name, own)
