@@ -169,16 +169,17 @@ def running(path: Path | None) -> Iterator[None]:
 
 
 def blamed(error: BaseException, paths: Iterable[Path] | None = None) -> str | None:
-    """What a command says of an error that comes through a user's file; None if it does not.
+    """The message for an error in a user's file; None if the error is not in one.
 
     Args:
         error: with its traceback.
-        paths: of the user's files; those that were run if None.
+        paths: of the user's files; None: those that were run.
 
     Returns:
         The sentence with file and line, and below it the user's part of the traceback.
     """
-    known = {path.resolve() for path in ([file.path for file in _FILES.values()] if paths is None else paths)}
+    files = (file.path for file in _FILES.values() if file.path) if paths is None else paths
+    known = {path.resolve() for path in files}
     stack = traceback.extract_tb(error.__traceback__)
     theirs = [i for i, frame in enumerate(stack) if Path(frame.filename).resolve() in known]
     if not theirs:
