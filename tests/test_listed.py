@@ -43,7 +43,7 @@ def test_several_targets(folder: Path) -> None:
         ("x00\n", "row 1: has 1 columns instead of id,target"),
         ("x00,1,2\n", "row 1: has 3 columns instead of id,target"),
         ("x00,1\nx09,1\n", "row 2: id 'x09' has no structure file"),
-        ("x00,1\nx00.vasp,1\n", "row 2: id 'x00.vasp' stands there twice"),
+        ("x00,1\nx00.vasp,1\n", "row 2: id 'x00.vasp' appears twice"),
         ("x00,1\nx01,nan\n", "row 2: target of 'x01' is nan; a number is needed"),
         ("id,target\n", "row 1: id 'id' has no structure file"),
         ("\n", "has no rows"),

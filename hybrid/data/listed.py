@@ -40,7 +40,7 @@ def read_listed(path: Path, several_targets: bool = False, own_features: bool = 
         elif file is None:
             problem = f"id '{identity}' has no structure file"
         elif file in crystals:
-            problem = f"id '{identity}' stands there twice"
+            problem = f"id '{identity}' appears twice"
         elif crystals and len(cells) != n_targets:
             problem = f"has {len(cells)} targets where the rows before have {n_targets}"
         elif not all(map(math.isfinite, targets)):
@@ -93,7 +93,7 @@ def _file_of(path: Path, identity: str) -> Path | None:
 
 
 def _holds_sites(file: Path) -> bool:
-    """Whether a .json file holds a structure of pymatgen, whole or not."""
+    """Whether a .json file contains a pymatgen structure, complete or not."""
     try:
         content = read_json(file)
     except InputError:

@@ -17,7 +17,7 @@ from hybrid.models.network import Architecture, CrystalNetwork
 from hybrid.readout import Crystals, get_pooling
 from hybrid.settings import GraphSettings, ModelSettings, Recipe, TrainerSettings, annealed
 
-LONGEST = 8.0  # Å, the last Gaussian of bond lengths, whatever the graph
+LONGEST = 8.0  # Å, the last Gaussian of bond lengths, for any graph
 
 
 class ALIGNN(CrystalNetwork):
