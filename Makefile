@@ -55,14 +55,14 @@ datasets: setup  ## build every dataset
 	@$(RUN) -m hybrid dataset
 
 $(FIGURES): setup  ## reproduce a figure or table with its data and training
-	@$(RUN) -m reproduction reproduce $@ --scale $(SCALE) --cores $(CORES) --profile $(PROFILE) --engine $(ENGINE)
+	@trap : INT; $(RUN) -m reproduction reproduce $@ --scale $(SCALE) --cores $(CORES) --profile $(PROFILE) --engine $(ENGINE) || [ $$? = 130 ]  # stopped: its own line says so
 
 audit: setup  ## test what may be behind disagreements with the paper; writes docs/audit.md at SCALE=cpu
 	@$(RUN) -m reproduction reproduce $(filter audit-%,$(FIGURES)) --scale $(SCALE) --cores $(CORES) --profile $(PROFILE)
 	@$(RUN) -m reproduction audit --scale $(SCALE)
 
 figures: setup  ## reproduce all figures and tables
-	@$(RUN) -m reproduction reproduce $(FIGURES) --scale $(SCALE) --cores $(CORES) --profile $(PROFILE)
+	@trap : INT; $(RUN) -m reproduction reproduce $(FIGURES) --scale $(SCALE) --cores $(CORES) --profile $(PROFILE) || [ $$? = 130 ]  # stopped: its own line says so
 
 test: setup  ## run the tests (under ten minutes)
 	$(RUN) -m pytest -m "not slow"

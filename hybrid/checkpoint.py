@@ -64,6 +64,8 @@ def _trained_model(checkpoint: dict[str, Any]) -> TrainedModel:
     classification = args.get("task") == "classification"
     network = kind.build(features, graph, settings, n_descriptors, n_outputs, classification)
     network.load_state_dict(checkpoint["state_dict"])
+    if classification and not classes:  # upstream's CGCNN has two
+        classes = (0, 1)
     scale = _scale(args, checkpoint["normalizer"])
     return TrainedModel(network, settings, graph, scale, targets, classes, standardisation)
 

@@ -9,7 +9,7 @@ from importlib import import_module
 
 from hybrid import __version__
 from hybrid.allocator import keep_freed_memory
-from hybrid.errors import sentence
+from hybrid.errors import InputError, sentence
 from hybrid.user_code import blamed
 
 COMMANDS = {
@@ -18,7 +18,7 @@ COMMANDS = {
     "supercells": "compare a model's predictions of crystals and of their supercells",
     "descriptors": "write descriptors.csv for a folder of structures",
     "probe": "test which structural descriptors a network, or a table of embeddings, knows",
-    "embed": "write a pretrained model's embeddings of crystals",
+    "embed": "write the embeddings of crystals by your own trained model, or a pretrained one",
     "dataset": "build a normalised dataset of your own folder, or one that is known by name",
 }
 """Each is a module of hybrid.commands, imported only when it is called, so that help is quick."""
@@ -57,6 +57,9 @@ def run_command(run: Callable[[argparse.Namespace], int | None], options: argpar
     if getattr(options, "quiet", False):
         os.environ["HYBRID_PROGRESS"] = "off"
     try:
+        folder = getattr(options, "folder", None)
+        if folder and not folder.is_dir():  # before anything heavy is loaded
+            raise InputError(f"{folder}: no such folder")
         code = run(options) or 0
         sys.stdout.flush()
         return code

@@ -3,7 +3,9 @@
 import contextlib
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 
@@ -15,17 +17,30 @@ class DivergedError(InputError):
     """Training diverged with the given settings."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
-    """An error for an unknown name, which suggests the most similar known one."""
+def unknown_name(kind: str, name: str, known: Iterable[str], with_all: bool = False) -> InputError:
+    """An error for an unknown name, which suggests the most similar known one, and lists all if asked."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}"
-    return InputError(f"unknown {kind} '{name}'; {hint}")
+    hints = [f"did you mean '{near[0]}'?"] if near else []
+    if with_all or not near:
+        hints.append(f"known: {', '.join(names)}")
+    return InputError(f"unknown {kind} '{name}'; {' '.join(hints)}")
 
 
 def one_line(error: BaseException) -> str:
     """Another package's message, short and in one line; the name of the error if it has no message."""
     return " ".join(str(error).split())[:160] or type(error).__name__
+
+
+@cache
+def note(text: str) -> None:
+    """Says something about the input once, on stderr."""
+    print(f"note: {text}", file=sys.stderr)
+
+
+def some(names: Sequence[str]) -> str:
+    """The first names of many."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 @contextlib.contextmanager
@@ -42,7 +57,7 @@ def readable(path: Path | str) -> Iterator[None]:
 
 
 def sentence(error: BaseException) -> str | None:
-    """What a command says if the system or a lack of memory stops it; None if it is a mistake of ours."""
+    """The message for an error of the system or a lack of memory; None for other errors."""
     if isinstance(error, InputError):
         return str(error)
     if isinstance(error, OSError):

@@ -23,6 +23,11 @@ class GraphSettings(Settings):
     max_neighbours: int = Field(12, ge=1, description="nearest neighbours kept per atom")
     radius: float = Field(8.0, gt=0, description="cut-off in Å")
     step: float = Field(0.2, gt=0, description="distance between Gaussian centres, and their width, in Å")
+    ties: Literal["found", "element"] = Field(
+        "found",
+        description="which of a CGCNN's last neighbours count if more are as far away: those found first, "
+        "as in upstream's code, or those of the lightest element",
+    )
 
 
 class ALIGNNSettings(Settings):

@@ -12,7 +12,7 @@ import numpy as np
 from pymatgen.core import DummySpecies, Structure
 
 from hybrid.cif import FURTHEST, read_any_cif, read_own_cif
-from hybrid.errors import InputError, one_line
+from hybrid.errors import InputError, note, one_line, some
 from hybrid.reading import read_bytes, read_text
 
 FORMATS: dict[str, Any] = {
@@ -134,17 +134,25 @@ def check_structure(structure: Structure, where: str) -> None:
 def structure_files(folder: Path) -> dict[str, Path]:
     """The structure files of a folder by id, which is the file name without its ending.
 
+    A .json file is an output and no structure if it names no sites, or stands beside another format.
+
     Raises:
         InputError: two files in different formats have the same id.
     """
     files: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
+    others = []
+    for path in sorted(folder.iterdir(), key=lambda path: (path.suffix == ".json", path)):
         if path.suffix not in FORMATS or path.name in RESERVED:
+            continue
+        if path.suffix == ".json" and (path.stem in files or b'"sites"' not in read_bytes(path)):
+            others.append(path.name)
             continue
         if path.stem in files:
             raise InputError(f"{path}: id '{path.stem}' also has the structure {files[path.stem].name}")
         files[path.stem] = path
-    return files
+    if others:
+        note(f"{folder}: {some(others)} without a structure left out")
+    return dict(sorted(files.items(), key=lambda item: item[1]))
 
 
 def unknown_files(folder: Path) -> list[Path]:

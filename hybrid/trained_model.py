@@ -1,6 +1,7 @@
 """A trained network, with everything that it needs for predictions from structures."""
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ class TrainedModel:
         graph: settings of its graphs.
         scale: converts its outputs to the targets' units.
         targets: names, if it was trained on columns of descriptors.csv.
-        classes: of a classifier trained here.
+        classes: that a classifier tells apart.
         standardisation: of the descriptors in its readout, or None.
     """
 
@@ -60,11 +61,13 @@ class TrainedModel:
 
     @property
     def columns(self) -> list[str]:
-        """The names of the columns of its predictions."""
+        """The names of the columns of its predictions: after a class, the probabilities of all classes."""
+        if self.classes:
+            return ["prediction", *probability_columns(self.classes)]
         return [f"prediction {name}" for name in self.targets] or ["prediction"]
 
     def predict(self, structures: Structures, device: str = "auto") -> "pd.Series[float] | pd.DataFrame":
-        """Predictions by id, in the targets' units, or classes; several targets have a column each.
+        """Predictions by id, in the targets' units; a table of `columns` if there are several.
 
         Args:
             structures: pymatgen or ASE structures or structure files, in a list or by id; or a folder.
@@ -75,7 +78,7 @@ class TrainedModel:
         """
         import pandas as pd
 
-        folder = as_folder(structures)
+        folder = as_folder(structures, every=True)
         predictions = self.predict_folder(folder, resolve_device(device), progress=False)
         table = pd.DataFrame(predictions, index=pd.Index(folder.ids, name="id"), columns=self.columns)
         return table if len(self.columns) > 1 else table[self.columns[0]]
@@ -83,7 +86,7 @@ class TrainedModel:
     def predict_folder(
         self, folder: CrystalFolder, device: torch.device, progress: bool = True
     ) -> np.ndarray:
-        """Predictions (n_crystals, n_targets) in the targets' units, or classes; see `predict_graphs`.
+        """Predictions (n_crystals, n_columns); see `predict_graphs`.
 
         Descriptors for the model are read from the folder's descriptors.csv, or computed. A missing value is
         replaced by the median of the training set.
@@ -118,9 +121,7 @@ class TrainedModel:
         batch_size: int | None = None,
         progress: bool = False,
     ) -> np.ndarray:
-        """Predictions (n_crystals, n_targets) in the targets' units, or classes.
-
-        A two-class checkpoint of upstream gives the probability of class 1.
+        """Predictions (n_crystals, n_columns) in the targets' units, or classes and their probabilities.
 
         Args:
             graphs: of the crystals.
@@ -138,9 +139,8 @@ class TrainedModel:
         ]
         output = torch.cat(outputs)
         if self.classes:
-            numbers = torch.tensor(self.classes)[output.argmax(dim=1, keepdim=True).cpu()]
-        elif network.classification:
-            numbers = output[:, 1:].exp()
+            labels = torch.tensor(self.classes, device=device)[output.argmax(dim=1, keepdim=True)]
+            numbers = torch.cat([labels, output.double().exp()], dim=1)
         else:
             numbers = self.scale.to(device).restore(output.double())
         return np.asarray(numbers.cpu())
@@ -177,3 +177,8 @@ class TrainedModel:
             **provenance,
         }
         save_weights(Path(path), checkpoint)
+
+
+def probability_columns(classes: Iterable[float]) -> list[str]:
+    """The names of the columns of the classes' probabilities."""
+    return [f"probability of {label:g}" for label in classes]

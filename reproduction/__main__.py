@@ -115,7 +115,7 @@ def calculate_with_force_field(options: argparse.Namespace) -> None:
 
 
 def measure_run(options: argparse.Namespace) -> None:
-    """Measure what the model of a finished run has learnt."""
+    """Measure the model of a finished run."""
     from hybrid.errors import unknown_name
     from reproduction import figures
     from reproduction.workflow.measurements import measure

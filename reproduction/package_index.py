@@ -1,4 +1,4 @@
-"""Fetches a file from whatever package index pip is configured with."""
+"""Downloads a file from the package index that pip is configured with."""
 
 import subprocess
 import sys
@@ -6,15 +6,15 @@ from pathlib import Path
 
 
 def pip_download(pin: str, folder: Path, *options: str) -> str:
-    """Downloads one distribution without its dependencies; whether it came is for the caller to see.
+    """Downloads one distribution without its dependencies; the caller checks whether it exists.
 
     Args:
         pin: name==version.
-        folder: where it goes.
+        folder: where it is written.
         options: of `pip download`.
 
     Returns:
-        The last line of what pip says, the reason if nothing came.
+        The last line of pip's messages, which is the reason if nothing was downloaded.
     """
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--disable-pip-version-check"]
     command += [*options, "--dest", str(folder), pin]

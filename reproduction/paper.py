@@ -1,4 +1,4 @@
-"""What the paper says: its two large tables of numbers, and how specs write down its words and numbers."""
+"""The paper's two large tables of numbers, and the format of its statements in specs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -37,7 +37,7 @@ magnetization         1.95/0.622   1.19/0.379        1.29/0.412  1.07/0.34   1.0
 
 
 class PaperStatement(Settings):
-    """What the paper says of one network on one data set, in numbers or in its words."""
+    """What the paper says about one network on one data set, in numbers or words."""
 
     dataset: str
     network: str
@@ -48,7 +48,7 @@ class PaperStatement(Settings):
     source: str
 
     def numbers(self) -> dict[str, Any]:
-        """What is said, without what it is said of."""
+        """The statement without network, data set and target."""
         return self.model_dump(exclude={"dataset", "network", "target"}, exclude_none=True)
 
 

@@ -1,4 +1,4 @@
-"""Where the checkout keeps its things."""
+"""The folders of the checkout."""
 
 from pathlib import Path
 

@@ -382,7 +382,7 @@ def test_train_and_predict(name: str, pooling: str, folder: CrystalFolder, tmp_p
     assert (model.standardisation is not None) == name.startswith("de-")
     predictions = model.predict_folder(folder, torch.device("cpu"))[:, 0]
     assert np.ptp(predictions) > 0
-    for path, column in ((out / "predictions.csv", 3), (tmp_path / "told.csv", 2)):
+    for path, column in ((out / "predictions.csv", 3), (tmp_path / "told.csv", 3)):
         if not path.exists():
             assert main(["predict", str(out), str(folder.path), "--out", str(path)]) == 0
         told = [float(row.split(",")[column]) for row in path.read_text().splitlines()[1:]]

@@ -14,10 +14,13 @@ import torch
 from conftest import target_of, write_structure
 from pymatgen.core import Lattice, Structure
 
-from hybrid.cli import main
+from hybrid.cli import main, parse
+from hybrid.commands.common import given
+from hybrid.commands.train import name_of_run
 from hybrid.data.folder import ATOM_INIT, read_folder
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.settings import GraphSettings
+from hybrid.training.choices import chosen_settings
 from reproduction.__main__ import main as paper
 from reproduction.upstream import vendor
 
@@ -73,7 +76,7 @@ def test_chains_train_predict_as_commands(tmp_path: Path) -> None:
     assert {path.suffix for path in folder.files} == {".cif"}
     done = hybrid("train", "my-chains", "--pooling", "sum", *SMALL)
     assert done.returncode == 0, done.stderr
-    run = tmp_path / "my-chains-cgcnn-sum"
+    run = tmp_path / "my-chains-cgcnn-sum-atom-fea-len-8-n-conv-1-h-fea-len-8-epochs-2"
     assert str(run.name) in done.stdout
     assert "MAE" in done.stdout
     assert "Traceback" not in done.stderr
@@ -119,7 +122,10 @@ def test_predict_with_upstreams_classifier_gives_probabilities(crystal_folder: C
     assert main(["predict", str(SHIPPED / "semi-metal-classification.pth.tar"), str(path)]) == 0
     table = rows(Path("crystals-predictions.csv"))
     assert len(table) == 5
-    assert all(0 <= float(row["prediction"]) <= 1 for row in table)
+    for row in table:
+        likely = [float(row[f"probability of {label}"]) for label in (0, 1)]
+        assert sum(likely) == pytest.approx(1)
+        assert float(row["prediction"]) == float(likely[1] > likely[0])
 
 
 def test_predict_tells_the_error_where_targets_are_known(
@@ -301,7 +307,9 @@ def test_unknown_figures_scales_models_and_datasets(capsys: pytest.CaptureFixtur
     assert "did you mean 'smoke'" in refused(
         capsys, "reproduce", "figure3h", "--scale", "smok", command=paper
     )
-    assert "did you mean 'cgcnn'" in refused(capsys, "train", "folder", "--model", "cgcn")
+    Path("folder").mkdir()
+    told = refused(capsys, "train", "folder", "--model", "cgcn")
+    assert "did you mean 'cgcnn'? known: alignn, cgcnn" in told
     assert "did you mean 'chains-short'" in refused(capsys, "dataset", "chains-shrt")
 
 
@@ -322,6 +330,118 @@ def test_the_version_and_the_help(capsys: pytest.CaptureFixture[str]) -> None:
             main([option])
         assert caught.value.code == 0
         assert capsys.readouterr().out
+
+
+def test_a_folder_in_alignns_form(
+    crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ids with endings, several targets, a structure without a row, a configuration: train, then predict."""
+    path = crystal_folder(9, ".vasp")
+    listed = [f"x{i:02d}.vasp" for i in range(8)]
+    (path / "id_prop.csv").write_text("".join(f"{name},{i},{i * i}\n" for i, name in enumerate(listed)))
+    (path / "config_example.json").write_text("{}")
+    assert main(["train", str(path), "--out", "run", *SMALL]) == 0
+    told = capsys.readouterr()
+    assert "x08.vasp without a row in id_prop.csv left out" in told.err
+    assert "test, target_2: MAE" in told.out
+    assert [row["id"] for row in rows(Path("run/predictions.csv"))] == listed
+    assert main(["predict", "run", str(path), "--device", "cpu"]) == 0
+    table = rows(Path("crystals-predictions.csv"))
+    assert [row["id"] for row in table] == [*listed, "x08"]
+    assert table[8]["target target_2"] == table[8]["fold"] == ""
+    assert {"training", "validation", "test"} == {row["fold"] for row in table[:8]}
+    n_new = sum(row["fold"] == "test" for row in table)
+    assert f"new crystals, target_1 ({n_new}): MAE" in capsys.readouterr().out
+    only = ["train", str(path), "--targets", "target_2", "--out", "one", *SMALL]
+    assert main(only) == 0
+    assert list(rows(Path("one/predictions.csv"))[0]) == [
+        "id",
+        "fold",
+        "target target_2",
+        "prediction target_2",
+    ]
+
+
+def test_classes_have_probabilities(
+    crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = crystal_folder(16)
+    (path / "id_prop.csv").write_text("".join(f"x{i:02d},{i % 2}\n" for i in range(16)))
+    options = [str(path), "--split", "0.5", "0.25", "0.25"]
+    assert main(["train", *options, "--out", "numbers", *SMALL]) == 0
+    assert "--task classification gives a probability of each class" in capsys.readouterr().err
+    for model in ("cgcnn", "forest"):
+        chosen = SMALL if model == "cgcnn" else []
+        assert main(["train", *options, "--model", model, "--task", "classification", *chosen]) == 0
+        told = capsys.readouterr().out
+        run = Path(told.splitlines()[-1])
+        assert "-classification" in run.name
+        table = rows(run / "predictions.csv")
+        for row in table:
+            likely = [float(row[f"probability of {label}"]) for label in (0, 1)]
+            assert sum(likely) == pytest.approx(1)
+            assert likely[int(row["prediction"])] >= 0.5
+        tested = [row for row in table if row["fold"] == "test"]
+        ones, zeros = (
+            [float(row["probability of 1"]) for row in tested if row["target"] == label] for label in "10"
+        )
+        above = sum((one > zero) + (one == zero) / 2 for one in ones for zero in zeros)
+        assert f"ROC AUC {above / len(ones) / len(zeros):.3f}" in told.splitlines()[-2] or not (
+            ones and zeros
+        )
+
+
+def test_a_test_set_that_is_too_small(
+    crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = crystal_folder(4)
+    (path / "manifest.json").write_text('{"unit": "eV"}')
+    assert main(["train", str(path), "--out", "run", *SMALL]) == 0
+    told = capsys.readouterr().out
+    assert "eV, no MAE/MAD or R²" in told
+    assert told.startswith("best epoch: ")
+    text = Path("run/metrics.json").read_text()
+    assert "NaN" not in text
+    metrics = json.loads(text)
+    assert metrics["test"]["r2"] is None
+    assert metrics["n_tied_atoms"] >= 0
+    told = refused(capsys, "train", path, "--model", "alignn", "--ties", "element")
+    assert "--ties: alignn does not use it" in told
+
+
+def test_default_names_of_runs_tell_them_apart(crystal_folder: Callable[..., Path]) -> None:
+    path = crystal_folder(4)
+    Path("own.csv").write_text("id,fold\nx00,training\nx01,training\nx02,validation\nx03,test\n")
+    names = {}
+    for chosen in (
+        (),
+        ("--model-seed", "1"),
+        ("--task", "classification"),
+        ("--trainer", "paper"),
+        ("--split", "0.5", "0.25", "0.25"),
+        ("--split-file", "own.csv"),
+        ("--targets", *(f"target_{i}" for i in range(40))),
+    ):
+        options = parse(["train", str(path), *chosen])
+        choices = given(options, ("model_seed", "task", "split", "targets"))
+        names[chosen] = name_of_run(
+            options, chosen_settings(options.model, trainer=options.trainer, **choices)
+        )
+    assert names[()] == "-cgcnn-mean"
+    assert len(set(names.values())) == len(names)
+    assert all(name.startswith("-cgcnn-mean") and len(name) <= 120 for name in names.values())
+
+
+def test_ones_own_run_is_embedded_and_probed(
+    crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = crystal_folder(24)
+    assert main(["train", str(path), "--out", "run", *SMALL]) == 0
+    assert main(["embed", str(path), "--model", "run", "--pooling", "sum", "--device", "cpu"]) == 0
+    assert "24 vectors of 8 numbers; crystals-run.csv" in capsys.readouterr().out
+    assert main(["probe", str(path), "--embeddings", "crystals-run.csv", "--descriptors", "a", "b"]) == 0
+    assert Path("crystals-crystals-run-probe.json").exists()
+    assert "did you mean 'chgnet'" in refused(capsys, "embed", path, "--model", "chgnett")
 
 
 # --- nothing of the user's is replaced, and nothing goes stale ---

@@ -2,7 +2,11 @@
 
 import csv
 import json
+import os
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +54,14 @@ def test_every_spec_can_be_run_at_every_scale(name: str, scale: str) -> None:
     loaded = figures.spec(name)
     runs = planned(loaded, scale)
     size = loaded.scale(scale)
+    splits = {part.split for part in loaded.parts}
     assert len({(run.name, run.panel) for run in runs}) == len(runs)
     for run in runs:
         whole = run.network.split("-without-")[0].split("-only-")[0]  # of which groups are left out
         expected, _ = size.of(run.dataset, whole)
         assert run.settings.trainer.epochs == round(expected.epochs / run.settings.training_share)
         assert run.settings.n_structures == expected.n_structures
-        assert run.settings.split == get_dataset(run.dataset).split
+        assert run.settings.split in splits - {None} | {get_dataset(run.dataset).split}
     if scale == "paper":
         assert {run.settings.trainer.epochs for run in runs if run.settings.training_share == 1} == {300}
         assert {run.settings.n_structures for run in runs} == {None}
@@ -517,3 +522,21 @@ def test_a_record_says_what_is_not_trained_yet(results: Path) -> None:
     assert all(row["note"].endswith(gone[0].label) for row in missing)
     reproduce.draw("figure3h", "cpu")
     assert "not trained yet" in (results / "cpu" / "figure3h.md").read_text()
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_workflow_leaves_no_job_behind(sign: int, tmp_path: Path) -> None:
+    note = tmp_path / "job"
+    job = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    code = (
+        "import os, sys; from reproduction.workflow.reproduce import _run; "
+        f"_run([sys.executable, '-c', {job!r}], os.open(os.devnull, os.O_RDONLY), None)"
+    )
+    caller = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    while not (note.exists() and note.read_text()):
+        time.sleep(0.1)
+        assert caller.poll() is None
+    caller.send_signal(sign)
+    assert caller.wait(30) != 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), 0)

@@ -220,7 +220,7 @@ def test_a_killed_calculation_repeats_no_finished_crystal(calculation):
     first = Stretched(stop_after=2)
     with pytest.raises(KeyboardInterrupt):
         calculate(calculation, forces=first)
-    with pytest.raises(InputError, match=r"\.csv: is not there yet"):
+    with pytest.raises(InputError, match=r"\.csv: does not exist yet"):
         read_table(calculation.table)
     second = Stretched()
     table = read_table(calculate(calculation, forces=second))

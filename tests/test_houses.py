@@ -109,7 +109,7 @@ def loaded(*arguments: str | Path | int) -> set[str]:
 
 
 def test_help_loads_next_to_nothing() -> None:
-    for arguments in (["--help"], ["predict", "--help"], ["train", "--help"]):
+    for arguments in (["--help"], ["predict", "--help"], ["train", "--help"], ["train", "nowhere"]):
         assert not loaded(*arguments) & {*HEAVY, *OTHER_HOUSES, "torch", "pymatgen", "numpy"}
 
 

@@ -11,7 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
-from hybrid.graphs.nearest_neighbours import neighbours_by_pymatgen
+from hybrid.graphs.nearest_neighbours import (
+    n_tied,
+    nearest_by_element,
+    nearest_neighbours,
+    neighbours_by_pymatgen,
+)
 from hybrid.kernels.neighbours import Neighbours
 from reproduction.data.chains import chain_of_set
 
@@ -71,10 +76,28 @@ def test_without_periods(NaCl: Structure) -> None:
         assert same(Structure(lattice, NaCl.species, NaCl.frac_coords))
 
 
-def test_real_crystals(hybrid_data: Path) -> None:
+@pytest.mark.parametrize("every", [60, pytest.param(5, marks=pytest.mark.slow)])
+def test_real_crystals(every: int, hybrid_data: Path) -> None:
     with gzip.open(hybrid_data / "mp_snapshot.jsonl.gz", "rt") as file:
-        rows = [json.loads(line) for number, line in enumerate(file) if number % 60 == 0]
+        rows = [json.loads(line) for number, line in enumerate(file) if number % every == 0]
     crystals = [Structure(Lattice(row["lattice"]), row["species"], row["frac"]) for row in rows]
-    assert len(crystals) > 500
+    assert len(crystals) > 30_000 / every
     different = [row["id"] for row, crystal in zip(rows, crystals, strict=True) if not same(crystal)]
     assert different == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ties_by_element_do_not_depend_on_rounding(seed: int) -> None:
+    """Layers of Li and O: the last six neighbours are chosen from twelve, four of them Li."""
+    crystal = Structure(Lattice.orthorhombic(3, 3, 6), ["Li", "O"], [[0, 0, 0], [0, 0, 0.5]])
+    rng = np.random.default_rng(seed)
+    rounded = Structure(
+        crystal.lattice, crystal.species, crystal.frac_coords + rng.uniform(-2e-5, 2e-5, (2, 3))
+    )
+    assert n_tied(rounded, 12, 8.0) == 2
+    nearest, distances = nearest_by_element(rounded, 12, 8.0)
+    assert sorted(nearest[0]) == sorted([0] * 4 + [1] * 2 + [0] * 4 + [1] * 2)
+    np.testing.assert_allclose(distances[0], [3] * 6 + [18**0.5] * 6, atol=1e-3)
+    whole, all_of_it = nearest_by_element(rounded, 18, 8.0), nearest_neighbours(rounded, 18, 8.0)
+    np.testing.assert_allclose(whole[1], np.sort(all_of_it[1], axis=1), atol=1e-3)
+    assert n_tied(rounded, 18, 8.0) == 0

@@ -684,7 +684,7 @@ def _nothing(folder: Path) -> None:
         (_nothing, {}, {"descriptors": "none.csv"}, "none.csv: cannot be read"),
         (_nothing, {}, {"restart_model_path": "none"}, "none/config.json: cannot be read as a configuration"),
         (_break_structure, {}, {}, "data/003.cif: does not parse"),
-        (_break_target, {}, {}, "row 5: target of '004' is nan"),
+        (_break_target, {}, {}, "row 5: target of '004' is 'nan'"),
         (_repeat_row, {}, {}, "row 13: id '004.vasp' appears twice"),
         (_drop_structure, {}, {}, "row 7: id '006' has no structure file"),
         (_unknown_element, {}, {}, "data/006.cif: site 1 is Lr, which atom_init.json does not describe"),

@@ -382,7 +382,7 @@ def _nothing(folder: Path) -> None:
         (_nothing, ["--task", "classification"], "classes are 0 and 1"),
         (_nothing, ["--descriptors", "none.csv"], "none.csv: cannot be read"),
         (_break_structure, [], "data/003.cif: does not parse"),
-        (_break_target, [], "row 5: target of '004' is nan"),
+        (_break_target, [], "row 5: target of '004' is 'nan'"),
         (_drop_structure, [], "row 7: id '006' has no structure file"),
         (_disorder, [], "data/006.cif: site 1 is 0.4 Fe / 0.6 Co; ordered structures only"),
         (_drop_descriptors, ["--descriptors", "data/descriptors.csv"], "has no row for id '005'"),

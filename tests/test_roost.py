@@ -282,13 +282,13 @@ def test_train_and_predict_from_the_command_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["train", str(folder.path), "--model", "roost", "--epochs", "1"]) == 0
-    trained = json.loads((tmp_path / "crystals-roost-mean" / "settings.json").read_text())["trainer"]
+    trained = json.loads((tmp_path / "crystals-roost-mean-epochs-1" / "settings.json").read_text())["trainer"]
     chosen = recipe(ModelSettings(name="roost")).trainer.model_copy(update={"epochs": 1})
     assert TrainerSettings(**trained) == chosen
-    assert main(["predict", "crystals-roost-mean", str(folder.path), "--out", "found.csv"]) == 0
+    assert main(["predict", "crystals-roost-mean-epochs-1", str(folder.path), "--out", "found.csv"]) == 0
     with (tmp_path / "found.csv").open() as file:
         found = [float(row["prediction"]) for row in csv.DictReader(file)]
-    assert found == pytest.approx(written(tmp_path / "crystals-roost-mean"), rel=1e-5)
+    assert found == pytest.approx(written(tmp_path / "crystals-roost-mean-epochs-1"), rel=1e-5)
     assert "16 predictions; found.csv" in capsys.readouterr().out
 
 

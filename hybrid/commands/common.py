@@ -90,11 +90,11 @@ def given(options: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 
-def read(options: argparse.Namespace, targets: bool = False) -> "CrystalFolder":
-    """The folder of the command; crystals that are left out are listed on stderr."""
+def read(options: argparse.Namespace, targets: bool = False, every: bool = False) -> "CrystalFolder":
+    """The folder of the command, see `read_folder`; crystals that are left out are listed on stderr."""
     from hybrid.data.folder import read_folder
 
-    folder = read_folder(options.folder, targets=targets, skip_bad=options.skip_bad)
+    folder = read_folder(options.folder, targets, options.skip_bad, several_targets=True, every=every)
     report_dropped(folder.dropped)
     return folder
 

@@ -2,17 +2,20 @@
 
 import argparse
 import csv
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hybrid.atomic import atomic_file
 from hybrid.commands.common import add_code, add_common, default_output, read, refuse_inputs, run_code
-from hybrid.commands.train import in_words
+from hybrid.errors import InputError
+from hybrid.reading import read_json
 
 if TYPE_CHECKING:
     import numpy as np
 
     from hybrid.data.folder import CrystalFolder
+    from hybrid.trained_model import TrainedModel
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -26,33 +29,87 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Predicts with a trained model, and prints the errors if the targets are known."""
-    from hybrid.checkpoint import load
-    from hybrid.device import resolve_device
-    from hybrid.metrics import classification_metrics, regression_metrics
-
     out = options.out or default_output(options.folder, "-predictions.csv")
     refuse_inputs(out, options.folder, options.model)
+    if not options.model.exists():  # before anything heavy is loaded
+        raise InputError(f"{options.model}: no such model")
+    from hybrid.checkpoint import load
+    from hybrid.device import resolve_device
+
     run_code(options)
     model = load(options.model)
-    folder = read(options, targets=(options.folder / "id_prop.csv").exists())
+    folder = read(options, targets=(options.folder / "id_prop.csv").exists(), every=True)
     predictions = model.predict_folder(folder, resolve_device(options.device))
-    write_predictions(out, folder, model.columns, predictions)
+    targets = known_targets(folder, model)
+    folds = folds_in_training(options.model / "inputs.json", folder)
+    write_predictions(out, folder.ids, folds, model, targets, predictions)
     print(f"{len(folder)} predictions; {out}")
-    probabilities = model.network.classification and not model.classes
-    if folder.targets is not None and len(folder) > 1 and not model.targets and not probabilities:
-        metrics = classification_metrics if model.classes else regression_metrics
-        print(f"against id_prop.csv: {in_words(metrics(folder.targets, predictions[:, 0]))}")
+    if targets is not None:
+        _print_errors(model, targets, predictions, folds)
+
+
+def known_targets(folder: "CrystalFolder", model: "TrainedModel") -> "np.ndarray | None":
+    """The model's targets (n_crystals, n_targets), NaN where there is none; None if the folder has others."""
+    if folder.targets is None or not set(model.targets) <= set(folder.target_names):
+        return None
+    if not model.targets:
+        return folder.targets if folder.targets.shape[1] == 1 else None
+    return folder.targets[:, [folder.target_names.index(name) for name in model.targets]]
+
+
+def folds_in_training(inputs: Path, folder: "CrystalFolder") -> list[str]:
+    """The fold of each crystal in the run that wrote `inputs`, by content; empty for other crystals."""
+    if not inputs.exists():
+        return []
+    seen = {key: fold for fold, key, *_ in read_json(inputs)["crystals"].values()}
+    folds = [seen.get(key[:16], "") for key in folder.contents]
+    return folds if any(folds) else []
 
 
 def write_predictions(
-    path: Path, folder: "CrystalFolder", columns: list[str], predictions: "np.ndarray"
+    path: Path,
+    ids: list[str],
+    folds: list[str],
+    model: "TrainedModel",
+    targets: "np.ndarray | None",
+    predictions: "np.ndarray",
 ) -> None:
-    """Writes a CSV file with id, target if there is one for one prediction, and predictions."""
-    numbers = predictions.T.tolist()
-    if folder.targets is not None and len(columns) == 1:
-        columns, numbers = ["target", *columns], [folder.targets.tolist(), *numbers]
+    """Writes a CSV file with ids, folds and targets if they are known, and predictions."""
+    columns = [[f"{number:.7g}" for number in column] for column in predictions.T.tolist()]
+    names = list(model.columns)
+    if targets is not None:
+        columns = [
+            ["" if math.isnan(t) else f"{t:.7g}" for t in column] for column in targets.T.tolist()
+        ] + columns
+        names = [f"target {name}".strip() for name in model.targets or ("",)] + names
+    if folds:
+        columns, names = [folds, *columns], ["fold", *names]
     with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["id", *columns])
-        for identity, *row in zip(folder.ids, *numbers, strict=True):
-            writer.writerow([identity, *(f"{number:.7g}" for number in row)])
+        writer.writerow(["id", *names])
+        writer.writerows(zip(ids, *columns, strict=True))
+
+
+def _print_errors(
+    model: "TrainedModel", targets: "np.ndarray", predictions: "np.ndarray", folds: list[str]
+) -> None:
+    """Prints how good predictions are where targets are known: of the test fold if there are folds."""
+    import numpy as np
+
+    from hybrid.metrics import classification_metrics, in_words, known, regression_metrics
+
+    there = (np.isin(targets, model.classes) if model.classes else np.isfinite(targets)).all(axis=1)
+    if folds:
+        there &= np.array([fold in ("test", "") for fold in folds])
+    if not there.any():
+        return
+    targets, predictions = targets[there], predictions[there]
+    for i, name in enumerate(model.targets or ("",)):
+        if model.classes:
+            scores = classification_metrics(
+                targets[:, 0], predictions[:, 0], predictions[:, 1:], model.classes
+            )
+        else:
+            scores = regression_metrics(targets[:, i], predictions[:, i])
+        where = f"against id_prop.csv, {'new ' if folds else ''}crystals{f', {name}' if name else ''}"
+        print(f"{where} ({len(targets)}): {in_words(known(scores))}")

@@ -1,6 +1,7 @@
 """`hybrid probe`: tests which structural descriptors a model knows."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -38,6 +39,7 @@ def run(options: argparse.Namespace) -> None:
     from hybrid.probing.probe import probe
     from hybrid.probing.probed_models import on_crystals
     from hybrid.probing.report import as_table, write
+    from hybrid.report.records import not_run
 
     options.split = common.one_split(options)
     try:
@@ -62,6 +64,8 @@ def run(options: argparse.Namespace) -> None:
         skip_bad=options.skip_bad,
     )
     common.report_dropped(record["dropped"])
+    for row in not_run(record):
+        print(f"not probed: {row['descriptor']}: {row['note']}", file=sys.stderr)
     write(record, out, options.beside)
     table = as_table(record).to_string(float_format="%.3f")
     print(f"test set: R², or accuracy of the crystal system\n{table}")

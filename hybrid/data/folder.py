@@ -19,6 +19,7 @@ import numpy as np
 from pymatgen.core import Element, Structure
 from typing_extensions import TypeVar
 
+from hybrid.data.listed import read_listing
 from hybrid.data.structure_table import StructureTable
 from hybrid.errors import InputError
 from hybrid.graphs.composition import CompositionGraphs
@@ -27,7 +28,7 @@ from hybrid.graphs.limits import refuse_too_large
 from hybrid.graphs.line_graph import LineGraphs
 from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.progress import Progress
-from hybrid.reading import plain_number, read_json, read_rows
+from hybrid.reading import read_json
 from hybrid.settings import GraphSettings
 from hybrid.structures import content_key, structure_files, unknown_files
 
@@ -43,11 +44,12 @@ class CrystalFolder:
 
     path: Path
     ids: list[str]
-    targets: np.ndarray | None  # (n_crystals,), in the target's unit
+    targets: np.ndarray | None  # (n_crystals,) or (n_crystals, n_targets), in the targets' units
     files: list[Any]  # paths; structures if they are in memory
     atom_features: dict[int, list[float]]  # by atomic number
     dropped: list[str] = field(default_factory=list)  # a reason for each crystal that was left out
     stored: bool = True  # in a folder, where graphs and descriptors are kept; `path` is a mere name otherwise
+    target_names: tuple[str, ...] = ()  # (n_targets,) if there are several
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -123,86 +125,54 @@ class CrystalFolder:
         """A hash of the structures, of what the graphs hold and of their settings."""
         columns = " ".join(column.name for column in fields(kind))
         prefix = "" if kind is CrystalGraphs else f"{kind.__name__} {columns} "
-        key = hashlib.sha256(f"{prefix}{settings.max_neighbours} {settings.radius}".encode())
+        ties = "" if settings.ties == "found" else f" {settings.ties}"
+        key = hashlib.sha256(f"{prefix}{settings.max_neighbours} {settings.radius}{ties}".encode())
         key.update(" ".join(self.contents).encode())
         return key.hexdigest()[:16]
 
 
-def read_folder(path: Path, targets: bool = True, skip_bad: bool = False) -> CrystalFolder:
+def read_folder(
+    path: Path,
+    targets: bool = True,
+    skip_bad: bool = False,
+    *,
+    several_targets: bool = False,
+    every: bool = False,
+    own_features: bool = True,
+) -> CrystalFolder:
     """Reads and checks a dataset folder.
 
     Args:
         path: the folder.
-        targets: read id_prop.csv; otherwise take every structure file in the folder.
+        targets: read id_prop.csv, which says what counts; otherwise take every structure file in the folder.
         skip_bad: leave out what cannot be used and list it in `dropped`, instead of stopping.
+        several_targets: there may be more than one, and `targets` are (n_crystals, n_targets).
+        every: take every structure file and those targets that id_prop.csv has; NaN for the others.
+        own_features: an atom_init.json in the folder replaces ours.
 
     Raises:
         InputError: the folder, id_prop.csv or a row of it cannot be used.
     """
     if not path.is_dir():
         raise InputError(f"{path}: no such folder")
-    files = structure_files(path)
     own = path / ATOM_INIT.name
-    features = read_atom_features(own if own.exists() else ATOM_INIT)
+    features = read_atom_features(own if own_features and own.exists() else ATOM_INIT)
     if targets:
-        rows, dropped = _read_targets(path, files, skip_bad)
-        values = np.array(list(rows.values()))
-        folder = CrystalFolder(path, list(rows), values, [files[i] for i in rows], features, dropped)
+        listing = read_listing(path, several_targets, skip_bad, every)
+        values = listing.targets if several_targets else listing.targets[:, 0]
+        folder = CrystalFolder(path, listing.ids, values, listing.files, features, listing.dropped)
+        folder = replace(folder, target_names=listing.names)
     else:
+        files = structure_files(path)
+        folder = CrystalFolder(path, list(files), None, list(files.values()), features)
+    if every or not targets:
         unknown = [f"{file}: is in no known structure format" for file in unknown_files(path)]
-        folder = CrystalFolder(path, list(files), None, list(files.values()), features, unknown)
+        folder = replace(folder, dropped=folder.dropped + unknown)
     if skip_bad:
         folder = _without_unreadable(folder)
     if not folder:
         raise InputError(f"{path}: contains no structures that can be used")
     return folder
-
-
-def _read_targets(path: Path, files: dict[str, Path], skip_bad: bool) -> tuple[dict[str, float], list[str]]:
-    """Targets by id, and why other crystals are left out."""
-    rows = read_table(path)
-    targets: dict[str, float] = {}
-    problems = []
-    for place, row in rows:
-        problem = _problem(row, targets, files)
-        if problem:
-            problems.append(f"{path / 'id_prop.csv'}: row {place}: {problem}")
-        else:
-            targets[row[0]] = float(row[1])
-    named = {row[0] for _, row in rows}
-    problems += [f"{files[i]}: has no row in id_prop.csv" for i in sorted(set(files) - named)]
-    if problems and not skip_bad:
-        raise InputError(problems[0])
-    return targets, problems
-
-
-def read_table(path: Path) -> list[tuple[int, list[str]]]:
-    """The rows of a folder's id_prop.csv that are not empty, each with its number.
-
-    Raises:
-        InputError: there is no such file, or it cannot be read.
-    """
-    table = path / "id_prop.csv"
-    if not table.exists():
-        raise InputError(f"{path}: has no id_prop.csv (rows id,target; no header)")
-    return read_rows(table)
-
-
-def _problem(row: list[str], seen: dict[str, float], files: dict[str, Path]) -> str | None:
-    """Why a row of id_prop.csv cannot be used, if so."""
-    if len(row) != 2:
-        return f"has {len(row)} columns instead of id,target"
-    identity, target = row
-    value = plain_number(target)
-    if value is None:
-        return f"target '{target}' of '{identity}' is not a number"
-    if not math.isfinite(value):
-        return f"target of '{identity}' is {target}"
-    if identity in seen:
-        return f"id '{identity}' occurs twice"
-    if identity not in files:
-        return f"id '{identity}' has no structure file"
-    return None
 
 
 def _without_unreadable(folder: CrystalFolder) -> CrystalFolder:

@@ -1,82 +1,112 @@
-"""A dataset folder as the scripts of upstream CGCNN and ALIGNN find it: id_prop.csv says what counts.
+"""Which crystals of a folder count, and their targets: id_prop.csv says it, as for upstream CGCNN and ALIGNN.
 
-Rows are `id,target` or `id,target,target...`. An id is a file's name with its ending, as in ALIGNN's sample
-folder, or without it, as in CGCNN's. Other files may lie in the folder.
+Rows are `id,target` or `id,target,target...`, below a header `id,name,name...` or without one. An id is a
+file's name with its ending, as in ALIGNN's sample folder, or without it, as in CGCNN's. Other files may lie
+there.
 """
 
 import math
-import sys
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from hybrid.data.folder import ATOM_INIT, CrystalFolder, read_atom_features, read_folder, read_table
-from hybrid.errors import InputError
-from hybrid.reading import plain_number, read_json
-from hybrid.structures import FORMATS
+from hybrid.errors import InputError, note, some
+from hybrid.reading import plain_number, read_rows
+from hybrid.structures import FORMATS, structure_files
 
 
-def read_listed(path: Path, several_targets: bool = False, own_features: bool = True) -> CrystalFolder:
+@dataclass(frozen=True)
+class Listing:
+    """The crystals of a folder.
+
+    Attributes:
+        ids: (n_crystals,).
+        files: (n_crystals,) of their structures.
+        targets: (n_crystals, n_targets); NaN where one is not known.
+        names: (n_targets,) of the targets, if there are several.
+        dropped: a reason for each row that was left out.
+    """
+
+    ids: list[str]
+    files: list[Path]
+    targets: np.ndarray
+    names: tuple[str, ...]
+    dropped: list[str]
+
+
+def read_listing(
+    path: Path, several_targets: bool = True, skip_bad: bool = False, every: bool = False
+) -> Listing:
     """The crystals that id_prop.csv lists. Structure files that it does not list are named once.
 
     Args:
         path: the folder.
-        several_targets: rows may have more than one; the folder's targets are (n_crystals, n_targets) then.
-        own_features: an atom_init.json in the folder replaces ours.
+        several_targets: rows may have more than one.
+        skip_bad: leave out rows that cannot be used and list them in `dropped`, instead of stopping.
+        every: for predictions, where targets need not be known: every structure in the folder counts, and
+            rows without a structure are named once.
 
     Raises:
-        InputError: the folder, id_prop.csv or a row of it cannot be used.
+        InputError: id_prop.csv or a row of it cannot be used.
     """
-    if not path.is_dir():
-        raise InputError(f"{path}: no such folder")
-    crystals: dict[Path, tuple[str, list[float]]] = {}
-    n_targets = 1
-    for number, (identity, *cells) in read_table(path):
+    names, rows = _named_rows(path)
+    names = names if several_targets else ()
+    n_targets = len(names) or 1
+    found: dict[Path, tuple[str, list[float]]] = {}
+    problems, absent = [], []
+    for number, (identity, *cells) in rows:
         file, targets = _file_of(path, identity), [_number(cell) for cell in cells]
         problem = None
-        if not cells or (len(cells) > 1 and not several_targets):
-            problem = f"has {1 + len(cells)} columns instead of id,target"
-        elif file is None:
+        if file is None:
             problem = f"id '{identity}' has no structure file"
-        elif file in crystals:
-            problem = f"id '{identity}' stands there twice"
-        elif crystals and len(cells) != n_targets:
-            problem = f"has {len(cells)} targets where the rows before have {n_targets}"
-        elif not all(map(math.isfinite, targets)):
-            problem = f"target of '{identity}' is {','.join(cells)}; a number is needed"
-        if problem or file is None:
-            raise InputError(f"{path / 'id_prop.csv'}: row {number}: {problem}")
-        crystals[file] = identity, targets
-        n_targets = len(targets)
-    if not crystals:
-        raise InputError(f"{path / 'id_prop.csv'}: has no rows")
-    # outputs of former runs are .json, too
+        elif file in found:
+            problem = f"id '{identity}' appears twice"
+        elif len(targets) != n_targets and not every:
+            wanted = "id,target" if n_targets == 1 else f"an id and {n_targets} targets"
+            problem = f"has {1 + len(cells)} columns instead of {wanted}"
+        elif not all(map(math.isfinite, targets)) and not every:
+            problem = f"target of '{identity}' is '{','.join(cells)}'; a number is needed"
+        if file is None and every:
+            absent.append(identity)
+        elif problem or file is None:
+            problems.append(f"{path / 'id_prop.csv'}: row {number}: {problem}")
+        else:
+            found[file] = identity, (targets + [math.nan] * n_targets)[:n_targets]
+    if problems and not skip_bad:
+        raise InputError(problems[0])
+    if every:
+        others = structure_files(path).items()
+        found |= {file: (stem, [math.nan] * n_targets) for stem, file in others if file not in found}
+    # other .json files may be outputs of former runs
     endings = set(FORMATS) - {".json"}
-    unlisted = sorted(f.name for f in path.iterdir() if f.suffix in endings and f not in crystals)
+    unlisted = sorted(f.name for f in path.iterdir() if f.suffix in endings and f not in found)
     if unlisted:
-        _note(f"{path}: {_some(unlisted)} without a row in id_prop.csv left out")
-    ids, rows = zip(*crystals.values(), strict=True)
-    own = path / ATOM_INIT.name
-    features = read_atom_features(own if own_features and own.exists() else ATOM_INIT)
-    targets_of_all = np.array(rows) if several_targets else np.array(rows)[:, 0]
-    return CrystalFolder(path, list(ids), targets_of_all, list(crystals), features)
+        note(f"{path}: {some(unlisted)} without a row in id_prop.csv left out")
+    if absent:
+        note(f"{path / 'id_prop.csv'}: {some(absent)} without a structure left out")
+    ids, targets_of_all = [identity for identity, _ in found.values()], [row for _, row in found.values()]
+    return Listing(ids, list(found), np.reshape(targets_of_all, (-1, n_targets)), names, problems)
 
 
-def read_unlisted(path: Path) -> CrystalFolder:
-    """Every structure in a folder without id_prop.csv; other .json files are named once.
+def target_names(path: Path) -> tuple[str, ...]:
+    """The names of the targets in a folder's id_prop.csv, if there are several."""
+    return _named_rows(path)[0] if (path / "id_prop.csv").exists() else ()
 
-    Raises:
-        InputError: the folder cannot be used, or holds no structures.
-    """
-    folder = read_folder(path, targets=False)
-    kept = [i for i, file in enumerate(folder.files) if file.suffix != ".json" or _holds_sites(file)]
-    others = sorted({file.name for file in folder.files} - {folder.files[i].name for i in kept})
-    if not kept:
-        raise InputError(f"{path}: holds no structures that can be used")
-    if others:
-        _note(f"{path}: {_some(others)} without a structure left out")
-    return folder.take(kept)
+
+def _named_rows(path: Path) -> tuple[tuple[str, ...], list[tuple[int, list[str]]]]:
+    """The targets' names, if there are several, and the rows of id_prop.csv that are not empty, by number."""
+    table = path / "id_prop.csv"
+    if not table.exists():
+        raise InputError(f"{path}: has no id_prop.csv (rows id,target; no header)")
+    rows = read_rows(table)
+    if not rows:
+        raise InputError(f"{table}: has no rows")
+    first, *names = rows[0][1]
+    header = first.lower() == "id" and all(math.isnan(_number(cell)) for cell in names)
+    if not header:
+        names = [f"target_{i + 1}" for i in range(len(names))]
+    return tuple(names) if len(names) > 1 else (), rows[header:]
 
 
 def _file_of(path: Path, identity: str) -> Path | None:
@@ -92,26 +122,6 @@ def _file_of(path: Path, identity: str) -> Path | None:
     return files[0] if files else named if named.is_file() else None
 
 
-def _holds_sites(file: Path) -> bool:
-    """Whether a .json file holds a structure of pymatgen, whole or not."""
-    try:
-        content = read_json(file)
-    except InputError:
-        return False
-    return isinstance(content, dict) and "sites" in content
-
-
 def _number(cell: str) -> float:
     value = plain_number(cell)
     return math.nan if value is None else value
-
-
-def _some(names: list[str]) -> str:
-    """The first names of many."""
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-@cache
-def _note(text: str) -> None:
-    """Says something once."""
-    print(f"note: {text}", file=sys.stderr)

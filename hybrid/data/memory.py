@@ -16,7 +16,11 @@ Structures = str | Path | Mapping[str, Any] | Iterable[Any]
 
 
 def as_folder(
-    structures: Structures, targets: Any = None, labelled: bool = True, skip_bad: bool = False
+    structures: Structures,
+    targets: Any = None,
+    labelled: bool = True,
+    skip_bad: bool = False,
+    every: bool = False,
 ) -> CrystalFolder:
     """The crystals as the project uses them.
 
@@ -25,13 +29,15 @@ def as_folder(
         targets: a number for each, in the same order or by id. A folder has its own in id_prop.csv.
         labelled: whether these are read from a folder that has them.
         skip_bad: leave out what cannot be used in a folder, and list it in `dropped`.
+        every: take every structure of a folder, whether its target is known or not.
 
     Raises:
         InputError: a structure or a target cannot be used, or an id occurs twice.
     """
     if isinstance(structures, str | Path) and not Path(structures).is_file():
         path = Path(structures)
-        return read_folder(path, labelled and (path / "id_prop.csv").exists(), skip_bad)
+        labelled = labelled and (path / "id_prop.csv").exists()
+        return read_folder(path, labelled, skip_bad, several_targets=True, every=every)
     if isinstance(structures, str | Path | Structure) or hasattr(structures, "get_positions"):
         structures = [structures]
     if isinstance(structures, Mapping):

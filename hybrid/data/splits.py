@@ -9,6 +9,7 @@ import numpy as np
 from hybrid.atomic import atomic_file
 from hybrid.errors import InputError
 from hybrid.reading import read_rows
+from hybrid.structures import without_ending
 
 FOLDS = ("training", "validation", "test")
 
@@ -118,9 +119,9 @@ def read_split(path: Path, ids: Sequence[str], seed: int) -> np.ndarray:
             raise InputError(
                 f"{path}: row {place}: '{identity}' is in two folds, {fold_of[identity]} and {fold}"
             )
-    for identity in ids:
-        if fold_of.get(identity) not in FOLDS:
-            found = fold_of.get(identity, "missing")
+    fold_of = {i: fold_of.get(i, fold_of.get(without_ending(i), "missing")) for i in ids}
+    for identity, found in fold_of.items():
+        if found not in FOLDS:
             raise InputError(f"{path}: fold of '{identity}' is {found}; known: {', '.join(FOLDS)}")
     folds = np.array([fold_of[identity] for identity in ids], dtype=object)
     if "validation" not in folds:

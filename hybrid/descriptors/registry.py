@@ -105,22 +105,13 @@ def register(
     """
     if not name or name in {d.name for d in _PAPER} | {"id", "error"}:
         raise InputError(f"descriptor '{name}' cannot be registered; the name is taken")
+    if name != name.strip() or any(sign in name for sign in ',;"\n\r\t'):
+        raise InputError(f"descriptor {name!r}: the name of a column has no commas, quotes or line ends")
     descriptor = Descriptor(
         name, symbol or name, full_name or name, unit, intensive, local, group, source, "", function
     )
     _REGISTERED[name] = descriptor
     return descriptor
-
-
-def unregister(name: str) -> None:
-    """Removes a registered descriptor.
-
-    Raises:
-        InputError: no such descriptor has been registered.
-    """
-    if name not in _REGISTERED:
-        raise unknown_name("registered descriptor", name, _REGISTERED)
-    del _REGISTERED[name]
 
 
 def select_descriptors(names: Iterable[str] | None = None) -> tuple[Descriptor, ...]:

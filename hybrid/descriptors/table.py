@@ -180,7 +180,10 @@ class Standardisation:
         median = rows.nanmedian(dim=0).values
         for name, value in zip(table.names, median.tolist(), strict=True):
             if math.isnan(value):
-                raise InputError(f"{table.path}: no training crystal has a value of '{name}'; leave it out")
+                reason = next((f" ({said})" for said in table.errors.values() if name in said), "")
+                raise InputError(
+                    f"{table.path}: no training crystal has a value of '{name}'; leave it out{reason}"
+                )
         mean = rows.nanmean(dim=0)
         std = (rows - mean).square().nanmean(dim=0).sqrt()
         # the deviation of a constant column may differ from zero by rounding

@@ -8,7 +8,7 @@ import torch
 from pymatgen.core import Structure
 from torch import Tensor
 
-from hybrid.graphs.nearest_neighbours import nearest_neighbours
+from hybrid.graphs.nearest_neighbours import nearest_by_element, nearest_neighbours
 from hybrid.graphs.packed import Packed, Rows
 from hybrid.readout import Crystals
 from hybrid.settings import GraphSettings
@@ -37,9 +37,10 @@ class CrystalGraphs(Packed):
     @classmethod
     def from_structures(cls, structures: Iterable[Structure], settings: GraphSettings) -> "CrystalGraphs":
         """Builds the graph of every structure."""
+        choose = nearest_neighbours if settings.ties == "found" else nearest_by_element
         species, neighbours, distances = [], [], []
         for structure in structures:
-            nearest, lengths = nearest_neighbours(structure, settings.max_neighbours, settings.radius)
+            nearest, lengths = choose(structure, settings.max_neighbours, settings.radius)
             species.append(np.array(structure.atomic_numbers, dtype=np.int64))
             neighbours.append(nearest)
             distances.append(lengths.astype(np.float32))

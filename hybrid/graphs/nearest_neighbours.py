@@ -5,6 +5,8 @@ from pymatgen.core import Structure
 
 from hybrid.kernels.neighbours import Neighbours
 
+TIE = 1e-3  # Å; files round fractional coordinates to four decimals or more
+
 
 def nearest_neighbours(
     structure: Structure, max_neighbours: int, radius: float
@@ -43,3 +45,30 @@ def neighbours_by_pymatgen(
     nearest[rows, columns] = neighbours[order]
     nearest_distances[rows, columns] = distances[order]
     return nearest, nearest_distances
+
+
+def nearest_by_element(
+    structure: Structure, max_neighbours: int, radius: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same, but of neighbours as far away the lightest elements come first, then the first sites.
+
+    Distances are the same within TIE, so that neither rounding nor the order of the search decides.
+    """
+    wanted = 2 * max_neighbours
+    while True:
+        nearest, distances = nearest_neighbours(structure, wanted, radius)
+        last = distances[:, -1]
+        if ((last > distances[:, max_neighbours - 1] + TIE) | (last > radius)).all():
+            break
+        wanted *= 2
+    shell = np.cumsum(np.diff(distances, axis=1, prepend=0) > TIE, axis=1)
+    elements = np.array(structure.atomic_numbers)[nearest]
+    order = np.lexsort((nearest, elements, shell))[:, :max_neighbours]
+    return np.take_along_axis(nearest, order, axis=1), np.take_along_axis(distances, order, axis=1)
+
+
+def n_tied(structure: Structure, max_neighbours: int, radius: float) -> int:
+    """How many atoms have further neighbours as far away as the last that counts."""
+    distances = nearest_neighbours(structure, max_neighbours + 1, radius)[1]
+    last, next_one = distances[:, -2], distances[:, -1]
+    return int(((next_one <= last + TIE) & (last <= radius)).sum())

@@ -1,9 +1,9 @@
-"""Embeddings of crystals by pretrained models."""
+"""Embeddings of crystals by pretrained models, and by those trained here."""
 
 import contextlib
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import torch
 from pymatgen.core import Structure
 
 from hybrid.atomic import locked
+from hybrid.checkpoint import load
 from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.many import kept_rows
 from hybrid.errors import InputError, one_line, unknown_name
@@ -38,23 +39,25 @@ class Pretrained:
 def embed(
     folder: CrystalFolder, name: str, pooling: str = "mean", device: torch.device | None = None
 ) -> Embeddings:
-    """The embeddings (n_crystals, n_features) of a folder's crystals by a pretrained model.
+    """The embeddings (n_crystals, n_features) of a folder's crystals by a model.
 
-    They are cached in `.hybrid/<name>.jsonl` by the content of the structure file. A stopped call continues
-    from there, and a crystal in several datasets is computed once.
+    Those of a pretrained model are cached in `.hybrid/<name>.jsonl` by the content of the structure file. A
+    stopped call continues from there, and a crystal in several datasets is computed once.
 
     Args:
         folder: the crystals.
-        name: a name from PRETRAINED.
+        name: a name from PRETRAINED, or the path of a run folder or checkpoint.
         pooling: mean or sum of the atom vectors.
         device: where to compute; None: the CPU.
 
     Raises:
         InputError: the model or pooling is unknown, the model is not installed, or a crystal cannot be used.
     """
-    prefix = f"{source(name)} "
     if pooling not in POOLINGS:
-        raise unknown_name("pooling of a pretrained model", pooling, POOLINGS)
+        raise unknown_name("pooling of vectors", pooling, POOLINGS)
+    if name not in PRETRAINED and Path(name).exists():
+        return _learnt(folder, Path(name), pooling, device or torch.device("cpu"))
+    prefix = f"{source(name)} "
     keys = [content_key(path, prefix) for path in folder.files]
     cache = kept_rows(folder.path).with_name(f"{name}.jsonl")
     with contextlib.ExitStack() as stack:
@@ -82,6 +85,17 @@ def embed(
     return Embeddings(pd.DataFrame(values, index=folder.ids, columns=names), folder.path)
 
 
+def _learnt(folder: CrystalFolder, path: Path, pooling: str, device: torch.device) -> Embeddings:
+    """The vectors of crystals after the last convolution of a trained network."""
+    model = load(path)
+    graphs = replace(folder, atom_features=model.atom_features).graphs(model.graph, model.architecture.graphs)
+    vectors = model.crystal_embeddings(graphs, device)
+    if pooling == "sum":
+        vectors = vectors * graphs.n_atoms.numpy()[:, None]
+    names = [f"{model.settings.name}_{i}" for i in range(vectors.shape[1])]
+    return Embeddings(pd.DataFrame(vectors, index=folder.ids, columns=names), folder.path)
+
+
 def source(name: str) -> str:
     """The package and version of a pretrained model.
 
@@ -89,7 +103,7 @@ def source(name: str) -> str:
         InputError: the model is unknown or its package is not installed.
     """
     if name not in PRETRAINED:
-        raise unknown_name("pretrained model", name, PRETRAINED)
+        raise unknown_name("run folder, checkpoint or pretrained model", name, PRETRAINED)
     package = PRETRAINED[name].package
     try:
         return f"{package} {version(package)}"

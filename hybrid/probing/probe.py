@@ -210,7 +210,7 @@ def _result(
         result: dict[str, Any] = {"status": "diverged", "note": str(error)}
     else:
         seconds = round(time.perf_counter() - started, 1)
-        metrics = fold_metrics(samples, fitted.predictions, run.task)
+        metrics = fold_metrics(samples, fitted, run.task)
         result = {"status": "done", "train_seconds": seconds, **fitted.notes, "metrics": metrics}
     if model.digest:
         done.add(key, result)

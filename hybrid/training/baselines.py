@@ -1,6 +1,7 @@
 """Baselines for networks: trivial predictions, and a random forest on descriptors."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ def forest(samples: Samples, settings: RunSettings, _: Job) -> Fitted:
     standardisation = Standardisation.fit(table, samples.ids("training"), gaps=True)
     rows, n_filled = standardisation.filled(table, samples.folder.ids)
     fitted = fit_forest(samples, settings, rows.numpy(), table.names)
-    return Fitted(fitted.predictions, {"n_filled": n_filled, **fitted.notes})
+    return replace(fitted, notes={"n_filled": n_filled, **fitted.notes})
 
 
 def fit_forest(samples: Samples, settings: RunSettings, x: np.ndarray, names: Sequence[str]) -> Fitted:
@@ -68,5 +69,9 @@ def fit_forest(samples: Samples, settings: RunSettings, x: np.ndarray, names: Se
     kind = RandomForestClassifier if settings.task == "classification" else RandomForestRegressor
     trees = kind(N_TREES, random_state=settings.model_seed).fit(x[seen], y[seen])
     importance = dict(zip(names, trees.feature_importances_.tolist(), strict=True))
-    predictions = np.asarray(trees.predict(x)).reshape(len(x), -1)
-    return Fitted(predictions, {"importance": importance})
+    predictions, probabilities = np.asarray(trees.predict(x)).reshape(len(x), -1), None
+    if settings.task == "classification":
+        classes = np.unique(samples.targets)
+        probabilities = np.zeros((len(x), len(classes)))
+        probabilities[:, np.searchsorted(classes, trees.classes_)] = trees.predict_proba(x)
+    return Fitted(predictions, {"importance": importance}, probabilities)

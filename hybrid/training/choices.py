@@ -5,6 +5,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from hybrid.errors import InputError, unknown_name
+from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.settings import (
     ALIGNNSettings,
     GraphSettings,
@@ -72,6 +74,8 @@ def _uses(model: Model, block: str, name: str) -> bool:
     sizes = model.network.sizes if model.network else ()
     if block in ("alignn", "own"):
         return block in sizes
+    if name == "ties":
+        return model.network is not None and model.network.graphs in (CrystalGraphs, MergedCrystalGraphs)
     if block in ("trainer", "graph"):
         return model.network is not None
     if name == "descriptors":

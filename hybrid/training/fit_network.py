@@ -54,7 +54,8 @@ def fit_network(architecture: Architecture, samples: Samples, settings: RunSetti
     epoch, error = log.best()
     model.save(job.folder / MODEL_FILE, epoch=epoch, best_mae_error=error)
     predictions = model.predict_graphs(graphs, job.device, descriptors.rows)
-    return Fitted(predictions, {**log.notes(job.device), **descriptors.notes})
+    notes, n_targets = {**log.notes(job.device), **descriptors.notes}, samples.targets.shape[1]
+    return Fitted(predictions[:, :n_targets], notes, predictions[:, 1:] if objective.classes else None)
 
 
 class StandardisedDescriptors:

@@ -85,7 +85,7 @@ def get_model(name: str) -> Model:
         return Model.of(get_network(name))
     points = installed()
     if name not in points:
-        raise unknown_name("model", name, known_models())
+        raise unknown_name("model", name, known_models(), with_all=True)
     found: Any = points[name].load()
     return found if isinstance(found, Model) else Model.of(get_network(name))
 

@@ -11,8 +11,9 @@ import torch
 
 from hybrid.atomic import atomic_file
 from hybrid.data.splits import FOLDS
-from hybrid.metrics import classification_metrics, regression_metrics
+from hybrid.metrics import classification_metrics, known, regression_metrics
 from hybrid.settings import RunSettings
+from hybrid.trained_model import probability_columns
 from hybrid.training.samples import Samples
 
 
@@ -33,39 +34,56 @@ class Job:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Predictions (n_crystals, n_targets) of a fitted model, and notes for metrics.json."""
+    """What a fitted model predicts, and what else there is to say of it.
+
+    Attributes:
+        predictions: (n_crystals, n_targets), in the targets' units or classes.
+        notes: for metrics.json.
+        probabilities: (n_crystals, n_classes) of the samples' classes in order, if it gives any.
+    """
 
     predictions: np.ndarray
     notes: dict[str, Any] = field(default_factory=dict)
+    probabilities: np.ndarray | None = None
 
 
 Fit = Callable[[Samples, RunSettings, Job], Fitted]
 
 
-def fold_metrics(samples: Samples, predictions: np.ndarray, task: str = "regression") -> dict[str, Any]:
-    """Metrics by fold; with several targets, by fold and target.
+def fold_metrics(samples: Samples, fitted: Fitted, task: str = "regression") -> dict[str, Any]:
+    """Metrics by fold; with several targets, by fold and target. None stands where one is not defined.
 
     Args:
         samples: targets and folds.
-        predictions: (n_crystals, n_targets), in the targets' units or classes.
+        fitted: the predictions.
         task: regression or classification.
     """
-    score = classification_metrics if task == "classification" else regression_metrics
+
+    def scores(at: np.ndarray, i: int) -> dict[str, float | None]:
+        targets, predictions = samples.targets[at, i], fitted.predictions[at, i]
+        if task == "regression":
+            return known(regression_metrics(targets, predictions))
+        probabilities = None if fitted.probabilities is None else fitted.probabilities[at]
+        classes = np.unique(samples.targets)
+        return known(classification_metrics(targets, predictions, probabilities, classes))
+
     metrics: dict[str, Any] = {}
     for fold in FOLDS:
-        at = samples.at(fold)
-        scores = [score(samples.targets[at, i], predictions[at, i]) for i in range(predictions.shape[1])]
-        metrics[fold] = dict(zip(samples.names, scores, strict=True)) if samples.names else scores[0]
+        of_targets = [scores(samples.at(fold), i) for i in range(fitted.predictions.shape[1])]
+        metrics[fold] = dict(zip(samples.names, of_targets, strict=True)) if samples.names else of_targets[0]
     return metrics
 
 
-def write_predictions(path: Path, samples: Samples, predictions: np.ndarray) -> None:
-    """Writes a CSV file id,fold,target,prediction; several targets have two columns each."""
+def write_predictions(path: Path, samples: Samples, fitted: Fitted) -> None:
+    """Writes a CSV file id,fold,target,prediction, with two columns for each target, and probabilities."""
     labels = [f" {name}" for name in samples.names] or [""]
     header = ["id", "fold", *(f"{what}{label}" for label in labels for what in ("target", "prediction"))]
-    pairs = np.stack([samples.targets, predictions], axis=2).reshape(len(predictions), -1)
+    columns = np.stack([samples.targets, fitted.predictions], axis=2).reshape(len(samples.folds), -1)
+    if fitted.probabilities is not None:
+        header += probability_columns(np.unique(samples.targets))
+        columns = np.hstack([columns, fitted.probabilities])
     with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(header)
-        for identity, fold, numbers in zip(samples.folder.ids, samples.folds, pairs, strict=True):
+        for identity, fold, numbers in zip(samples.folder.ids, samples.folds, columns, strict=True):
             writer.writerow([identity, fold, *(f"{number:.7g}" for number in numbers)])

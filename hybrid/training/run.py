@@ -1,4 +1,4 @@
-"""Trains a network on a dataset folder and writes a run folder, whole or not at all."""
+"""Trains a model on a dataset folder and writes a run folder, completely or not at all."""
 
 import json
 import shutil
@@ -16,6 +16,8 @@ from hybrid.descriptors.of_folder import atom_counts
 from hybrid.device import resolve_device
 from hybrid.errors import DivergedError, InputError
 from hybrid.graphs.composition import CompositionGraphs
+from hybrid.graphs.merged_crystal import MergedCrystalGraphs
+from hybrid.graphs.nearest_neighbours import n_tied
 from hybrid.reading import read_json
 from hybrid.settings import RunSettings
 from hybrid.training.model_registry import get_model
@@ -33,16 +35,16 @@ def train(
     progress: bool = True,
     fit: Fit | None = None,
 ) -> dict[str, Any]:
-    """Trains on a folder, or goes on with what a stopped call left behind.
+    """Trains on a folder, or continues a stopped call.
 
     Writes settings.json, inputs.json (what was learnt from, by content), predictions.csv
     (id,fold,target,prediction in the target's unit) and metrics.json, and of a network log.csv and model.ckpt
-    (the epoch of lowest validation error). Until the run is whole it stands in `<out>.partial`.
+    (the epoch of lowest validation error). Until the run is complete it is in `<out>.partial`.
 
     Args:
         folder: crystals with targets.
         settings: everything that decides the result.
-        out: the run folder to write; one that is there already is returned as it is.
+        out: the run folder to write; a finished run there is returned unchanged.
         folds: a fold for each crystal, instead of the settings' split.
         device: auto, cpu or cuda.
         progress: show progress bars.
@@ -78,7 +80,7 @@ def train(
 
 
 def _fit(samples: Samples, settings: RunSettings, job: Job, inputs: dict[str, Any], fit: Fit) -> None:
-    """Fits a model, or goes on with it, and writes all of its run folder."""
+    """Fits a model, or continues its training, and writes its run folder."""
     checkpoints = job.folder / "checkpoints"
     if any(checkpoints.glob("*")):
         refuse_other_run(job.folder, settings, inputs)
@@ -152,14 +154,24 @@ def _overlap(samples: Samples, settings: RunSettings) -> dict[str, float]:
     return {"formula_overlap": formula_overlap(formulas, samples.folds)}
 
 
+def _ties(samples: Samples, settings: RunSettings) -> dict[str, int]:
+    """How many atoms of a CGCNN's graphs have neighbours that rounding chooses from equals."""
+    network = get_model(settings.model.name).network
+    if network is None or network.graphs is not MergedCrystalGraphs or settings.graph.ties != "found":
+        return {}
+    chosen = settings.graph.max_neighbours, settings.graph.radius
+    return {"n_tied_atoms": sum(n_tied(structure, *chosen) for structure in samples.folder.structures())}
+
+
 def _report(samples: Samples, fitted: Fitted, settings: RunSettings, partial: Path) -> None:
-    write_predictions(partial / "predictions.csv", samples, fitted.predictions)
+    write_predictions(partial / "predictions.csv", samples, fitted)
     metrics = {
         "status": "done",
         "epochs": settings.trainer.epochs,
         **fitted.notes,
         **_overlap(samples, settings),
+        **_ties(samples, settings),
         **samples.sizes(),
-        **fold_metrics(samples, fitted.predictions, settings.task),
+        **fold_metrics(samples, fitted, settings.task),
     }
     write_text(partial / "metrics.json", json.dumps(metrics, indent=2) + "\n")

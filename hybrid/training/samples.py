@@ -22,7 +22,7 @@ class Samples:
     Attributes:
         folder: the crystals.
         targets: (n_crystals, n_targets), in the targets' units.
-        names: (n_targets,) of the targets; empty for the target in id_prop.csv.
+        names: (n_targets,) of the targets; empty for a single target in id_prop.csv.
         descriptors: for the readout, or None.
         folds: (n_crystals,) training, validation or test.
         graphs: of the crystals, for networks.
@@ -58,16 +58,19 @@ class Samples:
             folds = _split(folder, settings)
             kept = thinned(folds, settings.training_share, settings.data_seed)
             folder, folds = folder.take(kept), folds[kept]
-        if settings.targets:
-            targets = folder_descriptors(folder, settings.targets).rows(folder.ids).numpy()
-        elif folder.targets is not None:
-            targets = folder.targets[:, None]
-        else:
+        names = settings.targets or folder.target_names
+        if settings.targets and not set(names) <= set(folder.target_names):
+            targets = folder_descriptors(folder, names).rows(folder.ids).numpy()
+        elif folder.targets is None:
             raise InputError(f"{folder.path}: has no targets to train on")
+        else:
+            targets = folder.targets.reshape(len(folder), -1)
+            if names:
+                targets = targets[:, [folder.target_names.index(name) for name in names]]
         descriptors = None
         if with_descriptors:
             descriptors = folder_descriptors(folder, settings.model.descriptors)
-        return cls(folder, targets, settings.targets, descriptors, folds)
+        return cls(folder, targets, names, descriptors, folds)
 
     def at(self, fold: str) -> np.ndarray:
         """The positions of a fold's crystals."""

@@ -1,1 +1,1 @@
-"""What networks can and cannot know about structures, asked of the networks themselves."""
+"""What networks can and cannot learn about structures."""

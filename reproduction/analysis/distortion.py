@@ -1,8 +1,8 @@
-"""How the descriptors move when a structure is slightly distorted, a question that the paper leaves open.
+"""How the descriptors change when a structure is slightly distorted, which the paper does not discuss.
 
-Structures from experiment, from another functional or after another relaxation differ by thousandths of an
-Å. A network that takes a descriptor which jumps under such a difference learns from noise. Crystals of a
-dataset are distorted in three ways, and changes are measured in the descriptor's standard deviations over the
+Structures from experiment, from another functional or after another relaxation differ by thousandths of an Å.
+If a descriptor jumps under such a change, a network that uses it learns from noise. Crystals of a dataset are
+distorted in three ways, and the changes are given in units of the descriptor's standard deviation over the
 dataset.
 """
 
@@ -39,13 +39,13 @@ SIZES: dict[Kind, tuple[float, ...]] = {
 }
 NAMES = tuple(d.name for d in paper_descriptors(space_group=True))
 COUNTED = ("mean_CN_Voronoi", "std_CN_Voronoi", "mean_avg_bond_ang", "std_avg_bond_ang")
-"""The descriptors for which every face counts the same, however small it is."""
+"""The descriptors for which every face has the same weight, however small it is."""
 
 MAX_ATOMS = 40  # in the primitive cell of a crystal that is distorted
-SLIVER = 0.01  # of the largest solid angle of the atom's faces: smaller ones are slivers
-LOOSE_SYMPREC = 0.1  # Å, ten times the space group's; the structural complexity has it too
-RIGHT_ANGLE = 1e-8  # a cosine that is 0 to the rounding of a structure file
-SMALL, LARGE = 0.01, 0.1  # of a standard deviation: which changes are counted
+SLIVER = 0.01  # of the largest solid angle of an atom's faces; smaller faces are slivers
+LOOSE_SYMPREC = 0.1  # Å, ten times that of the space group; also used for the structural complexity
+RIGHT_ANGLE = 1e-8  # a smaller cosine is 0 within the rounding of a structure file
+SMALL, LARGE = 0.01, 0.1  # of a standard deviation; larger changes are counted
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ DISTORTIONS = tuple(Distortion(kind, size) for kind in KINDS for size in SIZES[k
 def choose_crystals(
     folder: CrystalFolder, table: DescriptorTable, n_crystals: int, max_atoms: int, seed: int
 ) -> list[int]:
-    """Crystals of the folder drawn at random, the same number of each crystal system where there are enough.
+    """Draws crystals of the folder at random, equally many of each crystal system if there are enough.
 
     Args:
         folder: the dataset.
@@ -91,10 +91,10 @@ def choose_crystals(
         seed: of the draw.
 
     Returns:
-        Their places in the folder, in order.
+        Their positions in the folder, in order.
 
     Raises:
-        InputError: the folder holds too few.
+        InputError: the folder contains too few.
     """
     columns = table.select(["crys_sys", "natoms"]).values.numpy()
     known = dict(zip(table.ids, columns, strict=True))
@@ -116,7 +116,7 @@ def choose_crystals(
 def observe(structure: Structure) -> dict[str, float]:
     """All descriptors of a structure, and values that show why they change.
 
-    Beside the descriptors, by their names: those of COUNTED without sliver faces (`… without slivers`), the
+    The other values are: the descriptors of COUNTED without sliver faces (`… without slivers`), the
     space group's number at 0.1 Å (`loose space group`), the structural complexity per atom with all
     operations of that space group, also those that the lattice vectors of the cell do not allow
     (`complexity of orbits`), and the `Niggli type`.
@@ -152,7 +152,7 @@ def without_slivers(faces: VoronoiFaces) -> VoronoiFaces:
 def niggli_type(lattice: Lattice) -> int:
     """The type of a Niggli cell: 1 if its angles are below 90°, 2 if none is.
 
-    The angle furthest from 90° decides; the others may be on either side by rounding.
+    The angle furthest from 90° decides, because the others may be on either side by rounding.
     """
     cosines = np.cos(np.radians(lattice.angles))
     return 1 if cosines[np.abs(cosines).argmax()] > RIGHT_ANGLE else 2
@@ -190,7 +190,7 @@ class Study:
 
 @dataclass(frozen=True, eq=False)
 class Movements:
-    """How the descriptors move, in their standard deviations over the dataset.
+    """The changes of the descriptors, in units of their standard deviations over the dataset.
 
     Attributes:
         median: (n_descriptors, n_distortions) of the change.
@@ -206,7 +206,7 @@ class Movements:
 
 
 def movements(study: Study) -> Movements:
-    """How the descriptors of NAMES move under the DISTORTIONS."""
+    """The changes of the descriptors in NAMES by the DISTORTIONS."""
     changes = np.array([study.changes(name) for name in NAMES])
     return Movements(
         np.median(changes, axis=2),
@@ -217,7 +217,7 @@ def movements(study: Study) -> Movements:
 
 
 def run_study(folder: CrystalFolder, n_crystals: int = 200, n_draws: int = 3, seed: int = 0) -> Study:
-    """Distorts crystals of a dataset and computes their descriptors again; a stopped call goes on.
+    """Distorts crystals of a dataset and computes their descriptors again; a stopped call continues.
 
     Args:
         folder: the dataset, with its descriptor table.

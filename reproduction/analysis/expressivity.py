@@ -1,8 +1,8 @@
 """Which zigzag and armchair chains a distance-only network can tell apart (Figure 3c).
 
-A network that cannot tell two chains of different periodicity apart cannot learn the periodicity. Whether it
-can is tested with untrained networks: if any of several random networks gives two chains different outputs,
-they can be told apart; if all give the same to rounding, the input does not hold the difference.
+A network that cannot distinguish two chains of different periodicity cannot learn the periodicity. This is
+tested with untrained networks: if any of several random networks has different outputs for two chains, they
+can be distinguished. If all outputs are equal within rounding, the input does not contain the difference.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,23 +16,23 @@ from hybrid.errors import InputError
 from reproduction.data.chains import armchair_chain, zigzag_chain
 
 THRESHOLD = 1e-6
-"""Of the outputs' size: larger differences are real.
+"""Relative to the size of the outputs; larger differences are real.
 
-In double precision the same graph, built from another cell, gives outputs that differ by 1e-12 or less; a
-shell that differs by hundredths of an Å gives 1e-4 or more. The threshold lies between, and also above what
-distances stored in single precision could add.
+In double precision, outputs for the same graph from another cell differ by 1e-12 or less. If a shell differs
+by hundredths of an Å, they differ by 1e-4 or more. The threshold lies between these, and above the rounding
+of distances in single precision.
 """
 
 RADIUS = 8.0  # Å, the cut-off
-SAME_SHELL = 1e-3  # Å: distances nearer than this are one shell; rounding is far below
+SAME_SHELL = 1e-3  # Å; distances that differ by less belong to one shell; rounding errors are far smaller
 SHELLS = {"1-2": 2, "1-2 and 1-3": 4, "12 within 8 Å": 12}
-"""How many neighbours a network sees: the first shell, the first two, or as many as CGCNN does by default."""
+"""The number of neighbours in the graph: the first shell, the first two, or CGCNN's default."""
 
 Predict = Callable[[Sequence[Structure], int, float, int], np.ndarray]
 """Outputs (n_structures,) of an untrained network with mean pooling, in double precision.
 
 The arguments are structures, the largest number of neighbours, the cut-off in Å and the seed of the weights.
-With sum pooling the number of atoms in the cell alone would tell zigzag from armchair.
+With sum pooling, zigzag and armchair would differ by the number of atoms in the cell alone.
 """
 
 
@@ -55,7 +55,7 @@ Pair = tuple[Chain, Chain]  # of the same bond length
 
 @dataclass(frozen=True)
 class Row:
-    """A pair of chains, seen with some shells."""
+    """The result for a pair of chains and a number of neighbours."""
 
     pair: str
     shells: str
@@ -65,10 +65,10 @@ class Row:
 
 
 def paper_says(pair: Pair, shells: str) -> bool | None:
-    """Whether the paper says that a distance-only network tells a pair apart; None where it says nothing.
+    """Whether the paper says that a distance-only network can distinguish a pair; None if it says nothing.
 
-    With the nearest neighbours it cannot, whatever the angles; with the second nearest it can if the angles
-    differ, and still cannot if they are the same. Of further shells the paper says nothing.
+    With the nearest neighbours it cannot, for any angles. With the second nearest it can if the angles
+    differ, and cannot if they are equal. The paper says nothing about further shells.
     """
     one, other = pair
     return {"1-2": False, "1-2 and 1-3": one.bond_angle != other.bond_angle}.get(shells)
@@ -79,8 +79,8 @@ def figure_3c_pairs(bond_length: float = 1.5, angles: tuple[float, float] = (120
 
     Args:
         bond_length: l in Å.
-        angles: two bond angles in degrees, above 108: there the armchair's 1-4 distance across a cis bond
-            falls below its 1-3 distance and the second shell is another one.
+        angles: two bond angles in degrees, above 108: below, the armchair's 1-4 distance across a cis bond is
+            smaller than its 1-3 distance, and the second shell is another one.
 
     Raises:
         InputError: the angles are the same, or no such chain exists.
@@ -107,8 +107,8 @@ def distinguishability(
         A row for each number of neighbours and pair.
 
     Raises:
-        InputError: a number of neighbours ends within a shell, so that chance would choose among equally
-            near atoms; or the outputs are zero or not numbers.
+        InputError: a number of neighbours ends within a shell, so that the choice among equally near atoms
+            would be arbitrary; or the outputs are zero or not numbers.
     """
     chains = [chain for pair in pairs for chain in pair]
     rows = []
@@ -134,5 +134,5 @@ def _check_whole_shells(chain: Chain, n_neighbours: int) -> None:
         if len(near) > n_neighbours and near[n_neighbours] - near[n_neighbours - 1] < SAME_SHELL:
             raise InputError(
                 f"{chain.name}: {n_neighbours} neighbours end within a shell at {near[n_neighbours]:.3f} Å; "
-                f"with another bond angle or number of neighbours the shells are whole"
+                f"use another bond angle or number of neighbours"
             )

@@ -1,9 +1,9 @@
 """How important learnt features and descriptors are for the head of a hybrid network (eq. 14, Figure 4).
 
 A crystal enters the head of a network with average pooling as one vector, softplus(mean_i a_i) ⊕ d. The paper
-trains a random forest on these vectors and shows its impurity importance. That measure prefers features with
-many values, and describes the training set and the forest, not the network. We therefore also give the
-permutation importance on the test set: by how much the error rises when the values of a feature are shuffled
+trains a random forest on these vectors and shows its impurity importance. This measure favours features with
+many values, and describes the forest on the training set, not the network. We therefore also give the
+permutation importance on the test set: the increase of the error when the values of a feature are shuffled
 among the crystals, for the forest and for the network itself.
 """
 
@@ -42,7 +42,7 @@ def importance(model: TrainedModel, samples: Samples, seed: int, device: torch.d
         descriptors together; `forest_error` and `network_error`, MAE/MAD on the test set.
 
     Raises:
-        InputError: the model takes no descriptors or has not one vector for each crystal, there are fewer
+        InputError: the model takes no descriptors, or its pooling is not average pooling, there are fewer
             than two test crystals, or their targets do not vary.
     """
     from sklearn.ensemble import RandomForestRegressor  # here, as planning and drawing need no forest
@@ -52,7 +52,7 @@ def importance(model: TrainedModel, samples: Samples, seed: int, device: torch.d
     targets = samples.targets[:, 0]
     seen, y = rows[test], targets[test]
     if len(test) < 2 or not np.ptp(y):
-        raise InputError("feature importance takes test crystals of different targets")
+        raise InputError("feature importance needs test crystals with different targets")
     forest = RandomForestRegressor(N_TREES, random_state=seed)
     forest.fit(activated(rows[training], n_learnt), targets[training])
     predict: dict[str, Predict] = {
@@ -74,7 +74,7 @@ def importance(model: TrainedModel, samples: Samples, seed: int, device: torch.d
 def head_inputs(
     model: TrainedModel, samples: Samples, device: torch.device
 ) -> tuple[np.ndarray, int, tuple[str, ...]]:
-    """What the head of a hybrid network sees of crystals.
+    """The input of the head of a hybrid network.
 
     Returns:
         mean_i a_i ⊕ d (n_crystals, n_features), before the softplus on the learnt part; how many features are
@@ -84,9 +84,9 @@ def head_inputs(
         InputError: the model's readout takes no descriptors, or not one vector for each crystal.
     """
     if model.standardisation is None or samples.descriptors is None:
-        raise InputError("feature importance is of a model that takes descriptors, such as de-cgcnn")
+        raise InputError("feature importance needs a model that takes descriptors, such as de-cgcnn")
     if model.settings.pooling != "mean" or model.classes or len(model.targets) > 1:
-        raise InputError("feature importance is of a model of one number with average pooling")
+        raise InputError("feature importance needs a model of one target with average pooling")
     learnt = model.crystal_embeddings(samples.folder.graphs(model.graph, model.architecture.graphs), device)
     descriptors, _ = model.standardisation.filled(samples.descriptors, samples.folder.ids)
     rows = np.concatenate([learnt, descriptors.numpy()], axis=1)
@@ -116,14 +116,14 @@ def permutation_importance(
     n_repeats: int,
     seed: int,
 ) -> np.ndarray:
-    """By how much MAE/MAD rises when columns are shuffled among the rows (n_groups,), mean of the repeats.
+    """The increase of MAE/MAD when columns are shuffled among the rows (n_groups,), mean of the repeats.
 
     Args:
         predict: from rows (n, n_features) to predictions (n,).
         rows: (n_crystals, n_features).
         targets: (n_crystals,).
-        groups: columns that are shuffled alike, so that what they hold together is lost as a whole.
-        n_repeats: how often.
+        groups: columns that are shuffled together, in the same way.
+        n_repeats: number of repeats.
         seed: draws the shuffling, the same for every group.
     """
     rng = np.random.default_rng(seed)

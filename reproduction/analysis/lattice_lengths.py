@@ -19,7 +19,7 @@ LONG = 20.0  # Å, the lattice length above which the paper calls a structure lo
 N_CONVOLUTIONS = 3  # of default CGCNN, from which the paper takes its receptive field
 SAME_SHELL = 1e-3  # of the distance: neighbours nearer to each other than this are one shell
 
-MAX_ELEMENTS, MAX_ATOMS, MAX_VPA = 3, 40, 60.0  # what can be drawn, and is a solid (Å³ an atom)
+MAX_ELEMENTS, MAX_ATOMS, MAX_VPA = 3, 40, 60.0  # of crystals that are drawn; Å³ per atom
 
 
 def lattices(folder: CrystalFolder) -> pd.DataFrame:
@@ -29,7 +29,7 @@ def lattices(folder: CrystalFolder) -> pd.DataFrame:
         natoms; the lattice lengths a >= b >= c in Å; density in g/cm³; vpa, the volume per atom in Å³.
 
     Raises:
-        InputError: the table is not there, or lacks a column, a crystal or a value.
+        InputError: the table does not exist, or lacks a column, a crystal or a value.
     """
     table = DescriptorTable.read(folder.path / "descriptors.csv").select(COLUMNS)
     cells = pd.DataFrame(table.values.numpy(), index=table.ids, columns=table.names)
@@ -82,7 +82,7 @@ def shells(crystal: Structure, n_shells: int) -> list[tuple[float, int]]:
         found = crystal.get_neighbors(crystal[0], radius)
         distances = np.sort([neighbour.nn_distance for neighbour in found])
         starts = np.flatnonzero(np.diff(distances, prepend=0) > SAME_SHELL * distances)
-        if len(starts) > n_shells:  # so that the last shell is whole
+        if len(starts) > n_shells:  # so that the last shell is complete
             ends = pairwise(starts[: n_shells + 1].tolist())
             return [(float(distances[first]), int(end - first)) for first, end in ends]
         radius *= 1.3
@@ -121,10 +121,10 @@ class LongCrystal:
 
 
 def long_examples(folder: CrystalFolder, cells: pd.DataFrame, n_examples: int) -> list[LongCrystal]:
-    """The crystals with the longest a among those that can be drawn, no two of the same elements.
+    """The crystals with the longest a among those that can be drawn, no two with the same elements.
 
-    Those have at most 3 elements and 40 atoms in the cell, and at most 60 Å³ an atom, which leaves out gases
-    and hypothetical crystals that have come apart.
+    They have at most 3 elements and 40 atoms in the cell, and at most 60 Å³ per atom, which excludes gases
+    and hypothetical crystals that have fallen apart.
 
     Raises:
         InputError: there are too few of them.

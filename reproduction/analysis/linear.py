@@ -1,4 +1,4 @@
-"""How much of a descriptor a network's learnt vector holds, by linear regression (Figure S6a)."""
+"""How much of a descriptor a network's embeddings contain, by linear regression (Figure S6a)."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from hybrid.probing.simple_models import ridge_predictions
 
 
 def linear_r2(vectors: np.ndarray, values: np.ndarray, folds: np.ndarray) -> float:
-    """R2 on the test set of a ridge regression from learnt vectors to a descriptor (eq. S4).
+    """R² on the test set of a ridge regression from embeddings to a descriptor (eq. S4).
 
     Args:
         vectors: (n_crystals, n_features) mean_i a_i.

@@ -1,4 +1,4 @@
-"""Which groups of descriptors are missing from a learnt embedding: forward selection on frozen embeddings.
+"""Which groups of descriptors are missing in embeddings: forward selection on frozen embeddings.
 
 A random forest learns the target from a trained network's embeddings and the groups added so far. Each step
 adds the group with which the error on the validation set is lowest, until none is left. The test set is used
@@ -25,7 +25,7 @@ class Selection:
         order: (n_groups,) names.
         validation: (n_groups + 1,) errors with none, one, ... and all groups.
         n_chosen: how many groups the lowest of these errors has.
-        test_none: error on the test set with the vectors alone.
+        test_none: error on the test set with the embeddings alone.
         test_chosen: with the first `n_chosen` groups.
         test_all: with all groups.
         n_trees: of each forest.
@@ -52,7 +52,7 @@ def forward_selection(
     """Adds groups one by one.
 
     Args:
-        vectors: (n_crystals, n_features), learnt.
+        vectors: (n_crystals, n_features) embeddings.
         groups: (n_crystals, n_descriptors of the group) by name.
         targets: (n_crystals,) in the target's unit.
         folds: (n_crystals,) training, validation or test.

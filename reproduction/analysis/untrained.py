@@ -20,8 +20,8 @@ def untrained_outputs(
     """Outputs (n_structures,) of a default CGCNN with random weights, in double precision.
 
     Args:
-        structures: what to look at.
-        max_neighbours: nearest neighbours kept per atom.
+        structures: crystals.
+        max_neighbours: number of nearest neighbours of an atom.
         radius: cut-off in Å.
         seed: draws the weights.
         pooling: the readout's.
@@ -41,9 +41,9 @@ def output_difference(
     """Largest difference of the outputs of untrained CGCNN for two crystals, relative to the outputs' size.
 
     Args:
-        crystals: both.
-        max_neighbours: nearest neighbours that the networks see.
-        seeds: a network is drawn for each.
+        crystals: the two crystals.
+        max_neighbours: number of nearest neighbours of an atom.
+        seeds: one untrained network for each.
     """
     outputs = np.array([untrained_outputs(crystals, max_neighbours, 8.0, seed) for seed in seeds])
     return float(np.abs(outputs[:, 0] - outputs[:, 1]).max() / np.sqrt(np.mean(outputs**2)))
@@ -52,10 +52,10 @@ def output_difference(
 def double_chain_ratios(
     offsets: Sequence[float] = (DOUBLE_OFFSET, 20.0), seeds: Sequence[int] = (0, 1, 2)
 ) -> list[tuple[str, float, float]]:
-    """How a chain's copy beside it changes the output: (pooling, offset in Å, mean of output / single's).
+    """How a copy beside a chain changes the output: (pooling, offset in Å, mean of output / single's).
 
-    A copy beyond the cut-off is a second, separate graph. The mean over atoms does not notice it and the sum
-    doubles, whatever the weights, although a is the same.
+    A copy beyond the cut-off is a separate graph. With any weights, the mean over atoms does not change and
+    the sum doubles, although a is the same.
     """
     single = chain_of_set("single", 6, 0)
     chains = [single, *(double_chain(single, offset) for offset in offsets)]

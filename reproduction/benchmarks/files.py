@@ -1,4 +1,4 @@
-"""What begins with files: reading a folder, descriptors, the command that predicts."""
+"""Tasks that start from files: reading a folder, descriptors, the command that predicts."""
 
 import itertools
 import shutil
@@ -18,7 +18,7 @@ from reproduction.benchmarks.measure import Task
 
 
 def ours_read(path: Path) -> Task:
-    """Reads a copy of a folder that keeps nothing of what was read before."""
+    """Reads a copy of a folder, without cached structures."""
 
     def read(count: int | None = None) -> list[Structure]:
         shutil.rmtree(copy / ".hybrid", ignore_errors=True)

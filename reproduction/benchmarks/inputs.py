@@ -1,4 +1,4 @@
-"""The crystals that are measured on, as folders that every code reads."""
+"""The crystals for the measurements, as folders that every code can read."""
 
 import gzip
 import json
@@ -49,12 +49,12 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 
 
 def can_be_had(data: str) -> bool:
-    """Whether the crystals are here: chains always, real ones where HYBRID_DATA has them."""
+    """Whether the crystals are available: chains always, real ones if HYBRID_DATA contains them."""
     return data == "long" or (Path(os.environ.get("HYBRID_DATA", "")) / ALEXANDRIA).is_file()
 
 
 def write(data: str, scratch: Path) -> Path:
-    """The folder with the crystals, written unless it is there."""
+    """The folder with the crystals, written if it does not exist."""
     folder = scratch / data
     if not folder.exists():
         WRITERS[data](folder)

@@ -1,4 +1,4 @@
-"""The rows of results/benchmarks.json: what is measured, on what, beside what."""
+"""The rows of results/benchmarks.json: what is measured, on which crystals, compared with what."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Row:
-    """Ours, and beside it theirs if there is any."""
+    """A measurement of ours and, if there is one, of another code."""
 
     name: str
     note: str

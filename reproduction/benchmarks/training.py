@@ -1,4 +1,4 @@
-"""Training, the same for every network, and the matrix products that it comes down to."""
+"""Training, the same for every network, and the matrix products that it consists of."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -41,7 +41,7 @@ def training(
 
 
 def products(linears: Sequence[Linear], dtype: torch.dtype) -> float:
-    """Processor time (s) of matrix products alone, forward and backward, in memory that is there before."""
+    """Processor time (s) of matrix products alone, forward and backward, in allocated memory."""
     seconds = 0.0
     for layer in linears:
         shapes = (layer.n, layer.n_inputs), (layer.n_inputs, layer.n_outputs), (layer.n, layer.n_outputs)

@@ -58,8 +58,8 @@ def phonon(quantity: str, per: str) -> Recipe:
 
 
 def uncut(quantity: str, check: Check | None = None) -> Recipe:
-    """One of the authors' quantities with the outliers that they cut, without their split."""
-    return replace(labelled(quantity, check), labels=partial(authors.uncut, quantity), published=False)
+    """One of the authors' quantities with the outliers that they cut."""
+    return replace(labelled(quantity, check), labels=partial(authors.labels, quantity, cut=False))
 
 
 def natoms_as_published(by_crystal: bool) -> Recipe:

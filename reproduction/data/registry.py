@@ -48,11 +48,10 @@ def _chains(kind: chains.Kind, length: str, offset: float = chains.DOUBLE_OFFSET
     first, end = {"short": chains.SHORT, "long": chains.LONG}[length]
     what = "single" if kind == "single" else "single and double"
     label = f"1D {'' if kind == 'single' else 'mixed '}{length}"
-    if offset != chains.DOUBLE_OFFSET:
-        label, what = f"{label}, {offset:g} Å apart", f"{what}, strands {offset:g} Å apart,"
-    description = f"1,400 {what} 1D carbon chains of {first} to {end - 1} atoms a strand"
+    apart = "" if offset == chains.DOUBLE_OFFSET else f", {offset:g} Å apart"
+    description = f"1,400 {what} 1D carbon chains of {first} to {end - 1} atoms a strand{apart}"
     return Dataset(
-        label,
+        f"{label}{apart}",
         "a",
         "Å",
         description,
@@ -253,10 +252,10 @@ def get_dataset(name: str) -> Dataset:
 
 
 def dataset_folder(name: str) -> CrystalFolder:
-    """The folder of a dataset, built if it is not there.
+    """The folder of a dataset, built if it does not exist.
 
     Raises:
-        MissingDataError: what it is built from cannot be had.
+        MissingDataError: its source data are not available.
     """
     dataset, path = get_dataset(name), DATASETS / name
     (DATASETS / ".hybrid").mkdir(exist_ok=True)  # where all of them keep what is computed of a crystal

@@ -1,4 +1,4 @@
-"""What the axes of several figures have in common: rows with their errors, notes and letters."""
+"""Common elements of figures: rows with errors, logarithmic axes, notes and panel letters."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from hybrid.report.records import Bar
 from hybrid.report.style import COLOURS, LARGE, SMALL
 
 MARKERS = "osD^v<>"
-CROWDED = 300  # the ratio of the ends of a logarithmic axis from which ticks at 2 and 5 have no room
+CROWDED = 300  # ratio of the ends of a logarithmic axis above which there is no room for ticks at 2 and 5
 GOOD = 0.2  # MAE/MAD of a model that the paper calls good
 
 
@@ -27,13 +27,13 @@ def draw_range(
     size: float = 4.0,
     fill: str | None = None,
 ) -> None:
-    """The mean over the seeds as a mark at height `y`, with a line from the lowest seed to the highest."""
+    """Draws the mean over the seeds at height `y`, with a line from the lowest seed to the highest."""
     axes.plot([min(values), max(values)], [y, y], color=colour, linewidth=width)
     axes.plot(np.mean(values), y, marker, color=colour, markersize=size, mfc=fill)
 
 
 def draw_paper(axes: Axes, bar: Bar, y: float) -> None:
-    """The paper's MAE/MAD, if it has one, as a hollow diamond."""
+    """Draws the paper's MAE/MAD, if there is one, as a hollow diamond."""
     if said := paper_error(bar):
         axes.plot(said, y, "D", color="white", markeredgecolor=bar.colour, markersize=3.5)
 
@@ -45,7 +45,7 @@ def paper_error(bar: Bar) -> float | None:
 
 
 def name_rows(axes: Axes, labels: Sequence[str], separated: bool = True, **text: Any) -> None:
-    """Labels at the left from top to bottom, one at each whole number, and thin lines between the rows."""
+    """Labels rows from top to bottom, one at each integer, with thin lines between them."""
     axes.set_yticks(range(len(labels)), labels, **text)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
@@ -55,16 +55,16 @@ def name_rows(axes: Axes, labels: Sequence[str], separated: bool = True, **text:
 
 
 def scale_errors(axes: Axes, label: str = "MAE/MAD, test set") -> None:
-    """A logarithmic axis of errors; call it when all of them are drawn."""
+    """Makes a logarithmic axis of errors; to be called after drawing them."""
     axes.set_xscale("log")
     mark_plainly(axes.xaxis)
     axes.set_xlabel(label)
 
 
 def mark_plainly(axis: Axis, ticks: Sequence[float] = ()) -> None:
-    """Ticks of a logarithmic axis in plain numbers: the given ones alone, or 1, 2 and 5 times powers of ten.
+    """Sets ticks of a logarithmic axis as plain numbers: the given ones, or 1, 2 and 5 times powers of ten.
 
-    Call it when everything is drawn: an axis over many decades has room for the powers alone.
+    To be called after drawing, because an axis over many decades has room for the powers only.
     """
     if ticks:
         axis.set_major_locator(FixedLocator(ticks))
@@ -77,12 +77,12 @@ def mark_plainly(axis: Axis, ticks: Sequence[float] = ()) -> None:
 
 
 def footnote(figure: Figure, text: str) -> None:
-    """Small grey words below all panels."""
+    """Writes small grey text below all panels."""
     figure.supxlabel(text, fontsize=SMALL - 1, color=COLOURS["footnote"])
 
 
 def leave_out(axes: Axes, text: str) -> None:
-    """An empty panel that says why it is empty."""
+    """Draws an empty panel with the reason."""
     axes.set_axis_off()
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center")
 

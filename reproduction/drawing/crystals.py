@@ -1,4 +1,4 @@
-"""Crystals drawn as spheres, bonds and the edges of a cell, the nearer over the farther."""
+"""Draws crystals as spheres, bonds and the edges of a cell; nearer parts cover those behind."""
 
 import itertools
 import math
@@ -17,13 +17,13 @@ from hybrid.report.style import COLOURS
 
 @dataclass(frozen=True)
 class View:
-    """Where one looks from: angles in degrees around z from x, and above the xy plane."""
+    """The direction of view: angles in degrees around z from x, and above the xy plane."""
 
     azimuth: float
     elevation: float
 
     def project(self, places: np.ndarray) -> np.ndarray:
-        """Places (n, 3) as right, up and towards the eye."""
+        """Projects positions (n, 3) to coordinates to the right, upwards and towards the viewer."""
         azimuth, elevation = math.radians(self.azimuth), math.radians(self.elevation)
         level = math.cos(elevation)
         eye = np.array([level * math.cos(azimuth), level * math.sin(azimuth), math.sin(elevation)])
@@ -34,7 +34,7 @@ class View:
 
 @dataclass(frozen=True)
 class Atom:
-    """A sphere: its place and radius in Å."""
+    """A sphere: its position and radius in Å."""
 
     place: np.ndarray
     radius: float
@@ -48,11 +48,11 @@ def draw_scene(
     """Draws atoms, bonds and the edges of a cell.
 
     Args:
-        axes: their frame goes.
-        atoms: what to draw.
+        axes: where to draw; their frame is removed.
+        atoms: the atoms.
         matrix: (3, 3) lattice vectors in rows, Å.
-        view: where from.
-        bonds: pairs of atoms by their place in `atoms`.
+        view: the direction of view.
+        bonds: pairs of atoms by their position in `atoms`.
     """
     axes.set_axis_off()
     axes.set_aspect("equal")
@@ -80,12 +80,12 @@ def _draw_line(axes: Axes, points: np.ndarray, colour: str, width: float) -> Non
 
 
 def _order(depth: float) -> float:
-    """The nearer, the later it is drawn."""
+    """The drawing order; nearer parts are drawn later."""
     return 10 + depth / 100
 
 
 def _draw_sphere(axes: Axes, atom: Atom, x: float, y: float, depth: float) -> None:
-    """A circle with a lighter spot."""
+    """Draws a circle with a lighter spot."""
     colour, edge = (
         np.array(to_rgb(name)) * atom.strength + (1 - atom.strength)
         for name in (atom.colour, COLOURS["text"])

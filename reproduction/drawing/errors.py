@@ -1,4 +1,4 @@
-"""Tables 1, 2 and S1: errors relative to MAD as a picture, and the table of what descriptors improve."""
+"""Tables 1, 2 and S1: a figure of errors relative to MAD, and the table of improvements by descriptors."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +28,7 @@ SPREAD = 0.55  # of a row, over which its models are spread
 
 @styled
 def draw(record: dict[str, Any]) -> Figure:
-    """A row for each dataset: full marks are ours, with all seeds on a line; hollow ones are the paper's."""
+    """A row for each dataset: filled marks are ours, with a line over the seeds; hollow are the paper's."""
     drawn, missing = [bar for bar in bars(record) if bar.done], not_run(record)
     datasets = list(dict.fromkeys(bar.group for bar in drawn))
     labels = [group.replace("\n", ", ") for group in datasets]

@@ -19,7 +19,7 @@ PANELS = (
     ("log κ", ("log-kappa", "elastic-g", "elastic-k")),
     ("M", ("magnetization", "band-gap")),
 )
-"""Panels a, b and c: the paper's property, its dataset, and those that may stand in, the nearest first."""
+"""Panels a, b and c: the paper's property, its dataset, and possible substitutes, the most similar first."""
 
 N_NAMED = 4  # descriptors that are named in a spectrum
 N_SHUFFLED = 8  # features whose shuffling is shown
@@ -33,14 +33,14 @@ MEASURES = {  # label and colour in panel d, and mark
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature over all seeds; a learnt one is known by its rank among the learnt features of each seed.
+    """One feature over all seeds; learnt ones are identified by their rank in each seed.
 
     Attributes:
         name: the descriptor, or the rank of the learnt feature.
-        learnt: which of the two it is.
+        learnt: whether it is a learnt feature.
         impurity: (n_seeds,) share of the forest's importance.
-        forest: (n_seeds,) rise of the forest's MAE/MAD when it is shuffled.
-        network: (n_seeds,) the same of the network.
+        forest: (n_seeds,) increase of the forest's MAE/MAD when it is shuffled.
+        network: (n_seeds,) the same for the network.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Feature:
 
     @property
     def symbol(self) -> str:
-        """As printed, for a descriptor that the project knows."""
+        """The symbol of a descriptor, otherwise the name."""
         return {descriptor.name: descriptor.symbol for descriptor in select_descriptors()}.get(
             self.name, self.name
         )
@@ -69,10 +69,10 @@ class Spectrum:
     Attributes:
         dataset: name.
         label: what figures call it.
-        features: by falling mean impurity importance.
+        features: in descending order of the mean impurity importance.
         together: all learnt features as one, and all descriptors as one.
         errors: (n_seeds, 2) MAE/MAD of forest and network.
-        paper: what the paper says of it, and where; empty if nothing.
+        paper: what the paper says about it, and where; empty if nothing.
     """
 
     dataset: str
@@ -83,7 +83,7 @@ class Spectrum:
     paper: tuple[str, str]
 
     def share(self, measure: str) -> np.ndarray:
-        """The descriptors' share (n_seeds,); of rises, that of shuffling all of them among both kinds'."""
+        """The descriptors' share (n_seeds,) of the importance of all descriptors and all learnt features."""
         learnt, descriptors = (np.maximum(getattr(part, measure), 0) for part in self.together)
         share: np.ndarray = descriptors / (learnt + descriptors)
         return share
@@ -159,7 +159,7 @@ def draw(record: dict[str, Any], measured: list[Spectrum]) -> Figure:
 
 
 def _draw_spectrum(axes: Axes, spectrum: Spectrum) -> None:
-    """All features by falling importance, as lines from the axis' lower end; the first descriptors named."""
+    """Draws all features in descending order as vertical lines, and names the first descriptors."""
     heights = [max(feature.impurity.mean(), FLOOR) for feature in spectrum.features]
     places = np.arange(1, len(heights) + 1)
     colours = [feature.colour for feature in spectrum.features]
@@ -181,7 +181,7 @@ def _draw_spectrum(axes: Axes, spectrum: Spectrum) -> None:
 
 
 def _draw_shuffled(axes: Axes, spectrum: Spectrum) -> None:
-    """The features whose shuffling hurts forest or network most, and both kinds together."""
+    """Draws the features whose shuffling increases the errors most, and both kinds together."""
     most = sorted(spectrum.features, key=lambda f: -max(f.forest.mean(), f.network.mean()))[:N_SHUFFLED]
     listed: Sequence[Feature] = [*spectrum.together, *most]
     for y, one in enumerate(listed):

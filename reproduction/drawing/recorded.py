@@ -1,4 +1,4 @@
-"""What most figures and tables do with their record: bars, errors or points, and the table beside them."""
+"""Common drawings of records: bars, errors or points, and the table with them."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Random 1D chains, one cell and in grey a part of its periodic images (Figures 3b and 3d)."""
+"""Draws random 1D chains: one cell, and a part of its periodic images in grey (Figures 3b and 3d)."""
 
 from typing import Any
 
@@ -32,13 +32,13 @@ def draw_frame(axes: Axes, chain: Structure, axis: int) -> None:
 def draw_strand(
     axes: Axes, positions: np.ndarray, a: float, axis: int, colour: str, label: str | None = None
 ) -> None:
-    """One strand: atoms joined in the order of the walk, dotted where the end of the cell closes it.
+    """Draws one strand: atoms joined in the order of the chain, and a dotted line to the next cell.
 
     Args:
         axes: where to draw.
         positions: (n_atoms, 3) Å.
         a: the lattice length, Å.
-        axis: what points upwards, 1 for y, 2 for z.
+        axis: the vertical axis, 1 for y, 2 for z.
         colour: of the atoms in the cell.
         label: for a legend.
     """

@@ -1,4 +1,4 @@
-"""Tables beside figures, from rows that name their columns, and errors in words."""
+"""Tables of figures, from rows with named columns, and the formatting of errors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Error:
         return min(self.values) <= max(other.values) and min(other.values) <= max(self.values)
 
     def change(self, after: "Error") -> str:
-        """By how much the other error is larger, in percent."""
+        """The relative change from this error to the other one, in percent."""
         return f"{100 * (after.mean / self.mean - 1):+.0f} %"
 
     def __str__(self) -> str:
@@ -63,25 +63,25 @@ def error_cells(bar: Bar) -> dict[str, str]:
 
 
 def over_seeds(values: Sequence[float] | np.ndarray) -> str:
-    """The mean, and where there are several seeds the lowest and the highest."""
+    """The mean and, for several seeds, the lowest and the highest value."""
     spread = f" ({min(values):z.3f} to {max(values):z.3f})" if len(values) > 1 else ""
     return f"{float(np.mean(values)):z.3f}{spread}"
 
 
 def require(found: object, record: dict[str, Any], measured: bool = False) -> None:
-    """Refuses to draw nothing.
+    """Checks that a record contains something to draw.
 
     Args:
-        found: in the record, of what is to be drawn.
+        found: the part of the record that is to be drawn.
         record: of a figure.
-        measured: whether that is what was measured of trained models.
+        measured: whether this part comes from measurements of trained models.
 
     Raises:
-        InputError: nothing was found.
+        InputError: it is empty.
     """
     if not found:
         name, scale = record["experiment"], record["scale"]
-        lacks, does = ("no run has come to an end", "trains the networks")
+        lacks, does = ("no run is finished", "trains the networks")
         if measured:
             lacks, does = ("no model has been measured", "trains and measures them")
         raise InputError(f"{name}: {lacks} at scale {scale}; `make {name} SCALE={scale}` {does}")

@@ -1,16 +1,16 @@
-"""The figures and tables, a module each: the folder is the list.
+"""The figures and tables, with a module for each; the files in this folder are the list.
 
-To add a figure, add a module; `make my-figure` then reproduces it (`my_figure.py`). It has
+To add a figure, add a module; `my_figure.py` makes the target `make my-figure`. It has
 
-- a docstring: what the figure is;
-- `SPEC`, if networks are trained for it: which, on what data, and what the paper says of them
-  (`reproduction.workflow.spec.Spec`; the networks by name are those of workflow/networks.yaml);
+- a docstring that says what the figure shows;
+- `SPEC`, if networks are trained for it: which, on which data, and what the paper says about them
+  (`reproduction.workflow.spec.Spec`; the names of networks are those in workflow/networks.yaml);
 - `MEASUREMENT`, if trained models are measured (`reproduction.workflow.measurements.Measurement`);
 - `draw(stem, record)`, or `draw(stem)` without a spec: writes <stem>.png, .pdf, .md and .csv;
-- `PICTURE = False`, if it is a table only.
+- `PICTURE = False`, if it is a table without a picture.
 
-`reproduction.drawing.recorded` has complete drawings that many figures share (`draw_bars`, `draw_errors`,
-`draw_parity`), `reproduction.drawing.tables` writes tables, and `reproduction.paper` has the paper's numbers.
+`reproduction.drawing.recorded` has drawings that many figures share (`draw_bars`, `draw_errors`, `draw_parity`),
+`reproduction.drawing.tables` writes tables, and `reproduction.paper` has the paper's numbers.
 """
 
 import importlib
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 
 def names() -> set[str]:
-    """Every figure and table by the name that make knows."""
+    """The names of all figures and tables, as make targets."""
     return {path.stem.replace("_", "-") for path in FIGURES.glob("[!_]*.py")}
 
 
 def path(name: str) -> Path:
-    """The file of a figure's module, whatever trains its networks."""
+    """The file of a figure's module, with or without the ending of upstream's scripts."""
     return FIGURES / f"{name.removesuffix(UPSTREAM).replace('-', '_')}.py"
 
 
@@ -68,11 +68,11 @@ def spec(name: str) -> Spec:
 
 
 def measurement(name: str) -> "Measurement | None":
-    """What a figure measures of trained models, if it does."""
+    """The measurement of trained models for a figure, if there is one."""
     found: Measurement | None = getattr(figure(name), "MEASUREMENT", None)
     return found
 
 
 def measurements() -> "dict[str, Measurement]":
-    """Every measurement by its name in records."""
+    """All measurements by their names in records."""
     return {found.name: found for name in sorted(names()) if (found := measurement(name))}

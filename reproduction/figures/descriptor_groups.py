@@ -64,7 +64,7 @@ SPEC = Spec(
 
 
 def measure(model: TrainedModel, samples: Samples, seed: int, device: torch.device) -> dict[str, Any]:
-    """In which order a forest on frozen embeddings gains most from the groups of descriptors."""
+    """Selects the groups of descriptors from which a forest on frozen embeddings gains most."""
     vectors = model.crystal_embeddings(samples.folder.graphs(model.graph, model.architecture.graphs), device)
     table = folder_descriptors(samples.folder)
     standardisation = Standardisation.fit(table, samples.ids("training"), gaps=True)
@@ -118,10 +118,10 @@ def references(record: dict[str, Any]) -> list[Bar]:
 
 
 def draw(stem: Path, record: dict[str, Any]) -> None:
-    """Errors with groups of descriptors left out and alone, and the forward selection on frozen vectors.
+    """Errors with groups of descriptors left out and alone, and the forward selection on frozen embeddings.
 
     Raises:
-        InputError: no run of the record has come to an end.
+        InputError: no run of the record is finished.
     """
     compared, found = references(record), ablations(record)
     everything = next((b for b in compared if b.done and b.first["descriptors"] and b.first["pooling"]), None)
@@ -137,15 +137,15 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
         ratio = bar.mean("mae_over_mad") / everything.mean("mae_over_mad")
         rows.append({**names, **error_cells(bar), "against all": f"{ratio:.2f}" if bar.done else ""})
     caption = (
-        f"{record['caption']}: trained anew for each choice of groups. Against all: the error over that of "
+        f"{record['caption']}: trained again for each choice of groups. Against all: the error over that of "
         f"{everything.first['network_label']} with all descriptors, whose seeds lie between "
         f"{min(with_all):.3f} and {max(with_all):.3f}; {scale_note(record)}."
     )
     write_rows(stem, caption, rows)
     caption = (
-        "Forward selection: a random forest on the frozen vectors of a network trained without descriptors "
-        "takes up in each step the group that lowers the error on the validation set most. The test set is "
-        "looked at once, for the groups up to the lowest validation error, and for none and all. MAE/MAD; "
+        "Forward selection: a random forest on the frozen embeddings of a network trained without descriptors. "
+        "Each step adds the group that lowers the error on the validation set most. The test set is used once, "
+        "for the groups up to the lowest validation error, and for none and all. MAE/MAD; "
         f"{scale_note(record)}."
     )
     measured = [row for row in record["rows"] if row.get("selection")]
@@ -174,14 +174,14 @@ def _steps(row: dict[str, Any]) -> list[dict[str, str]]:
 
 @styled
 def _draw(record: dict[str, Any], found: list[Ablation], measured: list[dict[str, Any]]) -> Figure:
-    """a, MAE/MAD with each group left out and with each alone; b, the forward selection on frozen vectors."""
+    """a, MAE/MAD with each group left out and with each alone; b, the forward selection on embeddings."""
     figure = new_figure(PAGE, 118)
     left, right = figure.subplots(1, 2, width_ratios=(1.3, 1))
     _draw_ablations(left, found, references(record))
     if measured:
         _draw_selections(right, measured)
     else:
-        leave_out(right, "not run: no vectors have been measured")
+        leave_out(right, "not run: no embeddings have been measured")
     for axes, letter in ((left, "a"), (right, "b")):
         axes.set_title(letter, loc="left", **LETTER)
     footnote(figure, scale_note(record))
@@ -219,5 +219,5 @@ def _draw_selections(axes: Axes, rows: list[dict[str, Any]]) -> None:
     axes.set_yticks(range(len(order) + 1), ["none", *(f"+ {name}" for name in order)])
     axes.set_ylim(len(order) + 0.6, -0.6)
     axes.set_xlim(left=0)
-    axes.set_xlabel(f"MAE/MAD, forest on\nfrozen vectors and groups\nin the order of seed {rows[0]['seed']}")
+    axes.set_xlabel(f"MAE/MAD, forest on\nembeddings and groups\nin the order of seed {rows[0]['seed']}")
     axes.legend(loc="lower center", bbox_to_anchor=(0.35, 1.05))

@@ -1,4 +1,4 @@
-"""Not in the paper: how the descriptors move when structures are slightly distorted, and why some jump."""
+"""Not in the paper: how the descriptors change when structures are slightly distorted, and why some jump."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -36,7 +36,7 @@ NOTHING = 1e-9  # of a standard deviation: rounding
 
 
 def draw(stem: Path, folder: CrystalFolder | None = None, n_crystals: int = 200, n_draws: int = 3) -> None:
-    """How the descriptors move when structures are slightly distorted, and why some jump."""
+    """Draws how the descriptors change when structures are slightly distorted, and why some jump."""
     folder = folder or dataset_folder(DATASET)
     study = run_study(folder, n_crystals, n_draws)
     moved, causes = movements(study), checks(study)
@@ -108,7 +108,7 @@ def behaviour_rows(study: Study, moved: Movements, causes: Sequence[Check]) -> l
 
 
 def _growth(percentiles: np.ndarray) -> str:
-    """How the 95th percentile of a descriptor's change (n_distortions,) grows with the noise that moves it."""
+    """How the 95th percentile of a descriptor's change (n_distortions,) grows with the noise."""
     for kind in ("positions", "lattice"):
         at = [i for i, distortion in enumerate(DISTORTIONS) if distortion.kind == kind]
         if percentiles[at[0]] > NOTHING:
@@ -145,14 +145,14 @@ def _draw(moved: Movements, causes: Sequence[Check]) -> Figure:
 
 
 def _percent(value: float) -> str:
-    """A share of 100; nothing for none."""
+    """A percentage; empty for zero."""
     if not value:
         return ""
     return f"{value:.0f}" if value > 0.95 else "<1"
 
 
 def _short(value: float) -> str:
-    """A number of three or four characters; nothing for rounding."""
+    """A number with three or four characters; empty for a rounding error."""
     if value < NOTHING:
         return ""
     if value < 0.00095:
@@ -161,7 +161,7 @@ def _short(value: float) -> str:
 
 
 def _write(axes: Axes, texts: np.ndarray, dark: np.ndarray) -> None:
-    """The values in the cells, white where the cell is dark."""
+    """Writes the values into the cells, in white if the cell is dark."""
     for (row, column), text in np.ndenumerate(texts):
         colour = "white" if dark[row, column] else COLOURS["text"]
         axes.text(column, row, text, color=colour, fontsize=SMALL - 1.5, ha="center", va="center")

@@ -1,10 +1,9 @@
 """Figure 2: which human-designed descriptors a network can learn.
 
-Where a part is `together`, one network learns the 27 numeric descriptors at once, which is not the paper's
-way; scale `paper` trains a network for each descriptor, as the paper does. Roost and the forest see the formula
-alone. The paper has no ALIGNN in panel c, as the original handles two classes only. CGCNN is there with
-the paper's trainer and with ours, since what a network has not learnt in few epochs is not what it cannot
-learn.
+If a part is `together`, one network learns the 27 numeric descriptors at once. This differs from the paper; scale
+`paper` trains a network for each descriptor, as the paper does. Roost and the forest use the formula alone. The paper
+has no ALIGNN in panel c, because the original supports two classes only. CGCNN is shown with the paper's trainer and
+with ours, because a network may be able to learn more than it learns in a few epochs.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
 """Figure 4: how the head of de-CGCNN with average pooling depends on learnt features and on descriptors.
 
-The three spectra are the paper's, of Cv, κ and M; where one of these cannot be had, the nearest property that
-can is shown (`reproduction.drawing.importance`). Beside the forest's impurity importance we show by how much
-the test error rises when a feature is shuffled.
+The spectra are those of the paper, for Cv, κ and M. If one of these properties has no data, a similar one is shown
+(`reproduction.drawing.importance`). In addition to the forest's impurity importance we show by how much the test
+error rises when a feature is shuffled.
 """
 
 from pathlib import Path

@@ -35,8 +35,8 @@ DATASET = "mp-descriptors"
 PAPER_LONG = {"mp-28777": ("Mo9O25", 28.4), "mp-14715": ("Pr2Au5F21", 26.3)}  # Figure S5c: formula, a in Å
 ELEMENTS = ("second strand", "first strand", "8-layers")  # colours by rising number of atoms
 SPHERE = 0.45  # of the atomic radius, so that atoms do not hide each other
-BOND = 1.1  # times the nearest distance: neighbours that are joined
-NO_RADIUS = 1.5  # Å, for elements without a tabulated one
+BOND = 1.1  # times the nearest distance: neighbours up to there are joined
+NO_RADIUS = 1.5  # Å, for elements without a tabulated radius
 
 
 def draw(stem: Path, folder: CrystalFolder | None = None) -> None:
@@ -194,7 +194,7 @@ def _draw_crystal(axes: Axes, structure: Structure) -> dict[Element, str]:
 
 
 def _bonded(places: np.ndarray) -> np.ndarray:
-    """Which atoms (n, n) are hardly further apart than the nearest neighbours of both."""
+    """Whether atoms (n, n) are hardly further apart than the nearest neighbours of both."""
     distance = np.linalg.norm(places[:, None] - places, axis=2)
     np.fill_diagonal(distance, np.inf)
     nearest = distance.min(axis=1)
@@ -203,7 +203,7 @@ def _bonded(places: np.ndarray) -> np.ndarray:
 
 
 def _lying(matrix: np.ndarray) -> np.ndarray:
-    """Lattice vectors (3, 3), turned so that the longest points to x, the second in the plane of x and z."""
+    """Lattice vectors (3, 3), rotated so that the longest is along x and the second longest in the xz plane."""
     longest, second, _ = matrix[np.argsort(-np.linalg.norm(matrix, axis=1), kind="stable")]
     x = longest / np.linalg.norm(longest)
     z = second - (second @ x) * x

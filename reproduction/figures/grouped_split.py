@@ -1,7 +1,6 @@
-"""Not in the paper, whose splits are random: what polymorphs in both training and test are worth.
+"""Not in the paper, whose splits are random: the effect of polymorphs in both training and test sets.
 
-Both splits are 60/20/20. Where crystals are split by formula, all of one reduced formula are in one fold.
-The authors' data sets have splits of their own, so these two are others.
+Both splits are 60/20/20. In the split by formula, all crystals of one reduced formula are in one fold.
 """
 
 from pathlib import Path
@@ -27,12 +26,12 @@ SPEC = Spec(
 
 
 def draw(stem: Path, record: dict[str, Any]) -> None:
-    """Errors by either split, and by how much they rise."""
+    """Draws the errors of both splits, and writes by how much they rise."""
     draw_bars(stem, record, notes(record))
 
 
 def notes(record: dict[str, Any]) -> list[str]:
-    """Lines for the end of the table of splits: by how much errors rise where no formula is in two folds."""
+    """Lines below the table: by how much errors rise if no formula is in two folds."""
     found = {(b.first["dataset"], b.first["network"], b.first["grouping"]): b for b in bars(record) if b.done}
     lines = []
     for (dataset, network, grouping), bar in found.items():

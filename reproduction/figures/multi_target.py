@@ -1,6 +1,6 @@
-"""Not in the paper, which trains a network for each descriptor: what one network for several changes.
+"""Not in the paper, which trains a network for each descriptor: one network for several descriptors.
 
-The runs on several descriptors are those of Figures 2 and 3h.
+The runs with several descriptors are those of Figures 2 and 3h.
 """
 
 from hybrid.descriptors.registry import numeric_descriptors

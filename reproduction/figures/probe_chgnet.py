@@ -1,4 +1,4 @@
-"""Which descriptors a pretrained force field knows: Figure 2 for the frozen crystal vectors of CHGNet.
+"""Which descriptors a pretrained force field knows: Figure 2 for the frozen embeddings of CHGNet.
 
 Crystals and splits are those of CGCNN, which learns the descriptors from scratch. CHGNet (MIT licence, weights
 0.3.0 of its package) was trained on energies, forces, stresses and magnetic moments along relaxations of
@@ -12,6 +12,6 @@ from reproduction.workflow.spec import Spec
 __all__ = ["SPEC", "draw"]
 
 SPEC = Spec(
-    caption="What a linear model and a random forest find of the descriptors in CHGNet's crystal vectors: R², and accuracy for the crystal system",
+    caption="Descriptors predicted from CHGNet's embeddings by a linear model and a random forest: R², and accuracy for the crystal system",
     parts=descriptor_panels("cgcnn", "chgnet-linear", "chgnet-sum-linear", "chgnet-forest"),
 )

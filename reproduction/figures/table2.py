@@ -1,7 +1,7 @@
 """Table 2: extensive properties per cell and per atom with average pooling, and per cell with sum pooling.
 
-k x natoms shows what a value per cell owes to the size of the cell alone. The paper's MAD of Cv per atom,
-13.8, cannot be one: a heat capacity per atom is at most 3R = 24.9 J/(mol K), its MAD at most 12.5.
+k x natoms shows how much of a value per cell is due to the size of the cell alone. The paper's MAD of Cv per atom,
+13.8, is impossible: a heat capacity per atom is at most 3R = 24.9 J/(mol K), so its MAD is at most 12.5.
 """
 
 from collections.abc import Iterator
@@ -72,11 +72,11 @@ STATEMENTS = (
 )
 
 Errors = dict[tuple[str, str], Error]
-"""By dataset and network; what has no result is not there."""
+"""By dataset and network, for those with a result."""
 
 
 def draw(stem: Path, record: dict[str, Any]) -> None:
-    """Errors, and whether they confirm what the paper says of them."""
+    """Draws the errors, and writes whether they confirm the paper's statements."""
     draw_errors(stem, record, notes(record))
 
 
@@ -101,8 +101,8 @@ class Finding:
 
     Attributes:
         text: what is compared, with the numbers.
-        holds: whether it is as the paper says.
-        overlap: whether the seeds of what is compared overlap.
+        holds: whether the paper's statement holds.
+        overlap: whether the seeds of the compared errors overlap.
     """
 
     text: str

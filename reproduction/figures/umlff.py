@@ -1,6 +1,6 @@
 """SI section 7: Cv and U from a universal force field, beside networks trained on Cv and U.
 
-All are judged on exactly the same test crystals. The paper takes M3GNet; here it is CHGNet, whose weights come
+All have exactly the same test crystals. The paper takes M3GNet; here it is CHGNet, whose weights come
 with its package. Both were trained on relaxation trajectories of the Materials Project, and so on energies and
 forces of many of these crystals, not on their phonons. The Alexandria binaries are not in that database under
 their own ids.
@@ -64,8 +64,8 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
     require(calculated, record)
     notes = dict.fromkeys(bar.first["note"] for bar in calculated)
     caption = (
-        f"{record['caption']}. Metrics are of the test crystals that the force field has a result for; "
-        f"MAE/MAD (whole test part) is of all. {'. '.join(notes)}. Scale {record['scale']}."
+        f"{record['caption']}. Metrics are for the test crystals with a result of the force field; "
+        f"MAE/MAD (whole test part) is for all. {'. '.join(notes)}. Scale {record['scale']}."
     )
     rows = [_error_row(bar) for bar in drawn]
     for row in not_run(record):

@@ -1,10 +1,10 @@
 """Debye's model as a baseline for Cv and U (eqs. 15 to 19), from volume, mass and one stiffness.
 
 The paper writes the model for the three acoustic branches of a primitive cell. Here all 3N modes of a cell
-follow Debye's spectrum, so that V and m are those per atom, and results are multiplied by N; the zero-point
-energy, which the labels hold and eq. 15 does not, is added to U. Of eq. 19's three quantities d is taken as
-the edge of an atom's share of the volume, d = V^(1/3), so that the velocity of sound is v = √(K/ρ) with the
-density ρ = m/V and the effective stiffness K = C/d.
+follow Debye's spectrum, so V and m are per atom, and results are multiplied by N. The zero-point energy,
+which the labels include and eq. 15 does not, is added to U. In eq. 19, d is the edge of the volume per atom,
+d = V^(1/3), so the velocity of sound is v = √(K/ρ) with the density ρ = m/V and the effective stiffness K =
+C/d.
 
 The stiffness of ions or electrons that repel each other falls like e²/d⁴, so K = K₀ (20 Å³/V)^(4/3). K₀ is
 the only number that is fitted, on the training set.
@@ -82,7 +82,7 @@ def fit_stiffness(
         quantity: heat_capacity or internal_energy, per atom.
         volume: (n_crystals,) Å³ an atom.
         mass: (n_crystals,) mean mass of an atom, u.
-        count: (n_crystals,) atoms that a target is of.
+        count: (n_crystals,) numbers of atoms that the targets belong to.
         targets: (n_crystals,) in the quantity's unit.
     """
 
@@ -123,7 +123,7 @@ def debye(samples: Samples, *_: Any) -> Fitted:
 
 
 def _quantity(samples: Samples) -> tuple[Quantity, bool]:
-    """The quantity that the targets are, and whether of a cell."""
+    """The quantity of the targets, and whether they are per cell."""
     manifest = samples.folder.path / "manifest.json"
     try:
         content = json.loads(manifest.read_text())

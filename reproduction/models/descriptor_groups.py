@@ -1,8 +1,8 @@
 """The descriptors of Table 3 in groups of similar meaning, so that a group can be left out or taken alone.
 
-Groups are not independent. The volume of the cell is natoms times the volume per atom, and the structural
-complexity of the cell is natoms times that per atom, so that the size of the cell is only gone when natoms,
-the lattice lengths and the complexity are left out together.
+The groups are not independent. The volume of the cell is natoms times the volume per atom, and the structural
+complexity of the cell is natoms times that per atom. To remove the size of the cell, natoms, the lattice
+lengths and the complexity have to be left out together.
 """
 
 from collections.abc import Iterable

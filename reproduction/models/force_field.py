@@ -2,16 +2,16 @@
 
 The force field is CHGNet, a later one of the same kind as the paper's M3GNet. It was trained on relaxation
 trajectories of the Materials Project, and so on energies and forces of many of the crystals calculated here,
-not on their phonons. phonopy displaces atoms of a supercell, one at a time and only those that symmetry makes
-necessary; the forces give the force constants, and these the frequencies on a mesh of wave vectors. The
-splitting of longitudinal and transverse optical modes is not corrected for.
+not on their phonons. phonopy displaces atoms of a supercell, one at a time and only those that are
+inequivalent by symmetry; the forces give the force constants, and these the frequencies on a mesh of wave
+vectors. The splitting of longitudinal and transverse optical modes is not corrected for.
 
-The defaults are chosen on training crystals alone. The displacement is larger than the usual 0.01 Å: CHGNet's
-energy has a cusp where three atoms are in a line, as in many simple crystals, so that force constants from
-small displacements have the wrong size and even the wrong sign. Cells are relaxed first, as the phonons are
-those of the force field's own minimum. Imaginary modes are left out of the sums, as they are of the labels'.
-They are mostly modes that CHGNet makes too soft, so that this hides a part of its error in Cv, which too soft
-modes raise; Cv and U with such modes at |ν| are therefore given as well.
+The defaults were chosen on training crystals only. The displacement is larger than the usual 0.01 Å: CHGNet's
+energy has a cusp if three atoms are in a line, as in many simple crystals, so that force constants from small
+displacements have the wrong size and even the wrong sign. Cells are relaxed first, because phonons belong to
+the minimum of the force field. Imaginary modes are left out of the sums, as in the labels. They are mostly
+modes that CHGNet makes too soft. Soft modes raise Cv, so leaving them out hides a part of CHGNet's error; Cv
+and U with such modes at |ν| are therefore given as well.
 """
 
 import warnings
@@ -43,7 +43,9 @@ STILL = -0.1  # THz: what is below counts as imaginary, what is between as round
 class ForceFieldSettings(Settings):
     """All that decides Cv and U of one structure."""
 
-    weights: Literal["0.3.0", "0.2.0", "r2scan"] = Field("0.3.0", description="of those that CHGNet brings")
+    weights: Literal["0.3.0", "0.2.0", "r2scan"] = Field(
+        "0.3.0", description="one of the sets of weights in CHGNet's package"
+    )
     shortest_image: float = Field(
         10.0, gt=0, description="Å from an atom of the supercell to its nearest periodic image, at least"
     )
@@ -71,7 +73,7 @@ class TooLargeError(InputError):
 
 @dataclass(frozen=True)
 class Thermal:
-    """What a force field says of a crystal at 300 K.
+    """The results of a force field for a crystal at 300 K.
 
     Attributes:
         cv: J/(mol K), a mole of cells.
@@ -107,7 +109,7 @@ def thermal(
 
     Args:
         structure: the cell that the values are of, best a reduced one.
-        settings: all of them.
+        settings: of the calculation.
         forces: the force field.
         relax: relaxes a cell, if the settings ask for it; none: cells stay as they are.
         max_supercell: atoms that the supercell may have; none: any number.
@@ -144,7 +146,7 @@ def thermal(
 
 
 def supercell_size(structure: Structure, shortest: float) -> np.ndarray:
-    """How often (3,) the cell is repeated along its vectors so that no image is nearer than `shortest` Å."""
+    """The repetitions (3,) of the cell along its vectors with which no image is nearer than `shortest` Å."""
     matrix = structure.lattice.matrix
     size = np.maximum(1, np.ceil((shortest - ROUNDING) / np.linalg.norm(matrix, axis=1)).astype(int))
     while True:
@@ -160,7 +162,7 @@ def supercell_size(structure: Structure, shortest: float) -> np.ndarray:
 def _modes(
     structure: Structure, size: np.ndarray, settings: ForceFieldSettings, forces: Forces
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Frequencies (n_modes,) in THz, how many of the cell's modes each is, and the displacements' number."""
+    """Frequencies (n_modes,) in THz, their weights in modes of the cell, and the number of displacements."""
     try:
         from phonopy import Phonopy
         from phonopy.structure.atoms import PhonopyAtoms
@@ -190,7 +192,7 @@ class CHGNetForces:
     """Forces of CHGNet, and relaxation with it.
 
     Args:
-        weights: name of the weights that CHGNet brings.
+        weights: name of one of the sets of weights in CHGNet's package.
 
     Raises:
         InputError: CHGNet is not installed.
@@ -217,7 +219,7 @@ class CHGNetForces:
         ]
 
     def _batch(self, structures: Sequence[Structure]) -> list[np.ndarray]:
-        """The energy's gradient by the fractional coordinates alone, half the work of CHGNet's own forces."""
+        """The energy's gradient with respect to coordinates only; half the work of CHGNet's own forces."""
         import torch
 
         graphs = [self.network.graph_converter(structure) for structure in structures]
@@ -242,11 +244,11 @@ class CHGNetForces:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Without CHGNet's greetings and warnings that a supercell has less symmetry than the crystal."""
+    """Hides CHGNet's messages, and warnings that a supercell has less symmetry than the crystal."""
     with redirect_stdout(StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def _missing(package: str) -> InputError:
-    return InputError(f"{package} is not installed; pip install 'hybrid-crystal-gnn[force-field]' brings it")
+    return InputError(f"{package} is not installed; pip install 'hybrid-crystal-gnn[force-field]'")

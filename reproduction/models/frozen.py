@@ -1,4 +1,4 @@
-"""CGCNN+descriptors (eq. S5): a head on the frozen vectors of a trained CGCNN and the descriptors.
+"""CGCNN+descriptors (eq. S5): a head on the frozen embeddings of a trained CGCNN and the descriptors.
 
 The convolutions were trained without descriptors and stay as they are; the head, FCN(mean_i a_i ⊕ d), is
 trained again. Its gain over CGCNN is what the descriptors add to embeddings that were learnt without them.
@@ -27,12 +27,12 @@ from hybrid.training.samples import Samples
 
 @dataclass(frozen=True)
 class FrozenVectors:
-    """Crystals' learnt vectors in place of their graphs."""
+    """The crystals' embeddings in place of their graphs."""
 
     vectors: Tensor  # (n_crystals, n_features)
 
     def batch(self, indices: Tensor) -> Tensor:
-        """The vectors at `indices`."""
+        """The embeddings at `indices`."""
         return self.vectors[indices]
 
     def __len__(self) -> int:
@@ -44,13 +44,13 @@ class FrozenVectors:
 
 
 class FrozenHead(nn.Module):
-    """CGCNN's head on given vectors and descriptors.
+    """CGCNN's head on given embeddings and descriptors.
 
     Args:
-        n_features: length of a crystal's learnt vector.
-        n_descriptors: length of the descriptor vector.
+        n_features: length of a crystal's embedding.
+        n_descriptors: number of descriptors.
         model: width and depth of the head.
-        n_outputs: numbers a crystal.
+        n_outputs: number of outputs for each crystal.
     """
 
     classification = False
@@ -62,7 +62,7 @@ class FrozenHead(nn.Module):
         self.out = nn.Linear(widths[-1], n_outputs)
 
     def forward(self, vectors: Tensor, descriptors: Tensor) -> Tensor:
-        """Outputs (n, n_outputs); the first softplus acts on the learnt part alone, as in CGCNN's head."""
+        """Outputs (n, n_outputs); the first softplus acts on the embeddings only, as in CGCNN's head."""
         rows = torch.cat([F.softplus(vectors), descriptors], dim=1)
         for layer in self.hidden:
             rows = F.softplus(layer(rows))
@@ -71,20 +71,20 @@ class FrozenHead(nn.Module):
 
 
 def base_of(settings: RunSettings) -> RunSettings:
-    """The run of the network that CGCNN+descriptors takes its vectors from."""
+    """The settings of the network from which CGCNN+descriptors takes its embeddings."""
     model = settings.model.model_copy(update={"name": "cgcnn", "descriptors": ()})
     return settings.model_copy(update={"model": model})
 
 
 def fit_frozen(samples: Samples, settings: RunSettings, job: Job, base: Path | None = None) -> Fitted:
-    """Trains a head on a trained network's frozen vectors and the descriptors (eq. S5).
+    """Trains a head on a trained network's frozen embeddings and the descriptors (eq. S5).
 
     Args:
         samples: graphs, targets, descriptors and folds.
-        settings: everything that decides the result.
-        job: where and how.
-        base: the run folder of the network, trained on the same samples without descriptors; trained here if
-            its model is not there.
+        settings: all settings of the run.
+        job: folder, device and progress bar.
+        base: the run folder of the network, which was trained on the same samples without descriptors; it is
+            trained here if the folder has no model.
     """
     assert samples.graphs is not None
     own = job.folder / "base"

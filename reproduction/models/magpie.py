@@ -1,6 +1,6 @@
-"""Magpie statistics of formulas: what a crystal's elements are like, weighted by their shares.
+"""Magpie statistics of formulas: properties of a crystal's elements, weighted by their shares.
 
-They are those of Ward et al., npj Computational Materials 2, 16028 (2016), with matminer's table of the
+They are defined by Ward et al., npj Computational Materials 2, 16028 (2016), with matminer's table of the
 elements' properties: of each property the smallest and the largest value, their difference, the mean, the
 mean absolute deviation from it, and that of the most frequent element (the smallest of several). Where the
 table lacks a value, it is the mean over all elements.
@@ -50,7 +50,7 @@ def _elements() -> tuple[list[str], np.ndarray]:
     except ImportError as error:
         raise InputError(
             f"composition-forest needs the package matminer ({error}); "
-            "pip install 'hybrid-crystal-gnn[reproduce]' brings it"
+            "pip install 'hybrid-crystal-gnn[reproduce]'"
         ) from error
     magpie = ElementProperty.from_preset("magpie", impute_nan=True)
     table = np.full((N_NUMBERS, len(magpie.features)), np.nan)
@@ -63,7 +63,7 @@ def _elements() -> tuple[list[str], np.ndarray]:
 
 
 def composition_forest(samples: Samples, settings: RunSettings, _: Job) -> Fitted:
-    """A random forest on the Magpie statistics of the formula; it too is trained on the validation set.
+    """A random forest on the Magpie statistics of the formula, also trained on the validation set.
 
     Raises:
         InputError: the package that has the elements' properties is not installed.

@@ -1,6 +1,6 @@
 """Heat capacity and internal energy of harmonic oscillators.
 
-The internal energy is with the zero-point energy, as the labels' is.
+The internal energy includes the zero-point energy, as the labels do.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from scipy.constants import R, h, k
 from reproduction.data.thermal import TEMPERATURE
 
 THZ = 1e12  # Hz
-SMALLEST, LARGEST = 1e-8, 350.0  # of half a quantum in kT: the classical limit, and where sinh overflows
+SMALLEST, LARGEST = 1e-8, 350.0  # of half a quantum in kT: the classical limit; above, sinh overflows
 
 
 def heat_capacities(frequencies: np.ndarray, temperature: float = TEMPERATURE) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A linear model and a random forest on a pretrained model's crystal vectors, as models of their own."""
+"""A linear model and a random forest on a pretrained model's embeddings, as models."""
 
 from hybrid.probing.pretrained import embed, source
 from hybrid.probing.simple_models import PROBES, Probe
@@ -9,7 +9,7 @@ from hybrid.training.samples import Samples
 
 
 def _on_pretrained(probe: Probe) -> Fit:
-    """A probe on the vectors that the settings name."""
+    """A probe on the embeddings that the settings name."""
 
     def fit(samples: Samples, settings: RunSettings, _: Job) -> Fitted:
         table = embed(samples.folder, settings.model.vectors, settings.model.pooling)

@@ -1,10 +1,10 @@
-"""The reproduction through upstream's own scripts: `make table2 ENGINE=upstream`.
+"""The reproduction by upstream's own scripts: `make table2 ENGINE=upstream`.
 
-A run of CGCNN or ALIGNN gets a twin that the patched script of vendor/ trains, in a process of its own: on
-the same crystals in the same folds, with the same targets and descriptors and the trainer's settings as the
-script's options. What the script writes becomes a run folder as ours, of which records make a row of the
-variant `upstream`; predictions are there of the test crystals alone. The random numbers are the script's: the
-twin draws other initial weights and other batches.
+A run of CGCNN or ALIGNN gets a twin, which the patched script in vendor/ trains in its own process: on the
+same crystals in the same folds, with the same targets and descriptors, and with the trainer's settings as
+options of the script. The script's output is converted to a run folder, which gives rows of the variant
+`upstream`; it has predictions of the test crystals only. The script draws its own random numbers, so the twin
+has other batches.
 """
 
 import csv
@@ -25,7 +25,7 @@ from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
 from hybrid.report.records import Bar, bars
 from hybrid.settings import GraphSettings, RunSettings
-from hybrid.training.results import write_predictions
+from hybrid.training.results import Fitted, write_predictions
 from hybrid.training.run import samples_of
 from hybrid.training.samples import Samples
 from reproduction import figures
@@ -40,12 +40,12 @@ def train(folder: CrystalFolder, settings: RunSettings, out: Path, device: str =
 
     Args:
         folder: crystals with targets.
-        settings: everything that decides the result but the random numbers.
+        settings: all settings of the run.
         out: the run folder to write.
         device: auto, cpu or cuda.
 
     Raises:
-        InputError: the script cannot do what is asked for, or failed.
+        InputError: the script has no option for a setting, or failed.
         DivergedError: the training diverged.
     """
     script = SCRIPTS[settings.model.name.removeprefix("de-")]
@@ -75,45 +75,45 @@ def train(folder: CrystalFolder, settings: RunSettings, out: Path, device: str =
     rows = replace(samples, folder=samples.folder.take(tested), targets=targets, folds=samples.folds[tested])
     with atomic_folder(out) as whole:
         (whole / "settings.json").write_text(settings.model_dump_json(indent=2) + "\n")
-        write_predictions(whole / "predictions.csv", rows, predictions)
+        write_predictions(whole / "predictions.csv", rows, Fitted(predictions))
         (whole / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
     shutil.rmtree(scratch)
 
 
 def refuse(settings: RunSettings) -> None:
-    """Stops at what upstream's scripts have no option for.
+    """Checks that upstream's scripts have options for the settings.
 
     Raises:
-        InputError: in one sentence, what it is.
+        InputError: they have none for one of the settings.
     """
     model, default = settings.model, GraphSettings()
     problem = None
     if settings.task == "classification" or len(settings.targets) > 1:
-        problem = "take one number a crystal here, not classes or several targets"
+        problem = "support one target here, not classes or several targets"
     elif model.name.endswith("cgcnn") and settings.graph != default:
         problem = f"have {default.max_neighbours} neighbours within {default.radius:g} Å, which is no option"
     elif model.descriptor_limit is not None:
         problem = "do not clip descriptors"
     elif settings.trainer.precision != "fp32":
-        problem = "train in fp32 alone"
+        problem = "train in fp32 only"
     if problem:
         raise InputError(f"ENGINE=upstream: upstream's training scripts {problem}; run it without")
 
 
 def refuse_experiment(name: str, scale: str) -> None:
-    """Stops if an experiment cannot run through upstream's scripts.
+    """Checks that an experiment can be run by upstream's scripts.
 
     Args:
         name: of the experiment, with the ending of upstream's scripts.
         scale: name.
 
     Raises:
-        InputError: it looks into networks, compares training sets, or has what a script has no option for.
+        InputError: it measures networks, compares training sets, or has a setting without an option.
     """
     shown = name.removesuffix(UPSTREAM)
     spec, ours = figures.spec(name), figures.spec(shown)
     if figures.measurement(shown) or ours.force_field:
-        raise InputError(f"ENGINE=upstream: {shown} looks into networks that hybrid trained; run it without")
+        raise InputError(f"ENGINE=upstream: {shown} measures networks that hybrid trained; run it without")
     if any(len(part.training_shares) > 1 for part in ours.parts):
         raise InputError(f"ENGINE=upstream: {shown} compares sizes of the training set; run it without")
     for run in planned(spec, scale):

@@ -9,7 +9,7 @@ from pathlib import Path
 from hybrid.errors import InputError
 
 WHEEL = "wheel"  # the tag of the commit that the patches start from
-NO_EDITS = "__pycache__/\n/output_*/\n/.*\n"  # caches and what runs leave behind
+NO_EDITS = "__pycache__/\n/output_*/\n/.*\n"  # caches and outputs of runs
 DATE = "2000-01-01T00:00:00+00:00"  # the same patches are the same commits
 FORMAT = ("-U1", "--zero-commit", "--no-signature", "--no-stat", "--no-renames", "--quiet")
 
@@ -18,7 +18,7 @@ def read_series(folder: Path) -> list[Path]:
     """The patches in order.
 
     Raises:
-        InputError: the series names a missing file, leaves out one that is there, or is out of order.
+        InputError: the series lists a missing file, lacks an existing one, or is out of order.
     """
     series = folder / "series"
     if not series.exists():
@@ -27,7 +27,7 @@ def read_series(folder: Path) -> list[Path]:
     present = {path.name for path in folder.glob("*.patch")}
     for name in names:
         if name not in present:
-            raise InputError(f"{series} names {name}, which is not there")
+            raise InputError(f"{series} lists {name}, which does not exist")
     for name in sorted(present.difference(names)):
         raise InputError(f"{folder / name} is missing from {series}")
     for name, first in zip(names, sorted(names), strict=True):
@@ -101,7 +101,7 @@ def tree_hash(tree: Path) -> str:
 
 
 def git(*arguments: str, tree: Path) -> str:
-    """Runs git in a tree, blind to the repository around it and to the user's settings; what it prints.
+    """Runs git in a tree, without the surrounding repository and the user's settings; returns its output.
 
     Raises:
         InputError: git is not installed.

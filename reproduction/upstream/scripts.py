@@ -1,4 +1,4 @@
-"""Upstream's training scripts: how they are called with our settings, and what they leave."""
+"""Upstream's training scripts: how they are called with our settings, and how their output is read."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ from reproduction.upstream import vendor
 
 @dataclass(frozen=True)
 class Prepared:
-    """Crystals as a script reads them.
+    """Crystals in the format of a script.
 
     Attributes:
         scratch: holds `training`, `validation` and `test`, and `crystals`, these parts one after the other.
@@ -39,7 +39,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a script leaves.
+    """The output of a script.
 
     Attributes:
         predictions: of the test crystals by id, in the target's unit.
@@ -60,8 +60,8 @@ class Script:
 
     Attributes:
         source: the code, a table of vendor/sources.toml.
-        train: calls it on a folder of crystals, in a scratch folder; gives what the script has to say.
-        lacks: what of our settings the script cannot do, and the nearest that it does.
+        train: runs it on folders of crystals in a scratch folder, and returns its output.
+        lacks: differences from our settings that the script cannot avoid.
     """
 
     source: str
@@ -88,7 +88,7 @@ def _call(source: str, command: list[str], prepared: Prepared) -> str:
         log.seek(0)
         printed = log.read()
     if done.returncode:
-        last = (printed.strip().splitlines() or ["it says nothing"])[-1]
+        last = (printed.strip().splitlines() or ["it printed nothing"])[-1]
         if "diverged" in last:
             raise DivergedError(last.removeprefix("error: "))
         raise InputError(f"{source}: its training script failed: {last}")

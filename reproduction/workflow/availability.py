@@ -1,4 +1,4 @@
-"""Which datasets can be had here: built before the runs that need them, or noted as missing."""
+"""Builds datasets before the runs that need them, and notes those whose data are not available."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +12,7 @@ from reproduction.paths import DATASETS
 
 
 def build(names: Iterable[str]) -> None:
-    """Builds datasets that are not there; one that cannot be had is noted as missing until it can."""
+    """Builds datasets that do not exist; the reason why one cannot be built is noted in a file."""
     for name in names:
         note = _note(name)
         try:

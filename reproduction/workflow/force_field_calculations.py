@@ -1,8 +1,8 @@
-"""A force field's Cv and U of test crystals: which crystals, and where the results are kept.
+"""Calculations of Cv and U of test crystals by a force field: which crystals, and where the results are.
 
-Each crystal adds a line to a file as soon as it is done, so that a killed calculation repeats only those it
-was at; when all are done the lines become one CSV file, which is what stays. As with runs, its name carries a
-hash of everything that decides its content.
+Each finished crystal adds a line to a file, so that a killed calculation repeats only the crystals that it
+was working on. When all are done the lines become one CSV file. As with runs, its name contains a hash of
+everything that determines its content.
 """
 
 import hashlib
@@ -53,8 +53,8 @@ class Calculation:
 
     Attributes:
         set: its name.
-        runs: the settings of a run on each of its data sets, which say what the test crystals are.
-        settings: of a structure's calculation.
+        runs: the settings of a run on each of its data sets, which determine the test crystals.
+        settings: of the calculation for a structure.
         size: which crystals.
         scale: name.
     """
@@ -78,12 +78,12 @@ class Calculation:
 
     @property
     def table(self) -> Path:
-        """The results, once they are whole."""
+        """The table of results, once all are done."""
         return RESULTS / self.scale / "force-field" / f"{self.name}.csv"
 
 
 def calculations(spec: Spec, scale: str) -> list[Calculation]:
-    """What a spec has a force field calculate at a scale, without what has no data here."""
+    """The calculations of a spec at a scale, without those whose data are not available."""
     if spec.force_field is None:
         return []
     if scale not in spec.force_field.scales:
@@ -128,10 +128,10 @@ def crystals_of(calculation: Calculation) -> dict[str, Structure]:
 
 
 def calculate(calculation: Calculation, jobs: int = 1, forces: Forces | None = None) -> Path:
-    """Does a calculation, or goes on with it, and writes its table, sorted by id.
+    """Does or continues a calculation, and writes its table, sorted by id.
 
     Args:
-        calculation: what to do.
+        calculation: the calculation.
         jobs: processes.
         forces: the force field; CHGNet if none.
 
@@ -160,9 +160,9 @@ def calculate(calculation: Calculation, jobs: int = 1, forces: Forces | None = N
 def _row(
     identity: str, structure: Structure, calculation: Calculation, forces: Forces | None
 ) -> tuple[str, dict[str, Any]]:
-    """A crystal's id and what became of it."""
+    """A crystal's id and its result."""
     forces = forces or _chgnet(calculation.settings.weights)
-    start = time.process_time()  # of this process: other jobs on the machine do not count
+    start = time.process_time()  # of this process, independent of other jobs on the machine
     row: dict[str, Any] = {"formula": structure.composition.reduced_formula, "n_atoms": len(structure)}
     relax = forces.relax if isinstance(forces, CHGNetForces) else None
     try:
@@ -188,7 +188,7 @@ def read_table(path: Path) -> pd.DataFrame:
         InputError: it is not finished.
     """
     if not path.exists():
-        raise InputError(f"{path}: is not there yet; python -m reproduction force-field {path.stem}")
+        raise InputError(f"{path}: does not exist yet; python -m reproduction force-field {path.stem}")
     words = {"id": str, "formula": str, "status": str, "note": str}
     table = pd.read_csv(path, dtype=words, keep_default_na=False, na_values=dict.fromkeys(COLUMNS[3:-1], ""))
     return table.set_index("id")

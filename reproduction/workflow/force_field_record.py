@@ -1,4 +1,4 @@
-"""A force field's results beside those of networks, on exactly the same crystals, as rows of a record."""
+"""Rows of a record with the results of a force field and of networks on exactly the same crystals."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def compared(
         The rows, and the force field's predictions: a dict for each data set and crystal.
 
     Raises:
-        InputError: a data set's values are not known, because none of its runs has come to an end, or no
+        InputError: the values of a data set are not known, because none of its runs is finished, or no
             crystal has a result.
     """
     found, points = [], []
@@ -123,7 +123,7 @@ def _row(
 
 
 def _on_the_same(run: Run, row: dict[str, Any], ids: pd.Index) -> dict[str, Any]:
-    """A network's row with the metrics of the crystals that the force field has a result for."""
+    """A network's row with metrics for the crystals with a result of the force field."""
     if row["status"] != DONE:
         return row
     same = _tested(run).loc[ids]
@@ -132,11 +132,11 @@ def _on_the_same(run: Run, row: dict[str, Any], ids: pd.Index) -> dict[str, Any]
 
 
 def _targets(dataset: str, runs: list[Run]) -> pd.Series:
-    """The test crystals' values by id, as the runs kept them."""
+    """The test crystals' values by id, from a finished run."""
     for run in runs:
         if not (tested := _tested(run)).empty:
             return tested["target"]
-    raise InputError(f"{dataset}: no run has come to an end, so its test crystals are not known")
+    raise InputError(f"{dataset}: no run is finished, so its test crystals are not known")
 
 
 def _tested(run: Run) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 """Measurements of the models of finished runs, each done once.
 
-The result is kept with the run's results and goes from there into records, from which figures and tables are
-drawn, so that they can be drawn without the models, which are not committed. The module of a figure says what
-is measured for it.
+The result is kept with the run's results and copied into records, from which figures and tables are drawn.
+Figures can therefore be drawn without the models, which are not committed. A figure's module defines its
+measurement.
 """
 
 import json
@@ -25,14 +25,13 @@ from reproduction.workflow.runs import Run
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a figure measures of trained models.
+    """A measurement of trained models for a figure.
 
     Attributes:
-        name: the key that it has in records.
-        of: takes a model, the samples it was trained and tested on, the run's seed and a device; the result
-            is what JSON can hold.
-        models: which models; of other runs the figure shows the errors alone.
-        poolings: with which poolings; all if empty.
+        name: its key in records.
+        of: takes a model, the samples of its run, the run's seed and a device; returns a result for JSON.
+        models: names of the models that are measured; for other runs the figure shows the errors only.
+        poolings: names of their poolings; empty: all.
     """
 
     name: str
@@ -41,7 +40,7 @@ class Measurement:
     poolings: tuple[str, ...] = ()
 
     def applies_to(self, run: Run) -> bool:
-        """Whether the models of such runs are measured."""
+        """Whether the model of a run is measured."""
         settings = run.settings
         if len(settings.targets) > 1 or settings.task == "classification":
             return False
@@ -49,7 +48,7 @@ class Measurement:
         return settings.model.name in self.models and (not self.poolings or pooling in self.poolings)
 
     def missing_for(self, run: Run) -> bool:
-        """Whether it concerns a run and has not been made yet."""
+        """Whether it applies to a run and has not been done yet."""
         return self.applies_to(run) and self.name not in run.measurements
 
 
@@ -57,12 +56,12 @@ def measure(run: Run, measurement: Measurement, device: str = "auto") -> dict[st
     """Measures a run's model, unless that is done, and keeps the result as <name>.json in the run folder.
 
     Args:
-        run: a finished one; one that diverged has no model, and nothing to measure.
-        measurement: what is measured.
+        run: a finished run; the result is empty for one that diverged, which has no model.
+        measurement: the measurement.
         device: auto, cpu or cuda.
 
     Raises:
-        InputError: the run's model is not there.
+        InputError: the run's model does not exist.
     """
     if measurement.name not in run.measurements:
         result = {}
@@ -70,7 +69,7 @@ def measure(run: Run, measurement: Measurement, device: str = "auto") -> dict[st
             file, settings = run.folder / MODEL_FILE, run.settings
             if not file.exists():
                 raise InputError(
-                    f"{file}: is not there, as models are not committed; train it again: "
+                    f"{file}: does not exist, because models are not committed; train it again: "
                     f"python -m reproduction run {run.name} --scale {run.scale} --again"
                 )
             samples = samples_of(subset(dataset_folder(run.dataset), settings), settings)

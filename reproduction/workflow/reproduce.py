@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -25,16 +26,16 @@ ALIVE = "HYBRID_WORKFLOW_ALIVE"  # the environment variable with the lock file o
 
 
 def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: str = "ours") -> int:
-    """Runs the workflow for some figures and tables; whatever is done already is not done again.
+    """Runs the workflow for some figures and tables; finished parts are not repeated.
 
-    Only one workflow runs in a checkout at a time. The lock goes with the process that holds it, so a
-    killed one leaves nothing to clean up.
+    Only one workflow runs in a checkout at a time. The lock ends with its process, so a killed workflow
+    leaves nothing to clean up.
 
     Returns:
         The workflow's exit code.
     """
     for target in targets:
-        figures.figure(target)  # says at once if there is none
+        figures.figure(target)  # raises an error if there is none
     if cores < 1:
         raise InputError(f"--cores {cores}: at least one is needed")
     if engine == "upstream":
@@ -51,10 +52,10 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: 
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise InputError(f"{ROOT}: another reproduction is running here; wait for it") from None
+        raise InputError(f"{ROOT}: another reproduction is running here; wait until it ends") from None
     specs = {name: figures.spec(name) for name in targets if name.removesuffix(UPSTREAM) in figures.specs()}
     build(dict.fromkeys(dataset for spec in specs.values() for dataset in _datasets_of(spec, scale)))
-    pack(all_runs(scale).values())  # what a killed workflow finished
+    pack(all_runs(scale).values())  # those that a killed workflow finished
     command = [sys.executable, "-m", "snakemake", "--nolock", "--cores", str(cores), "--directory", str(ROOT)]
     command += ["--snakefile", str(WORKFLOW / "Snakefile"), "--workflow-profile", str(profiles / profile)]
     unfinished = [
@@ -63,19 +64,38 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: 
         if not all(run.done for run in runs_of(spec, scale))
     ]
     if unfinished:
-        command += ["--forcerun", *unfinished]  # or Snakemake is content with a record that is there
+        command += ["--forcerun", *unfinished]  # otherwise Snakemake would accept an existing record
     results = [result(target, scale) for target in targets]
     command += ["--config", f"scale={scale}", "--", *(str(path.relative_to(ROOT)) for path in results)]
     alive = RESULTS / ".alive"
+    environment = os.environ | {ALIVE: str(alive)}
+    if cores > 1:
+        environment.setdefault("HYBRID_PROGRESS", "lines")  # bars would overlap
     with locked(alive):  # which this process alone holds: when it is free, jobs end
-        done = subprocess.run(command, pass_fds=[lock], cwd=ROOT, env={**os.environ, ALIVE: str(alive)})
-    if done.returncode == 0:
+        code = _run(command, lock, environment)
+    if code == 0:
         for path in results:
             table = path.with_suffix(".md")
             if table.exists():
                 print(f"\n{table.read_text()}")
             print(path.relative_to(ROOT))
-    return done.returncode
+    return code
+
+
+def _run(command: list[str], lock: int, environment: dict[str, str]) -> int:
+    """Runs the workflow; if this call is stopped or killed politely, its jobs stop at once, without a word.
+
+    A killed job goes on from its last checkpoint, so that there is nothing to wait for.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    workflow = subprocess.Popen(command, pass_fds=[lock], cwd=ROOT, env=environment, start_new_session=True)
+    try:
+        return workflow.wait()
+    finally:
+        if workflow.poll() is None:
+            os.killpg(workflow.pid, signal.SIGKILL)
+            workflow.wait()
 
 
 def end_with_workflow() -> None:
@@ -113,12 +133,12 @@ def draw(name: str, scale: str) -> None:
 
 
 def result(name: str, scale: str) -> Path:
-    """The file that is there when a figure or table is done."""
+    """The file that exists when a figure or table is done."""
     return RESULTS / scale / f"{name}{endings(name)[0]}"
 
 
 def endings(name: str) -> list[str]:
-    """What the names of a figure's files end with, or a table's."""
+    """The endings of the files of a figure or table."""
     module = figures.figure(name)
     picture = [".png", ".pdf"] if getattr(module, "PICTURE", True) else []
     table = [".md", ".csv"] if hasattr(module, "SPEC") or not picture else []

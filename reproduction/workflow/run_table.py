@@ -1,9 +1,9 @@
 """Finished runs in compact tables, one for each data set: results/<scale>/runs/<dataset>.parquet.
 
-A table is a data set's and not an experiment's, because experiments share runs; so every run is kept once,
-beside those with the same crystals. A job trains in a folder of its own, `runs/<name>/`, which holds the
-model and is not committed; `pack` takes everything else into the table. From then on the run counts as
-finished with or without its folder, and the table is read rather than the folder.
+There is a table for each data set and not for each experiment, because experiments share runs. Every run is
+kept once, together with those on the same crystals. A job trains in its own folder, `runs/<name>/`, which
+contains the model and is not committed; `pack` copies everything else into the table. From then on the run
+counts as finished with or without its folder, and the table is read instead of the folder.
 """
 
 import csv
@@ -55,7 +55,7 @@ def is_packed(table: Path, name: str) -> bool:
 
 
 def read(table: Path, folder: Path, column: str) -> Any:
-    """What is known of a finished run: from its table or, before it is packed, from its folder.
+    """A column of a finished run: from its table or, before it is packed, from its folder.
 
     Args:
         table: of the run's data set.
@@ -64,7 +64,7 @@ def read(table: Path, folder: Path, column: str) -> Any:
             since the run was packed.
 
     Returns:
-        JSON's dicts; of log and predictions a list a column, nothing if they are not kept.
+        a dictionary; for log and predictions a list for each column, empty if they are not kept.
 
     Raises:
         InputError: the table is damaged.
@@ -76,7 +76,7 @@ def read(table: Path, folder: Path, column: str) -> Any:
 
 
 def pack(table: Path, folders: Iterable[Path]) -> None:
-    """Takes runs that are finished, and measurements, into their table; what it holds already stays as it is.
+    """Copies finished runs and their measurements into their table; what the table already has is kept.
 
     Raises:
         InputError: the table is damaged.
@@ -90,7 +90,7 @@ def pack(table: Path, folders: Iterable[Path]) -> None:
 
 
 def forget(table: Path, name: str) -> None:
-    """Takes a run out of its table, if it is there."""
+    """Removes a run from its table, if it is in it."""
     with _locked(table):
         if is_packed(table, name):
             _replace(table, [name], [])
@@ -111,7 +111,7 @@ def _row(table: Path, folder: Path) -> dict[str, Any]:
 
 
 def _replace(table: Path, names: list[str], rows: list[dict[str, Any]]) -> None:
-    """Writes a table without `names` and with `rows` at its end, where git stores what is new alone."""
+    """Writes a table without `names` and with `rows` at its end, so that git stores only the new part."""
     old = _read(table, SCHEMA.names) if table.exists() else SCHEMA.empty_table()
     others = old.filter(pc.invert(pc.is_in(old["name"], pa.array(names, pa.string()))))
     whole = pa.concat_tables([others, pa.Table.from_pylist(rows, SCHEMA)]).combine_chunks()
@@ -124,7 +124,7 @@ def _locked(table: Path) -> Any:
 
 
 def _kept(table: Path, name: str, column: str) -> Any:
-    """What a table holds of a run in a column; None if it does not hold the run."""
+    """A run's entry in a column of a table; None if the run is not in it."""
     kept = _column(table, column).get(name)
     if kept is None:
         return None
@@ -132,7 +132,7 @@ def _kept(table: Path, name: str, column: str) -> Any:
 
 
 def _column(table: Path, column: str) -> dict[str, Any]:
-    """A column's values by run; a table is read again only when it was replaced."""
+    """The values of a column by run; a table is read again only if it was replaced."""
     try:
         found = table.stat()
     except FileNotFoundError:
@@ -154,8 +154,8 @@ def _read(table: Path, columns: list[str]) -> pa.Table:
     except (OSError, ValueError, KeyError) as error:  # Arrow's errors are of these kinds
         why = str(error).splitlines()[0]
         raise InputError(
-            f"{table}: is damaged, or not a table of runs ({why}); get it back from git, or remove it and "
-            "its runs are trained anew"
+            f"{table}: is damaged, or not a table of runs ({why}); restore it from git, or remove it to "
+            "train its runs again"
         ) from error
 
 
@@ -170,7 +170,7 @@ def _measurements(folder: Path) -> dict[str, Any]:
 
 
 def _columns(path: Path, words: Sequence[str] = ()) -> dict[str, list[Any]]:
-    """The columns of a CSV file, as numbers but for `words`; none if there is no file."""
+    """The columns of a CSV file, as numbers except for `words`; none if there is no file."""
     if not path.exists():
         return {}
     with path.open(newline="") as file:

@@ -1,7 +1,7 @@
-"""The training runs of an experiment, and where they leave their results.
+"""The training runs of an experiment, and where their results are.
 
-A run's name carries a hash of everything that decides its result. Figures that need the same run share
-it, and a changed setting is another run, so that no stale result is ever taken for a new one.
+A run's name contains a hash of everything that determines its result. Figures that need the same run share
+it, and a run with a changed setting is another run, so that an old result is never taken for a new one.
 """
 
 import hashlib
@@ -30,8 +30,8 @@ class Run:
     Attributes:
         dataset: name.
         network: name.
-        label: what figures call the network.
-        variant: how records name its settings.
+        label: the network's name in figures.
+        variant: the name of its settings in records.
         scale: name.
         settings: all of them.
         shown: the targets that the experiment reports; an empty name is id_prop.csv's.
@@ -49,9 +49,9 @@ class Run:
 
     @property
     def name(self) -> str:
-        """For people, with a hash of the settings that are not the defaults.
+        """A readable name, with a hash of the settings that differ from the defaults.
 
-        Leaving out the defaults keeps the names of finished runs when a new setting is introduced.
+        Without the defaults in it, the names of finished runs do not change when a new setting is introduced.
         """
         settings, version = (
             self.settings.model_dump_json(exclude_defaults=True),
@@ -65,14 +65,14 @@ class Run:
 
     @property
     def base(self) -> "Run | None":
-        """The run whose network this one takes its frozen vectors from."""
+        """The run of the network whose frozen embeddings this one uses."""
         if self.settings.model.name != "cgcnn+descriptors":
             return None
         return replace(self, network="cgcnn", settings=base_of(self.settings))
 
     @property
     def twin(self) -> "Run | None":
-        """The same run through upstream's script, if it is a network that upstream has."""
+        """The same run by upstream's script, if upstream has this network."""
         if self.settings.model.name.removeprefix("de-") not in SCRIPTS:
             return None
         label = f"{self.label}, upstream's script"
@@ -80,13 +80,13 @@ class Run:
 
     @property
     def needs_descriptors(self) -> bool:
-        """Whether it takes or learns any."""
+        """Whether it uses or learns descriptors."""
         model = get_model(self.settings.model.name)
         return bool(self.settings.targets) or model.uses_descriptors
 
     @property
     def done(self) -> bool:
-        """Whether its results are there."""
+        """Whether it is finished."""
         return self.packed or (self.folder / "metrics.json").exists()
 
     @property
@@ -96,23 +96,23 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """Where it is trained, and its model is."""
+        """The folder in which it is trained, with its model."""
         return RESULTS / self.scale / "runs" / self.name
 
     @property
     def table(self) -> Path:
-        """Where its results are kept, with those of the other runs on the data set."""
+        """The table of its results, with those of other runs on the data set."""
         return RESULTS / self.scale / "runs" / f"{self.dataset}.parquet"
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """What it reports, once it is done."""
+        """Its metrics, once it is done."""
         metrics: dict[str, Any] = run_table.read(self.table, self.folder, "metrics")
         return metrics
 
     @property
     def measurements(self) -> dict[str, dict[str, Any]]:
-        """What has been measured of its model, by name."""
+        """The measurements of its model, by name."""
         found: dict[str, dict[str, Any]] = run_table.read(self.table, self.folder, "measurements")
         return found
 
@@ -125,7 +125,7 @@ class Run:
 
 
 def runs_of(spec: Spec, scale: str) -> list[Run]:
-    """The runs of an experiment at a scale, without those whose data cannot be had."""
+    """The runs of an experiment at a scale, without those whose data are not available."""
     return [run for run in planned(spec, scale) if run.done or not why_missing(run.dataset)]
 
 
@@ -136,10 +136,10 @@ def planned(spec: Spec, scale: str) -> list[Run]:
     for part in spec.parts_at(scale):
         for dataset, of_part in product(part.datasets, part.networks):
             run_size, reduction = size.of(dataset, of_part)
-            whole = reduction.network(networks[of_part])
+            full = reduction.network(networks[of_part])
             learnt, seeds = part.targets_of_runs(size.one_by_one), part.seeds or reduction.seeds or size.seeds
             for (name, network), share, targets, seed in product(
-                ablated(of_part, whole, part), part.training_shares, learnt, seeds
+                ablated(of_part, full, part), part.training_shares, learnt, seeds
             ):
                 settings = run_settings(
                     network, get_dataset(dataset), run_size, seed, targets, share, part.grouping, part.split
@@ -151,11 +151,11 @@ def planned(spec: Spec, scale: str) -> list[Run]:
 
 
 def ablated(name: str, network: Network, part: Part) -> list[tuple[str, Network]]:
-    """A network, or in its place those that the `leave_out` and `only` of a part make of it, by name."""
+    """A network, or its variants by the `leave_out` and `only` of a part, with their names."""
     found = [] if part.leave_out or part.only else [(name, network)]
-    for word, chosen, choose in (("without", part.leave_out, without), ("only", part.only, members)):
+    for word, chosen, descriptors in (("without", part.leave_out, without), ("only", part.only, members)):
         for groups in chosen:
-            model = network.model.model_copy(update={"descriptors": choose(groups)})
+            model = network.model.model_copy(update={"descriptors": descriptors(groups)})
             label = f"{network.label}, {word} {', '.join(groups)}"
             slug = "-".join(groups).replace(" ", "-")
             restricted = network.model_copy(update={"label": label, "model": model})
@@ -164,7 +164,7 @@ def ablated(name: str, network: Network, part: Part) -> list[tuple[str, Network]
 
 
 def pack(runs: Iterable[Run]) -> None:
-    """Takes those runs that are done into their tables.
+    """Copies the runs that are done into their tables.
 
     Raises:
         InputError: a table is damaged.

@@ -28,19 +28,19 @@ from reproduction.workflow.record import code
 from reproduction.workflow.spec import SCALES, Network, Size, load_networks, read_settings, run_settings
 
 COUNTED = (TrialState.COMPLETE, TrialState.PRUNED)  # a diverged trial is pruned; a killed one is neither
-STARTUP_TRIALS = 5  # drawn at random before the sampler learns from what it saw
+STARTUP_TRIALS = 5  # random ones, before the sampler learns from the results
 DESCRIPTOR_LIMIT = "model.descriptor_limit"
 Value = float | int | str | None
 
 
 class Effort(Size):
-    """What is spent on each network."""
+    """The number and length of the trials for each network."""
 
     trials: int = Field(ge=1)
 
 
 class Search(Settings):
-    """What is searched; names of settings are dotted, as in trainer.learning_rate."""
+    """The search space; names of settings are dotted, as in trainer.learning_rate."""
 
     dataset: str
     networks: tuple[str, ...] = Field(min_length=1)
@@ -65,14 +65,14 @@ def load_search() -> Search:
 def search(scale: str, progress: bool = True) -> Path:
     """Tries settings until every network has had its trials, and writes the record and tables.
 
-    Several processes may search at once, and a stopped search goes on: the journal beside the record keeps
+    Several processes can search at once, and a stopped search continues: the journal beside the record keeps
     every trial.
 
     Returns:
         The table's path.
 
     Raises:
-        InputError: no such scale, or the dataset cannot be had.
+        InputError: no such scale, or the dataset is not available.
     """
     if scale not in SCALES:
         raise unknown_name("scale", scale, SCALES)

@@ -1,4 +1,4 @@
-"""Experiment specs: what a figure or table trains, on what, and what the paper says of it."""
+"""Experiment specs: the networks and data of a figure or table, and what the paper says about them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,13 +35,13 @@ class Size(Settings):
 
 
 class Reduction(Settings):
-    """What a scale changes about a network that is too slow for it."""
+    """The changes by a scale for a network that is too slow for it."""
 
     epochs: int | None = Field(None, ge=1)
     n_structures: int | None = Field(None, ge=3)
     seeds: tuple[int, ...] = ()
     model: dict[str, Any] = Field(default_factory=dict, description="settings of the model")
-    variant: str = Field("", description="how records name it, after the network's own variant")
+    variant: str = Field("", description="its name in records, after the network's own variant")
     datasets: dict[str, "Reduction"] = Field(default_factory=dict, description="others for some datasets")
 
     def of(self, dataset: str) -> "Reduction":
@@ -66,14 +66,14 @@ class Scale(Size):
     networks: dict[str, Reduction] = Field(default_factory=dict, description="smaller runs of some networks")
 
     def of(self, dataset: str, network: str) -> tuple[Size, Reduction]:
-        """The size of a network's runs on a dataset, and what else is changed about the network."""
+        """The size of a network's runs on a dataset, and the other changes of the network."""
         reduction = self.networks.get(network, Reduction()).of(dataset)
         changes = reduction.model_dump(include={"epochs", "n_structures"}, exclude_none=True)
         return self.datasets.get(dataset, self).model_copy(update=changes), reduction
 
 
 class Network(Settings):
-    """A model under a name of its own; what is left out is the default."""
+    """A model with settings, under a name of its own; settings that are not given are the defaults."""
 
     label: str = Field(description="what figures and tables call it")
     variant: str = Field(description="how records name the settings")
@@ -83,10 +83,10 @@ class Network(Settings):
 
 
 class Part(Settings):
-    """Every network on every dataset.
+    """Every network is trained on every dataset.
 
-    The target is the one in id_prop.csv, or `targets`: columns of descriptors.csv, each learnt by a network
-    of its own or, with `together`, all by one network.
+    The target is that in id_prop.csv, or `targets`: columns of descriptors.csv, each learnt by its own
+    network or, with `together`, all by one network.
     """
 
     datasets: tuple[str, ...] = Field(min_length=1)
@@ -122,7 +122,7 @@ class ForceFieldScale(Settings):
 
 
 class ForceFieldStudy(Settings):
-    """What a force field calculates beside the networks."""
+    """The calculations by a force field, to compare with the networks."""
 
     sets: dict[str, tuple[str, ...]] = Field(min_length=1, description="data sets of the same crystals")
     settings: ForceFieldSettings = ForceFieldSettings()
@@ -143,6 +143,7 @@ class Spec(Settings):
     engine: Literal["ours", "upstream"] = "ours"
     scales: dict[str, dict[str, Any]] = Field(default_factory=dict, description="instead of scales.yaml's")
     predictions: bool = Field(False, description="test predictions are kept beside the record")
+    paired: bool = Field(False, description="rows hold a comparison with the authors' own predictions")
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
@@ -187,7 +188,7 @@ class Spec(Settings):
         return self.model_copy(update={"caption": caption, "engine": "upstream", "force_field": None})
 
     def said(self, dataset: str, network: str, target: str) -> PaperStatement | None:
-        """What the paper says of a network on a data set and target, if it says anything."""
+        """The paper's statement about a network on a data set and target, if there is one."""
         about = (dataset, network, target)
         return next((s for s in self.paper if (s.dataset, s.network, s.target) == about), None)
 
@@ -217,8 +218,8 @@ def run_settings(
 ) -> RunSettings:
     """The settings of one run of a network.
 
-    The seed draws both the split and the weights, so that the spread over seeds has both in it. On a share of
-    the training crystals a network sees as many batches as on all of them, in more epochs.
+    The seed determines both the split and the weights, so the spread over seeds includes both. On a share of
+    the training crystals a network is trained with as many batches as on all of them, in more epochs.
     """
     default = recipe(network.model)
     trainer = network.trainer or default.trainer

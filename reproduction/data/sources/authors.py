@@ -96,17 +96,21 @@ REFUSED = {
 VALIDATION = 0.25  # of the training part
 
 
-def labels(quantity: str) -> Labels:
+def labels(quantity: str, cut: bool = True) -> Labels:
     """The values and the split of a quantity, one of `QUANTITIES` or `SELECTED`, in its unit.
+
+    Args:
+        quantity: its name.
+        cut: leave out the outliers of one of `SELECTED`, as the authors did.
 
     Raises:
         InputError: no such quantity, one that cannot be used, or a row that cannot.
-        MissingDataError: its files cannot be had.
+        MissingDataError: its files are not available.
     """
     if quantity in REFUSED:
         raise InputError(f"the authors' labels of {quantity} cannot be used: {REFUSED[quantity]}")
     if quantity in SELECTED:
-        return _selected(SELECTED[quantity])
+        return _selected(SELECTED[quantity], cut)
     if quantity not in QUANTITIES:
         raise unknown_name("quantity of the authors' labels", quantity, [*QUANTITIES, *SELECTED])
     values: dict[str, float] = {}
@@ -152,29 +156,19 @@ def natoms_as_published(by_crystal: bool, n_crystals: int = 2500, seed: int = 0)
     return found
 
 
-def uncut(quantity: str) -> Labels:
-    """All values of one of `SELECTED`, outliers too, without a split."""
-    return Labels(_listed(SELECTED[quantity]))
-
-
-def _listed(known: Selected) -> dict[str, float]:
-    values: dict[str, float] = {}
-    path = data_file(f"gong2023/selected/{known.folder}/fetched_ids.csv")
-    for where, (identity, value) in table_rows(path, "ID", known.folder):
-        if identity in values:
-            raise InputError(f"{where}: id '{identity}' occurs twice")
-        values[identity] = parse_number(where, known.folder, value)
-    return values
-
-
-def _selected(known: Selected) -> Labels:
+def _selected(known: Selected, cut: bool) -> Labels:
     """Values, split and predictions, without outliers; where no value is listed, the normalised one is taken.
 
     The authors left outliers out and do not say so: none of their test values is more than two spreads from
     the median. The same is done here with all values. What is unphysical and no outlier, such as a negative
     shear modulus, they kept.
     """
-    values = _listed(known)
+    values: dict[str, float] = {}
+    path = data_file(f"gong2023/selected/{known.folder}/fetched_ids.csv")
+    for where, (identity, value) in table_rows(path, "ID", known.folder):
+        if identity in values:
+            raise InputError(f"{where}: id '{identity}' occurs twice")
+        values[identity] = parse_number(where, known.folder, value)
     tested = set()
     predictions = {}
     path = data_file(f"gong2023/selected/{known.folder}/paper_test_ids.csv")
@@ -190,10 +184,11 @@ def _selected(known: Selected) -> Labels:
                 )
                 values.setdefault(identity, truth)
                 predictions[identity] = prediction
-    outliers = {i for i, value in values.items() if abs(value - known.median) > OUTLIER * known.spread}
+    limit = OUTLIER * known.spread
+    outliers = {i for i, value in values.items() if cut and abs(value - known.median) > limit}
     notes = {
         "outliers left out": len(outliers),
-        "outliers are": f"more than {OUTLIER * known.spread:.6g} from the median {known.median:.6g}",
+        "outliers are": f"more than {limit:.6g} from the median {known.median:.6g}",
         "test ids without a label": len(tested - values.keys()),
     }
     kept = {i: value for i, value in values.items() if i not in outliers}
@@ -209,7 +204,7 @@ def thermal_conductivity(seed: int = 0) -> Labels:
 
     Raises:
         InputError: a row cannot be used.
-        MissingDataError: the labels or the ids cannot be had.
+        MissingDataError: the labels or the ids are not available.
     """
     published = labels("log_kappa")
     table = data_file("mp_labels/kappa_icsd_to_mp.csv.gz")
