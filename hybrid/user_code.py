@@ -179,14 +179,14 @@ def blamed(error: BaseException, paths: Iterable[Path] | None = None) -> str | N
         The sentence with file and line, and below it the user's part of the traceback.
     """
     files = (file.path for file in _FILES.values() if file.path) if paths is None else paths
-    known = {path.resolve() for path in files}
+    known = {path.resolve(): path for path in files}
     stack = traceback.extract_tb(error.__traceback__)
     theirs = [i for i, frame in enumerate(stack) if Path(frame.filename).resolve() in known]
     if not theirs:
         return None
     last, below = stack[theirs[-1]], "".join(traceback.format_list(stack[theirs[0] :]))
-    said = _said(error)
-    return f"{last.filename}, line {last.lineno}: {said.splitlines()[-1]}\n{below}{said}"
+    said, path = _said(error), known[Path(last.filename).resolve()]
+    return f"{path}, line {last.lineno}: {said.splitlines()[-1]}\n{below}{said}"
 
 
 def _said(error: BaseException) -> str:

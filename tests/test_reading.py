@@ -19,7 +19,8 @@ from pymatgen.core import Structure
 from pymatgen.io.cif import CifWriter
 
 from hybrid.checkpoint import load
-from hybrid.data.folder import read_folder, read_table
+from hybrid.data.folder import read_folder
+from hybrid.data.listed import read_listing
 from hybrid.data.splits import read_split
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
@@ -40,7 +41,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "x.extxyz": read_structure,
     "split.csv": lambda path: read_split(path, ["a", "b", "c"], 0),
     "descriptors.csv": DescriptorTable.read,
-    "id_prop.csv": lambda path: read_table(path.parent),
+    "id_prop.csv": lambda path: read_listing(path.parent),
     "vectors.csv": Embeddings.read,
     "vectors.npz": Embeddings.read,
     "model.ckpt": load,
@@ -64,9 +65,6 @@ PLACES: dict[str, Callable[[Path], object]] = {
 def test_what_is_no_such_file_is_refused(place: str, name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     PLACES[place](path)
-    if (place, name) == ("empty", "id_prop.csv"):
-        assert READERS[name](path) == []  # of which a folder says that it has no structures
-        return
     with pytest.raises(InputError) as caught:
         READERS[name](path)
     assert str(tmp_path) in str(caught.value)
@@ -245,7 +243,10 @@ def test_skip_bad_lists_what_is_doubtful(crystal_folder: Callable[..., Path]) ->
     (path / "x02.vasp").unlink()
     os.mkfifo(path / "x02.vasp")
     dropped = read_folder(path, skip_bad=True).dropped
-    assert [reason.split(": ")[0] for reason in dropped] == [str(path / f"x0{i}.vasp") for i in (1, 2)]
+    assert [reason.split(": ")[0] for reason in dropped] == [
+        str(path / name) for name in ("id_prop.csv", "x01.vasp")
+    ]
+    assert "row 3: id 'x02' has no structure file" in dropped[0]
 
 
 # --- checkpoints ---

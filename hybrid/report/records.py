@@ -78,7 +78,8 @@ class Bar:
 
     def values(self, metric: str) -> list[float]:
         """The metric of every finished seed."""
-        return [row["metrics"][metric] for row in self.done]
+        found = (row["metrics"][metric] for row in self.done)
+        return [float("nan") if value is None else value for value in found]  # of too few crystals
 
     def mean(self, metric: str) -> float:
         """The metric's mean over the finished seeds; NaN if there are none."""

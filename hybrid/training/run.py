@@ -82,9 +82,11 @@ def train(
 def _fit(samples: Samples, settings: RunSettings, job: Job, inputs: dict[str, Any], fit: Fit) -> None:
     """Fits a model, or continues its training, and writes its run folder."""
     checkpoints = job.folder / "checkpoints"
-    if any(checkpoints.glob("*")):
+    try:
         refuse_other_run(job.folder, settings, inputs)
-    else:
+    except InputError:
+        if any(checkpoints.glob("*")):
+            raise
         begin(job.folder, settings, inputs)
     try:
         fitted = fit(samples, settings, job)
