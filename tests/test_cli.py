@@ -99,7 +99,7 @@ def test_train_and_predict_in_every_format(
     (path / "id_prop.csv").unlink()
     assert main(["predict", "run", str(path), "--out", "deep/p.csv", "--device", "cpu"]) == 0
     found = {row["id"]: float(row["prediction"]) for row in rows(Path("deep/p.csv"))}
-    assert set(rows(Path("deep/p.csv"))[0]) == {"id", "prediction"}
+    assert set(rows(Path("deep/p.csv"))[0]) == {"id", "fold", "prediction"}
     for row in rows(Path("run/predictions.csv")):
         assert found[row["id"]] == pytest.approx(float(row["prediction"]), rel=1e-5)
     assert "8 predictions; deep/p.csv" in capsys.readouterr().out
