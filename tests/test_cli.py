@@ -440,7 +440,7 @@ def test_ones_own_run_is_embedded_and_probed(
     assert main(["embed", str(path), "--model", "run", "--pooling", "sum", "--device", "cpu"]) == 0
     assert "24 vectors of 8 numbers; crystals-run.csv" in capsys.readouterr().out
     assert main(["probe", str(path), "--embeddings", "crystals-run.csv", "--descriptors", "a", "b"]) == 0
-    assert Path("crystals-crystals-run-probe.json").exists()
+    assert Path("crystals-run-probe.json").exists()
     assert "did you mean 'chgnet'" in refused(capsys, "embed", path, "--model", "chgnett")
 
 

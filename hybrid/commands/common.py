@@ -129,8 +129,9 @@ def refuse_inputs(out: Path, folder: Path, *others: Path) -> None:
 
 
 def default_output(folder: Path, ending: str) -> Path:
-    """<folder><ending> in the current folder."""
-    return Path(f"{folder.resolve().name}{ending}")
+    """<folder><ending> in the current folder, with the folder's name once."""
+    name = folder.resolve().name
+    return Path(f"{name}-{ending.removeprefix('-').removeprefix(f'{name}-')}")
 
 
 def _type(annotation: Any) -> dict[str, Any]:

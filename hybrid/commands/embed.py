@@ -28,8 +28,7 @@ def run(options: argparse.Namespace) -> None:
     from hybrid.probing.embeddings import check_format
     from hybrid.probing.pretrained import embed
 
-    name = Path(options.model).name.removeprefix(f"{options.folder.resolve().name}-")
-    out = options.output or default_output(options.folder, f"-{name}.csv")
+    out = options.output or default_output(options.folder, f"-{Path(options.model).name}.csv")
     check_format(out)
     refuse_inputs(out, options.folder, Path(options.model))
     run_code(options)
