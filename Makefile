@@ -4,12 +4,15 @@
 #   SCALE=…    smoke (seconds), quick (minutes, the default), cpu (what is committed), paper
 #   ENGINE=…   upstream: train CGCNN and ALIGNN by upstream's own scripts, too, beside ours: table2-upstream
 #   CORES=…    jobs at a time (all cores)
+#   SECONDS=…  of `make fuzz` for each reader (60)
 #   PROFILE=…  a folder of reproduction/workflow/profiles (local)
 
 SCALE ?= quick
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 PROFILE ?= local
 ENGINE ?= ours
+SECONDS ?= 60
+READERS := cif poscar json extxyz id_prop split descriptors embeddings-csv embeddings-npz checkpoint graphs lines
 FIGURES := $(subst _,-,$(filter-out __init__,$(basename $(notdir $(wildcard reproduction/figures/*.py)))))
 
 VENV := .venv/bin/python
@@ -17,7 +20,7 @@ RUN := $(or $(PYTHON),$(VENV))
 INSTALLED := build/installed-$(subst /,-,$(RUN))
 
 .DEFAULT_GOAL := help
-.PHONY: help list setup vendor vendor-check vendor-clean repatch datasets figures audit $(FIGURES) test test-all lint search bench
+.PHONY: help list setup vendor vendor-check vendor-clean repatch datasets figures audit $(FIGURES) test test-all lint search bench fuzz
 
 help:  ## list the targets
 	@grep -hE '^[a-z$$()A-Z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/; s/\$$\(FIGURES\)/FIGURE/' | expand -t 16
@@ -78,3 +81,9 @@ search: setup  ## search for training settings, the same effort for every networ
 
 bench: setup  ## measure against unpatched upstream; writes results/benchmarks.json; ROWS="…": only these
 	$(RUN) -m reproduction.benchmarks $(ROWS)
+
+fuzz: setup  ## fuzz each reader of users' files for SECONDS (60)
+	$(RUN) -m pip install --quiet 'atheris>=2.3'
+	@mkdir -p build/fuzz; for target in $(READERS); do log=build/fuzz/$$target.log; \
+	  $(RUN) tests/fuzz/readers.py $$target -max_total_time=$(SECONDS) > $$log 2>&1 \
+	  || { tail -40 $$log; exit 1; }; echo "$$target: $$(tail -1 $$log)"; done

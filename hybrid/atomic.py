@@ -95,7 +95,7 @@ def _beside(path: Path, folder: bool) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for left in path.parent.glob(f"{glob.escape(head)}????????{glob.escape(tail)}"):
-            with contextlib.suppress(OSError), _held(left):  # nobody writes it any more
+            with contextlib.suppress(OSError), _held(left):  # no process writes it any more
                 _remove(left)
         if folder:
             temporary = Path(tempfile.mkdtemp(prefix=head, suffix=tail, dir=path.parent))
@@ -119,7 +119,7 @@ def _beside(path: Path, folder: bool) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _held(path: Path) -> Iterator[None]:
-    """Locks a file or folder that is there, unless another process has."""
+    """Locks an existing file or folder, unless another process has locked it."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

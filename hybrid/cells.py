@@ -30,12 +30,6 @@ def wrapped(fractional: np.ndarray) -> np.ndarray:
     return inside
 
 
-def _species_numbers(structure: Structure) -> tuple[int, ...]:
-    """A number for each atom (n_atoms,), equal for atoms of the same species."""
-    numbers: dict[Any, int] = {}
-    return tuple(numbers.setdefault(species, len(numbers) + 1) for species in structure.species)
-
-
 def symmetry_dataset(structure: Structure, symprec: float, angle_tolerance: float = -1) -> Any:
     """The symmetry analysis by spglib of an ordered structure; the last two results are cached.
 
@@ -48,7 +42,9 @@ def symmetry_dataset(structure: Structure, symprec: float, angle_tolerance: floa
         InputError: spglib finds no symmetry at all, for example if two atoms have the same position.
     """
     lattice, places = structure.lattice.matrix.tobytes(), structure.frac_coords.tobytes()
-    dataset = _search(lattice, places, _species_numbers(structure), symprec, angle_tolerance)
+    known: dict[Any, int] = {}
+    numbers = tuple(known.setdefault(species, len(known) + 1) for species in structure.species)
+    dataset = _search(lattice, places, numbers, symprec, angle_tolerance)
     if dataset is None:
         raise InputError(f"spglib finds no symmetry at {symprec} Å; do two atoms have the same position?")
     return dataset

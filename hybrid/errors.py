@@ -57,7 +57,7 @@ def readable(path: Path | str) -> Iterator[None]:
 
 
 def sentence(error: BaseException) -> str | None:
-    """What a command says if the system or a lack of memory stops it; None if it is a mistake of ours."""
+    """The message for an error of the system or a lack of memory; None for other errors."""
     if isinstance(error, InputError):
         return str(error)
     if isinstance(error, OSError):

@@ -77,6 +77,8 @@ def _is_doubt(warning: warnings.WarningMessage) -> bool:
 
 def _read(path: Path) -> Structure:
     file_format, text = FORMATS[path.suffix], read_text(path)
+    if file_format in ("poscar", "extxyz") and text[-1:] in tuple("0123456789."):
+        raise ValueError("ends in a number without a line end, as a file that was cut off")
     if file_format == "extxyz":
         return _read_extxyz(text)
     if file_format == "cif":

@@ -32,14 +32,7 @@ class UserCode:
     value: Any
 
 
-@dataclass(frozen=True)
-class _File:
-    path: Path
-    digest: str
-    module: ModuleType
-
-
-_FILES: dict[str, _File] = {}  # by file name: those that this process has run
+_FILES: dict[str, UserCode] = {}  # by file name: those that this process has run
 _OBJECTS: dict[str, UserCode] = {}  # by name: those that were registered in Python
 
 
@@ -68,7 +61,7 @@ def run_user_file(path: Path) -> None:
             f"{path}: another file of this name, {before.path}, was run before; rename one of them"
         )
     if not before:
-        _FILES[path.name] = _File(path, digest, _run(path))
+        _FILES[path.name] = UserCode(path.name, path, digest, _run(path))
 
 
 def resolve_name(where: str) -> str:
@@ -111,7 +104,7 @@ def user_code(where: str) -> UserCode:
             f"{where}: a model is stored without the code of {file}; give the file by --code {file}"
         )
     known = _FILES[file]
-    module = known.module
+    module = known.value
     if not hasattr(module, name):
         own = [k for k, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
         raise unknown_name(f"name in {known.path}", name, own)
@@ -176,16 +169,17 @@ def running(path: Path | None) -> Iterator[None]:
 
 
 def blamed(error: BaseException, paths: Iterable[Path] | None = None) -> str | None:
-    """What a command says of an error that comes through a user's file; None if it does not.
+    """The message for an error in a user's file; None if the error is not in one.
 
     Args:
         error: with its traceback.
-        paths: of the user's files; those that were run if None.
+        paths: of the user's files; None: those that were run.
 
     Returns:
         The sentence with file and line, and below it the user's part of the traceback.
     """
-    known = {path.resolve() for path in ([file.path for file in _FILES.values()] if paths is None else paths)}
+    files = (file.path for file in _FILES.values() if file.path) if paths is None else paths
+    known = {path.resolve() for path in files}
     stack = traceback.extract_tb(error.__traceback__)
     theirs = [i for i, frame in enumerate(stack) if Path(frame.filename).resolve() in known]
     if not theirs:

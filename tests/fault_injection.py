@@ -38,14 +38,23 @@ def commands(work: Path) -> dict[str, list[list[str]]]:
     }
 
 
-def paper(step: str) -> int:
-    """A step of the workflow of figure 3h at the smallest scale, for its first run."""
-    from reproduction.workflow import plan, record, reproduce, runs
+def paper(step: str, work: Path) -> int:
+    """A step of the workflow of figure 3h at the smallest scale, with one run, on the crystals of `data`."""
+    from hybrid.data.folder import read_folder
+    from reproduction import figures
+    from reproduction.workflow import availability, plan, record, reproduce, runs
 
-    (run, *_) = [run for run in runs.planned(reproduce.figures.spec("figure3h"), "smoke") if not run.base]
+    for module in (availability, record, reproduce, runs):
+        for name in {"RESULTS", "DATASETS"} & set(vars(module)):
+            setattr(module, name, work / name.lower())
+    plan.dataset_folder, plan.subset = (
+        lambda name: read_folder(work / "data"),
+        lambda folder, settings: folder,
+    )
+    (first, *_) = [run for run in runs.planned(figures.spec("figure3h"), "smoke") if run.network == "cgcnn"]
     match step:
         case "run":
-            plan.execute(run.name, "smoke", "cpu")
+            plan.execute(first.name, "smoke", "cpu")
         case "record":
             record.write_record("figure3h", "smoke")
         case "draw":
@@ -53,7 +62,7 @@ def paper(step: str) -> int:
     return 0
 
 
-def run(steps: list[list[str]]) -> int:
+def run(steps: list[list[str]], work: Path) -> int:
     """Runs commands one after the other until one fails."""
     from hybrid.cli import main, run_command
 
@@ -61,7 +70,7 @@ def run(steps: list[list[str]]) -> int:
         code = (
             main(told)
             if program == "hybrid"
-            else run_command(lambda options: paper(options.step), argparse.Namespace(step=told[0]))
+            else run_command(lambda options: paper(*options.step), argparse.Namespace(step=(told[0], work)))
         )
         if code:
             return code
@@ -78,7 +87,7 @@ def forked(steps: list[list[str]], work: Path, fail: int, stays: bool) -> tuple[
         with contextlib.redirect_stderr(told), contextlib.redirect_stdout(io.StringIO()):
             library.arm(str(work).encode(), ctypes.c_long(fail), int(stays))
             try:
-                code = run(steps)
+                code = run(steps, work)
             except BaseException:
                 traceback.print_exc(file=told)
                 code = 1

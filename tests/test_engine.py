@@ -139,8 +139,8 @@ def test_what_the_script_of_alignn_does_otherwise_is_said(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"task": "classification"}, "take one number a crystal"),
-        ({"targets": ("a", "b")}, "take one number a crystal"),
+        ({"task": "classification"}, "support one target"),
+        ({"targets": ("a", "b")}, "support one target"),
         ({"graph": GraphSettings(max_neighbours=18)}, "have 12 neighbours within 8 Å"),
         ({"model": ModelSettings(descriptor_limit=5.0)}, "do not clip descriptors"),
     ],
@@ -199,7 +199,7 @@ def test_a_row_of_upstreams_has_the_papers_number_beside_it() -> None:
         ("figure4-upstream", "figure4 measures networks"),
         ("learning-curve-upstream", "learning-curve compares sizes of the training set"),
         ("figure3g-upstream", "have 12 neighbours within 8 Å"),
-        ("probe-chgnet-upstream", "take one number a crystal"),
+        ("probe-chgnet-upstream", "support one target"),
         ("tabel2-upstream", "did you mean 'table2'"),
     ],
 )

@@ -388,7 +388,7 @@ def test_a_server_that_stays_busy_is_given_up_and_pages_stay(connected, tmp_path
         return original(url, params, **more) if catalogue.n_pages() < 2 else Answer("{}", 503)
 
     catalogue.get = busy_from_page_three
-    with pytest.raises(MissingDataError, match=r"page 3: .*503.*the same command goes on after the pages"):
+    with pytest.raises(MissingDataError, match=r"page 3: .*503.*the same command continues after the pages"):
         source.entries(ids, ["band_gap"], cache=tmp_path, connect=connect)
     catalogue.get = original
     assert len(list(source.entries(ids, ["band_gap"], cache=tmp_path, connect=connect))) == 10

@@ -142,7 +142,7 @@ def test_patch_missing_from_the_series(toy: Path) -> None:
 
 def test_series_names_a_missing_patch(toy: Path) -> None:
     (toy / "patches" / "toy" / SECOND).unlink()
-    with pytest.raises(InputError, match=rf"series names {SECOND}, which is not there"):
+    with pytest.raises(InputError, match=rf"series lists {SECOND}, which does not exist"):
         vendor.build("toy")
 
 

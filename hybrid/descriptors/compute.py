@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,14 +12,13 @@ from hybrid.cells import reduced_cell
 from hybrid.descriptors.cached_rows import Row
 from hybrid.descriptors.environments import environments
 from hybrid.descriptors.lattice import cell_shape, density, packing_fraction
-from hybrid.descriptors.matminer_reference import matminer_steps
+from hybrid.descriptors.matminer_reference import Step, matminer_steps
 from hybrid.descriptors.registry import Descriptor, paper_descriptors, select_descriptors
 from hybrid.descriptors.symmetry import space_group, structural_complexity
 from hybrid.errors import InputError
 from hybrid.structures import read_structure
 
 Backend = Literal["fast", "matminer"]
-Step = tuple[Sequence[str], Callable[[Structure], dict[str, float]]]
 
 STEPS: tuple[Step, ...] = (
     (tuple(d.name for d in paper_descriptors() if d.local), environments),

@@ -98,7 +98,7 @@ def write_descriptors(
         progress: show a progress bar.
 
     Raises:
-        InputError: the folder is not there or holds no structures, or its table cannot be read.
+        InputError: the folder does not exist or contains no structures, or its table cannot be read.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")

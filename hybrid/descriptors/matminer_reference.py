@@ -5,7 +5,7 @@ atom. matminer's VoronoiNN takes the atoms within 13 Å, and more only if a cell
 crystals, whose `VoronoiFaces.reach` is larger, its faces can be wrong without a warning.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,9 @@ from pymatgen.core import Structure
 from hybrid.descriptors.lattice import cell_shape
 from hybrid.descriptors.registry import Descriptor
 from hybrid.errors import InputError
+
+Step = tuple[Sequence[str], Callable[[Structure], dict[str, float]]]
+"""Names of descriptors, and the function that computes them from the reduced cell."""
 
 
 def _featurizers() -> dict[str, Callable[..., Any]]:
@@ -38,16 +41,14 @@ def _featurizers() -> dict[str, Callable[..., Any]]:
     }
 
 
-def matminer_steps(
-    descriptors: Iterable[Descriptor],
-) -> list[tuple[tuple[str, ...], Callable[[Structure], dict[str, float]]]]:
+def matminer_steps(descriptors: Iterable[Descriptor]) -> list[Step]:
     """Functions of the reduced cell, each with the names of the descriptors it computes.
 
     Raises:
         InputError: matminer is not installed.
     """
     featurizers = _featurizers()
-    steps: list[tuple[tuple[str, ...], Callable[[Structure], dict[str, float]]]] = []
+    steps: list[Step] = []
     by_source: dict[str, dict[str, str]] = {}
     for descriptor in descriptors:
         if descriptor.label:

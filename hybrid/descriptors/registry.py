@@ -114,17 +114,6 @@ def register(
     return descriptor
 
 
-def unregister(name: str) -> None:
-    """Removes a registered descriptor.
-
-    Raises:
-        InputError: no such descriptor has been registered.
-    """
-    if name not in _REGISTERED:
-        raise unknown_name("registered descriptor", name, _REGISTERED)
-    del _REGISTERED[name]
-
-
 def select_descriptors(names: Iterable[str] | None = None) -> tuple[Descriptor, ...]:
     """The descriptors with these names, in their order; all, with the space-group number, if None.
 

@@ -78,7 +78,8 @@ class LineGraphs(Packed):
         for structure in structures:
             bonds = bonds_of(structure, settings.max_neighbours, settings.radius)
             graph = _merged(np.array(structure.atomic_numbers), bonds, tolerance)
-            groups = [_groups(values.astype(precision)) for values in (graph.lengths, graph.cosines)]
+            values = (graph.lengths.astype(precision), graph.cosines.astype(precision))
+            groups = [np.unique(of_kind, return_inverse=True)[1] for of_kind in values]
             columns.append((*(getattr(graph, f.name) for f in fields(graph)), *groups))
             n_groups.append([group.max() + 1 for group in groups])
             n_atoms.append(len(structure))
@@ -122,8 +123,3 @@ def _merged(species: np.ndarray, bonds: Bonds, tolerance: float | None) -> Merge
     if kernel is None or tolerance is None:
         return merge_equivalent(species, bonds, angles_of(bonds, len(species)), tolerance)
     return MergedGraph(*kernel(species, bonds.source, bonds.target, bonds.vectors, tolerance))
-
-
-def _groups(values: np.ndarray) -> np.ndarray:
-    """Numbers (n,) that are equal where values (n,) are equal."""
-    return np.unique(values, return_inverse=True)[1]

@@ -30,11 +30,11 @@ class Packed:
 
     @classmethod
     def load(cls, path: Path) -> Self | None:
-        """Reads what `save` wrote; None if the file is not there, or not whole, or another one."""
+        """Reads what `save` wrote; None if the file does not exist, is damaged, or is another file."""
         try:
             with path.open("rb") as file, np.load(file) as arrays:  # zip, which checks what it reads
                 return cls(**{f.name: torch.from_numpy(arrays[f.name]) for f in fields(cls)})
-        except Exception:  # whatever a file of something else raises
+        except Exception:  # another kind of file can raise any error
             return None
 
 

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def _compiler() -> list[str]:
-    """The compiler with its first options, as CXX may have them; nothing if there is none."""
+    """The compiler and its first options, which CXX can have; empty if there is none."""
     found = map(shutil.which, ("c++", "g++", "clang++"))
     return shlex.split(os.environ.get("CXX") or next(filter(None, found), ""))
 
@@ -51,19 +51,21 @@ def compiled(source: Path, *defines: str, exact: bool = False) -> ctypes.CDLL | 
         if not _is_whole(library):
             with atomic_file(library) as temporary:
                 _compile([*compiler, *options], source, temporary)
-                ctypes.CDLL(str(temporary))  # what does not load is not kept
+                ctypes.CDLL(str(temporary))  # a library that cannot be loaded is not kept
                 with temporary.open("ab") as file:
                     file.write(_checksum(temporary.read_bytes()))
         return ctypes.CDLL(str(library))
-    except Exception as error:  # whatever it is, there is a way without
+    except Exception as error:  # any failure: PyTorch and NumPy are used instead
         log.warning(
-            "no kernel is made of %s (%s); PyTorch does its work, slower", source.name, one_line(error)
+            "%s cannot be compiled (%s); PyTorch is used instead, which is slower",
+            source.name,
+            one_line(error),
         )
         return None
 
 
 def _is_whole(library: Path) -> bool:
-    """Whether a library is as it was written; to load another can end the process."""
+    """Whether a library is complete; loading a damaged one can end the process."""
     if not library.is_file():
         return False
     content = library.read_bytes()

@@ -17,7 +17,7 @@ from hybrid.models.network import Architecture, CrystalNetwork
 from hybrid.readout import Crystals, get_pooling
 from hybrid.settings import GraphSettings, ModelSettings, Recipe, TrainerSettings, annealed
 
-LONGEST = 8.0  # Å, the last Gaussian of bond lengths, whatever the graph
+LONGEST = 8.0  # Å, the last Gaussian of bond lengths, for any graph
 
 
 class ALIGNN(CrystalNetwork):
@@ -29,13 +29,8 @@ class ALIGNN(CrystalNetwork):
     their names and the order in which they are initialised are upstream's. Checkpoints can therefore be
     loaded in both directions, and a seed gives the same weights.
 
-    Args:
-        atom_features: (n_elements + 1, n_features), row Z holds the features of the element Z.
-        graph: the graph's settings; bond lengths are expanded up to 8 Å with any settings.
-        model: sizes and pooling.
-        n_descriptors: number of descriptors in the readout (eq. 14); 0: none.
-        n_outputs: number of targets or classes; None: one target or two classes, as upstream.
-        classification: whether the outputs are log-probabilities of classes.
+    The arguments are those of `hybrid.models.cgcnn.CGCNN`; bond lengths are expanded up to 8 Å with any
+    settings of the graph.
     """
 
     def __init__(

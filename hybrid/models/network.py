@@ -150,14 +150,8 @@ def user_architecture(code: UserCode) -> Architecture:
 class UserNetwork(CrystalNetwork):
     """Wraps a user's module for training and checkpoints, and checks its outputs.
 
-    Args:
-        code: the class.
-        atom_features: of the elements; not passed to the class.
-        graph: settings of the graph; not passed to the class.
-        model: the pooling, and the class's own settings.
-        n_descriptors: number of descriptors of a crystal.
-        n_outputs: number of targets or classes.
-        classification: whether it learns classes.
+    The first argument is the class, the others are those of the built-in networks. The class gets the number
+    of outputs, the pooling, the number of descriptors and its own settings only.
 
     Raises:
         InputError: the class cannot be called, or is not one of torch modules.

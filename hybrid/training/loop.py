@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,18 +27,6 @@ OPTIMISERS: dict[str, Callable[..., Optimizer]] = {"sgd": SGD, "adam": Adam, "ad
 RESUME_EVERY = 10  # epochs between the checkpoints from which a stopped run continues
 
 
-class Batches(Protocol):
-    """Crystal graphs, or other data with an entry for each crystal, from which batches are taken."""
-
-    def batch(self, indices: Tensor) -> Any:
-        """The crystals at `indices` (n,)."""
-        ...
-
-    def to(self, device: torch.device) -> "Batches":
-        """The same on `device`."""
-        ...
-
-
 class Training:
     """The training of one network.
 
@@ -47,7 +35,7 @@ class Training:
 
     Args:
         network: called with a batch and its descriptors.
-        graphs: of all crystals, or other data of them.
+        graphs: of all crystals, or other data of them with the methods `batch(indices)` and `to(device)`.
         descriptors: (n_crystals, n_descriptors), standardised, or None.
         objective: targets, loss and error.
         samples: the folds.
@@ -58,7 +46,7 @@ class Training:
     def __init__(
         self,
         network: nn.Module,
-        graphs: Batches,
+        graphs: Any,
         descriptors: Tensor | None,
         objective: Objective,
         samples: Samples,

@@ -1,6 +1,9 @@
-"""The objectives of training: regression or classification, each with its loss and error."""
+"""The objectives of training: regression or classification.
 
-from typing import Protocol
+Each has `n_outputs`, the number of a network's outputs for a crystal; `scale`, which converts these to the
+targets' units; `classes`, empty for a regression; `loss`, which is minimised; and `error`, which decides
+which epoch is best. Both are functions of outputs (n, n_outputs) and of the crystals' positions (n,).
+"""
 
 import numpy as np
 import torch
@@ -13,32 +16,6 @@ from hybrid.settings import RunSettings
 from hybrid.training.samples import Samples
 
 LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss}
-
-
-class Objective(Protocol):
-    """The targets of all crystals, with the loss and the error of a network's outputs.
-
-    Attributes:
-        n_outputs: number of outputs for each crystal.
-        scale: converts between the targets' units and the network's outputs.
-        classes: empty for a regression.
-    """
-
-    n_outputs: int
-    scale: TargetScale
-    classes: tuple[int, ...]
-
-    def to(self, device: torch.device) -> "Objective":
-        """The same on `device`."""
-        ...
-
-    def loss(self, outputs: Tensor, indices: Tensor) -> Tensor:
-        """The loss to minimise, for outputs (n, n_outputs) of the crystals at `indices` (n,)."""
-        ...
-
-    def error(self, outputs: Tensor, indices: Tensor) -> Tensor:
-        """The error that decides which epoch is best."""
-        ...
 
 
 class RegressionObjective:
@@ -100,6 +77,9 @@ class ClassificationObjective:
     def error(self, outputs: Tensor, indices: Tensor) -> Tensor:
         """Share of wrong classes."""
         return (outputs.argmax(dim=1) != self.labels[indices]).double().mean()
+
+
+Objective = RegressionObjective | ClassificationObjective
 
 
 def objective_of(samples: Samples, settings: RunSettings, n_atoms: Tensor) -> Objective:

@@ -1,4 +1,4 @@
-"""Trains a network on a dataset folder and writes a run folder, whole or not at all."""
+"""Trains a model on a dataset folder and writes a run folder, completely or not at all."""
 
 import json
 import shutil
@@ -35,16 +35,16 @@ def train(
     progress: bool = True,
     fit: Fit | None = None,
 ) -> dict[str, Any]:
-    """Trains on a folder, or goes on with what a stopped call left behind.
+    """Trains on a folder, or continues a stopped call.
 
     Writes settings.json, inputs.json (what was learnt from, by content), predictions.csv
     (id,fold,target,prediction in the target's unit) and metrics.json, and of a network log.csv and model.ckpt
-    (the epoch of lowest validation error). Until the run is whole it stands in `<out>.partial`.
+    (the epoch of lowest validation error). Until the run is complete it is in `<out>.partial`.
 
     Args:
         folder: crystals with targets.
         settings: everything that decides the result.
-        out: the run folder to write; one that is there already is returned as it is.
+        out: the run folder to write; a finished run there is returned unchanged.
         folds: a fold for each crystal, instead of the settings' split.
         device: auto, cpu or cuda.
         progress: show progress bars.
@@ -80,7 +80,7 @@ def train(
 
 
 def _fit(samples: Samples, settings: RunSettings, job: Job, inputs: dict[str, Any], fit: Fit) -> None:
-    """Fits a model, or goes on with it, and writes all of its run folder."""
+    """Fits a model, or continues its training, and writes its run folder."""
     checkpoints = job.folder / "checkpoints"
     if any(checkpoints.glob("*")):
         refuse_other_run(job.folder, settings, inputs)

@@ -67,7 +67,7 @@ def refuse_other_run(folder: Path, settings: RunSettings, inputs: dict[str, Any]
     if found:
         raise InputError(
             f"{folder}: holds another run: {'; '.join(found)}; choose another --out, or remove it to train "
-            "anew"
+            "again"
         )
 
 

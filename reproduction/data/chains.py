@@ -29,7 +29,7 @@ def random_chain(n_atoms: int, rng: np.random.Generator) -> Structure:
     which keeps the chain together, and x only grows. The last atom's x becomes a.
 
     What that implies: the last atom's image lies at x = 0, so the step that closes the chain is the first
-    atom's x along x, but along y and z it is whatever the walk has left behind, which no bound limits. In
+    atom's x along x, but along y and z it is the sum of all steps, which is not bounded. In
     about two fifths of the long chains the closing gap exceeds CGCNN's cut-off of 8 Å. Neighbouring atoms
     may be anything from 0 to 3√3 Å apart. Coordinates are not wrapped into the cell, so consecutive sites
     are consecutive along the chain; y and z may be negative.

@@ -2,8 +2,8 @@
 
 `datasets/files.toml` pins every file by its sha256. A file is looked for in the folder that the environment
 variable HYBRID_DATA names, then in the cache (HYBRID_CACHE, otherwise the user's cache folder), and is then
-downloaded into the cache. A download that breaks off goes on where it was; what has not the pinned hash is
-never used.
+downloaded into the cache. An interrupted download continues where it stopped; a file
+with another hash is never used.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ pooch.get_logger().setLevel("WARNING")
 
 
 class MissingDataError(InputError):
-    """Data that is not there; the message says what, where to get it and where to put it."""
+    """Missing data; the message says what is missing, where to get it and where to put it."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def data_file(name: str) -> Path:
     """The path of a pinned file, downloaded if it is nowhere yet.
 
     Raises:
-        MissingDataError: it is not there and cannot be had.
+        MissingDataError: it does not exist and cannot be downloaded.
         InputError: no such file is pinned, or the one in HYBRID_DATA is another one or cannot be read.
     """
     return obtain(get_file(name))
@@ -127,7 +127,7 @@ def open_text(path: Path) -> TextIO:
 
 
 def missing(file: DataFile, reason: str) -> MissingDataError:
-    """The error for a file that cannot be had: where it is to be got, and where to be put."""
+    """The error for a file that is not available; it says where to get it and where to put it."""
     local = _local_folder()
     source = f"get it from {file.url}" if file.url else f"it comes from {file.origin}"
     place = local / file.name if local else f"{file.name} in a folder, and let HYBRID_DATA name that folder"
@@ -168,7 +168,7 @@ def _download(file: DataFile) -> Path:
     """Downloads a file into the cache; a second process waits and finds it there.
 
     Raises:
-        MissingDataError: it cannot be had from its url, or another file is there.
+        MissingDataError: it cannot be downloaded, or is another file.
     """
     if file.url is None:
         raise missing(file, "there is nowhere to download it from")
@@ -213,7 +213,7 @@ class ResumableDownload:
         self.part.replace(output_file)
 
     def _continue(self, url: str) -> None:
-        """One request for what is not there yet."""
+        """One request for the part that is missing."""
         have = self.part.stat().st_size if self.part.exists() else 0
         headers = {"Accept-Encoding": "identity"}
         if have:

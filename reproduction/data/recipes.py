@@ -25,13 +25,13 @@ WITHOUT = "without_structure.txt"
 
 @dataclass(frozen=True)
 class Recipe:
-    """Where crystals and one quantity of theirs come from, and what a right value is.
+    """The sources of crystals and of one of their quantities, and the check of its values.
 
     Attributes:
         source: for the manifest.
         licence: of the data.
         labels: gives the values, by Materials Project id; structures come from `STRUCTURES`.
-        entries: gives crystals with their values, where there are no labels or they cannot be had.
+        entries: gives crystals with their values, if there are no labels or they are not available.
         published: whether the labels have a split; otherwise splits are drawn by seed.
         quantity: the name of the target among the entries' values.
         given: an entry whose value belongs to its structure, from the source's entry.
@@ -62,7 +62,7 @@ class Recipe:
         line, and the authors' predictions, rows id,prediction,model, if there are any.
 
         Raises:
-            MissingDataError: the source's data cannot be had.
+            MissingDataError: the source's data are not available.
             InputError: an id occurs twice, or too many values cannot be right.
         """
         manifest: dict[str, Any] = {
@@ -84,7 +84,7 @@ class Recipe:
             _write(folder / PREDICTIONS, [("id", "prediction", "model"), *predictions] if predictions else [])
 
     def _found(self, manifest: dict[str, Any]) -> tuple[Labels, Iterable[Entry]]:
-        """The labels, if there are any, and the crystals; the manifest hears where they come from."""
+        """The labels, if there are any, and the crystals; their sources are added to the manifest."""
         if self.labels:
             try:
                 labels = self.labels()
@@ -101,7 +101,7 @@ class Recipe:
     def _crystals(
         self, name: str, entries: Iterable[Entry], seen: set[str], labels: Labels, manifest: dict[str, Any]
     ) -> Iterator[tuple[str, Structure, float]]:
-        """Ids, reduced cells and targets; the manifest hears what is left out and why."""
+        """Ids, reduced cells and targets; what is left out, and why, is added to the manifest."""
         dropped: list[str] = manifest["dropped"]
         for entry in Progress(entries, f"building {name}", unit="crystals", delay=0.5):
             if entry.id in seen:

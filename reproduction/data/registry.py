@@ -252,10 +252,10 @@ def get_dataset(name: str) -> Dataset:
 
 
 def dataset_folder(name: str) -> CrystalFolder:
-    """The folder of a dataset, built if it is not there.
+    """The folder of a dataset, built if it does not exist.
 
     Raises:
-        MissingDataError: what it is built from cannot be had.
+        MissingDataError: its source data are not available.
     """
     dataset, path = get_dataset(name), DATASETS / name
     (DATASETS / ".hybrid").mkdir(exist_ok=True)  # where all of them keep what is computed of a crystal

@@ -1,4 +1,4 @@
-"""Structures by Materials Project id, from whatever has them: a folder, one download, or the database itself.
+"""Structures by Materials Project id, from a folder, one download, or the database itself.
 
 Files have one JSON object a line: `id`, `lattice` (3x3, Å, rows are vectors), `species`, `frac` and `source`,
 where the structure was collected from. Structures are as stored there, neither reduced nor wrapped, and some
@@ -40,7 +40,7 @@ class Source(Protocol):
         """Those of the ids that it has.
 
         Raises:
-            MissingDataError: it cannot be had here.
+            MissingDataError: it is not available here.
         """
 
     def structures(self, ids: Collection[str]) -> Iterator[tuple[str, Structure]]:
@@ -107,7 +107,7 @@ class Database:
         """Those of the ids that are still there, downloaded; see `Source`.
 
         Raises:
-            InputError: there is a key, and the download fails: the same command goes on with it.
+            InputError: there is a key, and the download fails; the same command continues it.
         """
         try:
             downloaded = materials_project.download(sorted(ids), [])
@@ -140,10 +140,10 @@ class Chain:
 
         Args:
             ids: of the Materials Project.
-            told: hears of each source how many it gave, or why it cannot be had.
+            told: is filled with the number of structures of each source, or why it is not available.
 
         Raises:
-            MissingDataError: no source can be had.
+            MissingDataError: no source is available.
             InputError: a source holds something that cannot be used.
         """
         told = {} if told is None else told
@@ -185,11 +185,11 @@ def _structure(line: str) -> Structure:
 
 @cache
 def _element(symbol: str) -> Composition:
-    return Composition({symbol: 1})  # what pymatgen otherwise makes anew for each atom
+    return Composition({symbol: 1})  # cached, because pymatgen would build it for each atom
 
 
 def _local_files() -> list[Path]:
-    """Those of `FILES` that are there."""
+    """Those of `FILES` that exist."""
     paths, reasons = [], []
     for name in FILES:
         try:

@@ -31,7 +31,7 @@ class Results:
         """A network's runs on a data set.
 
         Raises:
-            InputError: none has come to an end.
+            InputError: none is finished.
         """
         if (dataset, network, grouping) not in self._bars:
             by = f" split by {grouping}" if grouping else ""

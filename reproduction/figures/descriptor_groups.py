@@ -137,7 +137,7 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
         ratio = bar.mean("mae_over_mad") / everything.mean("mae_over_mad")
         rows.append({**names, **error_cells(bar), "against all": f"{ratio:.2f}" if bar.done else ""})
     caption = (
-        f"{record['caption']}: trained anew for each choice of groups. Against all: the error over that of "
+        f"{record['caption']}: trained again for each choice of groups. Against all: the error over that of "
         f"{everything.first['network_label']} with all descriptors, whose seeds lie between "
         f"{min(with_all):.3f} and {max(with_all):.3f}; {scale_note(record)}."
     )

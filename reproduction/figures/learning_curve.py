@@ -100,7 +100,7 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
     """Errors by the size of the training set; what descriptors gain at each; how fast errors fall.
 
     Raises:
-        InputError: no run of the record has come to an end.
+        InputError: no run of the record is finished.
     """
     drawn = curves(record)
     require(drawn, record)

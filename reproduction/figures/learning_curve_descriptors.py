@@ -58,7 +58,7 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
     """A line for each target, with all seeds, and the table.
 
     Raises:
-        InputError: no run of the record has come to an end.
+        InputError: no run of the record is finished.
     """
     found = sorted((bar for bar in bars(record) if bar.done), key=size_of)
     require(found, record)

@@ -4,7 +4,7 @@ A run of CGCNN or ALIGNN gets a twin, which the patched script in vendor/ trains
 same crystals in the same folds, with the same targets and descriptors, and with the trainer's settings as
 options of the script. The script's output is converted to a run folder, which gives rows of the variant
 `upstream`; it has predictions of the test crystals only. The script draws its own random numbers, so the twin
-has other initial weights and other batches.
+has other batches.
 """
 
 import csv

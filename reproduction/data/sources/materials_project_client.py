@@ -190,7 +190,7 @@ def _answer(action: Callable[[], T], what: str) -> T:
             raise InputError(f"the Materials Project refuses {what}: {reason}") from error
         raise MissingDataError(
             f"the Materials Project does not answer ({what}: {reason}); "
-            "the same command goes on after the pages that are there"
+            "the same command continues after the pages that it has"
         ) from error
 
 

@@ -1,8 +1,8 @@
 """Pages of documents from the Materials Project, kept as they arrive.
 
-A page is one JSON-lines file. A download that was stopped goes on at the next page; a whole one is never
-asked for again and needs neither key nor network. When the database has changed in between, the download
-starts anew: pages of two versions are never mixed.
+A page is one JSON-lines file. A stopped download continues with the next page. A complete one is never
+repeated, and needs neither key nor network. If the database has changed in between, the download starts
+again, so that pages of two versions are never mixed.
 """
 
 import gzip
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Download:
-    """A whole download on this machine.
+    """A complete download on this machine.
 
     Attributes:
         folder: of its pages.
@@ -49,7 +49,7 @@ class Download:
 
 
 def download_pages(query: Query, cache: Path | None, connect: Callable[[], Any]) -> Download:
-    """All pages of a query; those that are not there yet are fetched.
+    """All pages of a query; missing ones are downloaded.
 
     Args:
         query: what is asked for.
@@ -70,7 +70,7 @@ def download_pages(query: Query, cache: Path | None, connect: Callable[[], Any])
 def _fetch_missing(
     query: Query, folder: Path, manifest: dict[str, Any] | None, client: Client
 ) -> dict[str, Any]:
-    """Fetches the pages that are not there; returns the manifest of the whole."""
+    """Downloads missing pages; returns the manifest of the complete download."""
     if manifest and manifest["database_version"] != client.version:
         log.warning(
             "the Materials Project is now version %s; the pages of version %s are fetched anew",

@@ -30,10 +30,10 @@ DECODER = json.JSONDecoder()
 
 
 def lines() -> Path:
-    """The JSON lines, made of the download if they are not there yet.
+    """The JSON lines, made from the download if they do not exist yet.
 
     Raises:
-        MissingDataError: the file cannot be had.
+        MissingDataError: the file is not available.
         InputError: it cannot be read.
     """
     source = data_file(FILE)
@@ -112,7 +112,7 @@ class _Text:
             try:
                 value, self.place = DECODER.raw_decode(self._text, self.place)
                 return value
-            except json.JSONDecodeError:  # its end is not there yet
+            except json.JSONDecodeError:  # its end has not been read yet
                 self._read_on()
 
     def _read_on(self) -> None:

@@ -32,7 +32,7 @@ def labels(quantity: str) -> Labels:
     """The values of a quantity, one of `COLUMNS`; the notes say which version they are of.
 
     Raises:
-        MissingDataError: they can be had neither from HYBRID_DATA nor from matminer's copy.
+        MissingDataError: they are neither in HYBRID_DATA nor in matminer's copy.
         InputError: a row cannot be used.
     """
     name, column = COLUMNS[quantity]
