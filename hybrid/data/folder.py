@@ -110,7 +110,7 @@ class CrystalFolder:
             return cast(G, graphs)  # otherwise `structures` names the element without features
         bar = Progress(self._sized(settings, kind), f"graphs of {self.path.name}", len(self), unit="crystals")
         graphs = kind.from_structures(bar, settings)
-        with contextlib.suppress(OSError):  # the folder cannot be written to
+        with contextlib.suppress(OSError, InputError):  # the folder cannot be written to
             graphs.save(cache)
         return cast(G, graphs)
 

@@ -7,7 +7,7 @@ from pymatgen.core import Structure
 from hybrid.errors import InputError
 from hybrid.settings import GraphSettings
 
-MOST = 2e7  # pairs of atoms or of bonds of one crystal, which take some GB while they are sorted
+MOST_NEIGHBOURS, MOST_ANGLES = 2e7, 2e6  # of one crystal; either takes some GB while it is sorted
 SHELL = 2.0  # bonds an atom over the neighbours asked for, where whole shells count both ways
 
 
@@ -26,7 +26,7 @@ def refuse_too_large(structure: Structure, settings: GraphSettings, angles: bool
     n_atoms, n = len(structure), settings.max_neighbours
     within = 4 / 3 * math.pi * settings.radius**3 * n_atoms / structure.volume  # the radius, of each atom
     pairs = n_atoms * ((SHELL * n) ** 2 if angles else max(n, within))
-    if pairs > MOST:
+    if pairs > (MOST_ANGLES if angles else MOST_NEIGHBOURS):
         what = "bond angles" if angles else "neighbours"
         raise InputError(
             f"{where}: its graph would have {pairs:.1e} {what}; fewer --max-neighbours or a smaller --radius "

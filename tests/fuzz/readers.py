@@ -68,7 +68,7 @@ def descriptors(path: Path) -> None:
 def embeddings(path: Path) -> None:
     """Rows that are given are finite."""
     table = Embeddings.read(path)
-    ids = list(table.embeddings.index[:3])
+    ids = list(table.table.index[:3])
     if ids:
         assert np.isfinite(table.rows(ids)).all()
 

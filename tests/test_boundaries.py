@@ -1,0 +1,346 @@
+"""Caches, kernels, code of others, settings, processes: what is broken costs a sentence or time, no more."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import needs_compiler
+
+from hybrid.atomic import atomic_file, atomic_folder, write_text
+from hybrid.checkpoint import load
+from hybrid.cli import main
+from hybrid.data.folder import read_folder
+from hybrid.errors import InputError
+from hybrid.kernels import compiler
+from hybrid.kernels.neighbours import SOURCE
+from hybrid.line_cache import LineCache
+from hybrid.settings import GraphSettings
+from hybrid.weights import read_weights, save_weights
+
+SMALL = ["--epochs", "1", "--atom-fea-len", "8", "--h-fea-len", "8", "--n-conv", "1", "--device", "cpu"]
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """What a command says that cannot be done."""
+    capsys.readouterr()
+    assert main(list(map(str, arguments))) == 2
+    told = capsys.readouterr().err
+    assert "Traceback (most recent" not in told.partition("error: ")[0]
+    return told.partition("error: ")[2]
+
+
+# --- kernels ---
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], object]:
+    """Loads a kernel as a new process does, with a cache of its own."""
+    monkeypatch.setenv("HYBRID_CACHE", str(tmp_path / "cache"))
+    compiler.compiled.cache_clear()
+    yield lambda: (compiler.compiled.cache_clear(), compiler.compiled(SOURCE, exact=True))[1]
+    compiler.compiled.cache_clear()
+
+
+@needs_compiler
+@pytest.mark.parametrize("damage", ["cut", "flipped", "foreign", "empty", "a folder"])
+def test_a_damaged_kernel_is_made_anew(damage: str, kernel: Callable[[], object], tmp_path: Path) -> None:
+    """In a process of its own: a library that is mapped already must not change."""
+    assert kernel() is not None
+    (file,) = (tmp_path / "cache" / "kernels").iterdir()
+    whole = file.read_bytes()
+    file.unlink()
+    match damage:
+        case "a folder":
+            file.mkdir()
+        case _:
+            flipped = bytearray(whole)
+            flipped[len(whole) // 2] ^= 8
+            spoilt = {
+                "cut": whole[:5000],
+                "flipped": bytes(flipped),
+                "foreign": b"\x7fELF" * 99,
+                "empty": b"",
+            }
+            file.write_bytes(spoilt[damage])
+    code = "from hybrid.kernels.neighbours import Neighbours; print(Neighbours.get() is not None)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == f"{damage != 'a folder'}\n", done.stderr
+    if damage != "a folder":
+        assert file.read_bytes()[-32:] == compiler._checksum(file.read_bytes()[:-32])
+
+
+@pytest.mark.parametrize("broken", ["fails", "writes nothing", "writes rubbish", "is none", "cache", "full"])
+def test_whatever_goes_wrong_with_a_kernel_is_logged_in_one_line(
+    broken: str,
+    kernel: Callable[[], object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    script = tmp_path / "cxx"
+    write = 'for last; do :; done; echo rubbish > "$last"'
+    script.write_text(f"#!/bin/sh\n{ {'fails': 'exit 1', 'writes rubbish': write}.get(broken, 'true') }\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("CXX", "/nowhere/c++ -m64" if broken == "is none" else str(script))
+    if broken == "cache":
+        (tmp_path / "cache").touch()
+    if broken == "full":
+        monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    with caplog.at_level(logging.WARNING):
+        assert kernel() is None
+    assert len(caplog.records) == 1
+    assert "PyTorch does its work" in caplog.text
+    assert not list((tmp_path / "cache").glob("kernels/*"))
+
+
+# --- caches ---
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "foreign", "other crystals", "a folder"])
+def test_damaged_graphs_are_made_anew(damage: str, crystal_folder: Callable[..., Path]) -> None:
+    folder = read_folder(crystal_folder(4))
+    wanted = folder.graphs(GraphSettings())
+    (file,) = (folder.path / ".hybrid").glob("graphs-*.npz")
+    whole = file.read_bytes()
+    file.unlink()
+    match damage:
+        case "a folder":
+            file.mkdir()
+        case "other crystals":
+            folder.take([0]).graphs(GraphSettings())
+            (other,) = (folder.path / ".hybrid").glob("graphs-*.npz")
+            other.rename(file)
+        case "foreign":
+            np.savez(file, species=np.ones(3))
+        case _:
+            flipped = bytearray(whole)
+            flipped[len(whole) // 2] ^= 8
+            file.write_bytes(whole[:-100] if damage == "cut" else bytes(flipped))
+    found = read_folder(folder.path).graphs(GraphSettings())
+    assert torch.equal(found.distances, wanted.distances)
+    assert torch.equal(found.neighbours, wanted.neighbours)
+
+
+def test_lines_that_are_not_whole_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    with LineCache(path) as cache:
+        for i in range(5):
+            cache.add(f"k{i}", {"value": 1.25 * i})
+    lines = path.read_bytes().splitlines()
+    lines[1] = lines[1].replace(b"1.25", b"1.35")
+    lines[2] = lines[2][:-4]
+    lines[3] = b'{"key":"k3","value":7}'
+    path.write_bytes(b"\n".join([*lines, b"[" * 9999, b"\xff\x00"]))
+    with LineCache(path) as cache:
+        assert dict(cache) == {"k0": {"value": 0.0}, "k4": {"value": 5.0}}
+
+
+def test_a_folder_that_cannot_be_written_to_is_used_without_a_cache(
+    crystal_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = crystal_folder(4)
+    assert main(["train", str(path), "--model", "de-cgcnn", "--out", str(tmp_path / "run"), *SMALL]) == 0
+    other = crystal_folder(4, name="other")
+    (other / ".hybrid").touch()  # as root may write anywhere
+    assert main(["predict", str(tmp_path / "run"), str(other), "--out", str(tmp_path / "p.csv")]) == 0
+
+
+# --- checkpoints ---
+
+
+@pytest.mark.parametrize("entry", ["state_dict", "normalizer"])
+def test_a_model_that_is_not_finite_is_refused(
+    entry: str, crystal_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    assert main(["train", str(crystal_folder(6)), "--out", str(tmp_path / "run"), *SMALL]) == 0
+    model = tmp_path / "run" / "model.ckpt"
+    content = read_weights(model)
+    next(iter(content[entry].values())).fill_(float("nan"))
+    save_weights(model, content)
+    with pytest.raises(InputError, match=r"model\.ckpt: '.*' holds what is not a finite number"):
+        load(model)
+
+
+# --- writing ---
+
+
+def test_a_killed_write_leaves_nothing_for_long(tmp_path: Path) -> None:
+    for kind in ("file", "folder"):
+        code = (
+            "import os, sys; from pathlib import Path; from hybrid.atomic import atomic_file, atomic_folder\n"
+            f"with atomic_{kind}(Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+        )
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / f"x.{kind}")])
+    (tmp_path / ".x.mine.tmp.file").touch()
+    assert len(list(tmp_path.iterdir())) == 3
+    write_text(tmp_path / "x.file", "whole")
+    with atomic_folder(tmp_path / "x.folder"), atomic_file(tmp_path / "x.file"):
+        write_text(tmp_path / "x.file", "another process writes meanwhile")
+        assert len(list(tmp_path.iterdir())) == 4
+    assert {path.name for path in tmp_path.iterdir()} == {".x.mine.tmp.file", "x.file", "x.folder"}
+
+
+def test_workers_do_not_outlive_a_killed_command(crystal_folder: Callable[..., Path]) -> None:
+    path = crystal_folder(60)
+    mark = f"HYBRID_TEST_MARK={path}"
+    command = [
+        sys.executable,
+        "-m",
+        "hybrid",
+        "descriptors",
+        str(path),
+        "--jobs",
+        "2",
+        "--backend",
+        "matminer",
+    ]
+    environment = {**os.environ, "HYBRID_TEST_MARK": str(path)}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    def others() -> set[int]:
+        """Processes of this command but the first."""
+        found = set()
+        for place in Path("/proc").glob("[0-9]*"):
+            try:
+                if mark.encode() in (place / "environ").read_bytes():
+                    found.add(int(place.name))
+            except OSError:
+                continue
+        return found - {process.pid}
+
+    deadline = time.monotonic() + 120
+    while not (path / ".hybrid" / "descriptors.jsonl").exists() or not others():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + 20
+    while others():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+# --- other people's code ---
+
+NETWORK = """
+import torch
+from torch import nn
+class Mine(nn.Module):
+    def __init__(self):
+        super().__init__()
+        {init}
+    def forward(self, batch):
+        {forward}
+"""
+ESTIMATOR = """
+class Mine:
+    def fit(self, structures, targets):
+        {fit}
+    def predict(self, structures):
+        {predict}
+"""
+GOOD = "self.layer = nn.Linear(1, 1)"
+CODES = {
+    "raises": (NETWORK, GOOD, "return batch.nothing", r", line 9: AttributeError"),
+    "exits": (NETWORK, GOOD, "raise SystemExit(3)", r", line 9: SystemExit"),
+    "no parameters": (NETWORK, "pass", "return None", "has no parameters"),
+    "string": (NETWORK, GOOD, "return 'x'", "forward returns str"),
+    "wrong shape": (NETWORK, GOOD, "return self.layer(torch.ones(3, 1))", r"forward returns \(3, 1\)"),
+    "no gradient": (
+        NETWORK,
+        GOOD,
+        "return torch.ones(len(batch.crystals.n_atoms), 1)",
+        "does not depend on its parameters",
+    ),
+    "syntax": ("class Mine(:\n{a}{b}", "", "", "cannot be run"),
+    "strings": (ESTIMATOR, "pass", "return ['x'] * len(structures)", "gives no array of numbers|returns"),
+    "ragged": (ESTIMATOR, "pass", "return [[1], [1, 2]]", "array of numbers|returns"),
+    "short": (ESTIMATOR, "pass", "return [1.0]", r"shape \(1,\)"),
+    "not finite": (ESTIMATOR, "pass", "return [float('nan')] * len(structures)", "not a finite number"),
+    "fit raises": (ESTIMATOR, "1 / 0", "return 1", r", line 4: ZeroDivisionError"),
+}
+
+
+@pytest.mark.parametrize("case", CODES)
+@pytest.mark.parametrize("file", ["mine.py", "torch.py"])
+def test_what_is_wrong_with_a_users_code_is_said_with_file_and_line(
+    case: str,
+    file: str,
+    crystal_folder: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if file == "torch.py" and case not in ("raises", "fit raises"):
+        pytest.skip("the name is the same for all")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hybrid.user_code._FILES", {})
+    text, one, other, told = CODES[case]
+    for name in ("init", "fit", "a"):
+        text = text.replace(f"{{{name}}}", one)
+    for name in ("forward", "predict", "b"):
+        text = text.replace(f"{{{name}}}", other)
+    Path(file).write_text(text)
+    said = refused(capsys, "train", crystal_folder(6), "--model", f"{file}:Mine", "--device", "cpu")
+    assert file in said.splitlines()[0]
+    with pytest.raises(InputError, match=told):
+        raise InputError(said)
+    assert "hybrid/training" not in said
+
+
+# --- settings that would fail later, and sizes that no machine has ---
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--data-seed", "-1"], "--data-seed -1"),
+        (["--model-seed", str(2**40)], "--model-seed"),
+        (["--split", "nan", "nan", "nan"], "split|finite"),
+        (["--split", "inf", "0.1", "0.1"], "split|finite"),
+        (["--radius", "inf"], "--radius inf"),
+        (["--learning-rate", "nan"], "--learning-rate nan"),
+        (["--max-neighbours", "1000", "--model", "alignn"], r"x\d+\.json: its graph would have"),
+        (["--radius", "3000"], r"x\d+\.json: its graph would have"),
+        (["--atom-fea-len", str(10**10)], "the memory does not suffice"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_the_work(
+    options: list[str],
+    told: str,
+    crystal_folder: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    small = SMALL if "alignn" not in options and "--atom-fea-len" not in options else ["--device", "cpu"]
+    said = refused(capsys, "train", crystal_folder(4), "--out", tmp_path / "run", *small, *options)
+    with pytest.raises(InputError, match=told):
+        raise InputError(said)
+
+
+def test_epochs_of_a_probe_are_checked(
+    crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = crystal_folder(4)
+    for epochs in (-3, 0):
+        assert f"--epochs {epochs}" in refused(
+            capsys, "probe", path, "--network", "cgcnn", "--epochs", epochs
+        )
+
+
+def test_a_terminal_without_letters_of_ours_gets_their_numbers(crystal_folder: Callable[..., Path]) -> None:
+    path = crystal_folder(4, name="größe")
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "hybrid", "train", str(path), "--out", str(path.parent / "ö"), *SMALL]
+    done = subprocess.run(command, env=environment, capture_output=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert b"R\\xb2" in done.stdout
