@@ -58,7 +58,8 @@ def run(options: argparse.Namespace) -> None:
     settings = chosen_settings(options.model, options.pooling, options.trainer, **choices)
     folder = subset(common.read(options, targets=not settings.targets), settings)
     folds = read_split(options.split_file, folder.ids, settings.data_seed) if options.split_file else None
-    out = options.out or common.default_output(options.folder, _ending(options))
+    model, pooling = (name.rpartition(":")[2] for name in (options.model, options.pooling))
+    out = options.out or common.default_output(options.folder, f"-{model}-{pooling}")
     if out.exists() and not (out / "metrics.json").exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: exists already and is not a run folder; choose another --out")
     test = train(folder, settings, out, folds, options.device)["test"]
@@ -83,8 +84,3 @@ def _assigned(text: str) -> tuple[str, Any]:
         return name, ast.literal_eval(value)
     except (SyntaxError, ValueError):
         return name, value
-
-
-def _ending(options: argparse.Namespace) -> str:
-    """-<model>-<pooling>, a user's own without its file."""
-    return "".join(f"-{name.rpartition(':')[2]}" for name in (options.model, options.pooling))
