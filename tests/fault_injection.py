@@ -33,7 +33,7 @@ def commands(work: Path) -> dict[str, list[list[str]]]:
         "predict": [["hybrid", "predict", str(work / "model"), data, "--out", str(work / "p.csv")]],
         "descriptors": [["hybrid", "descriptors", data]],
         "dataset": [["hybrid", "dataset", "--from", data, "--out", str(work / "new"), *split]],
-        "probe": [["hybrid", "probe", data, *probed, "--output", str(work / "probe")]],
+        "probe": [["hybrid", "probe", data, *probed, "--out", str(work / "probe")]],
         "reproduce": [["paper", step] for step in ("run", "record", "draw")],
     }
 

@@ -19,7 +19,8 @@ from pymatgen.core import Structure
 from pymatgen.io.cif import CifWriter
 
 from hybrid.checkpoint import load
-from hybrid.data.folder import read_folder, read_table
+from hybrid.data.folder import read_folder
+from hybrid.data.listed import read_listing
 from hybrid.data.splits import read_split
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
@@ -40,7 +41,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "x.extxyz": read_structure,
     "split.csv": lambda path: read_split(path, ["a", "b", "c"], 0),
     "descriptors.csv": DescriptorTable.read,
-    "id_prop.csv": lambda path: read_table(path.parent),
+    "id_prop.csv": lambda path: read_listing(path.parent),
     "vectors.csv": Embeddings.read,
     "vectors.npz": Embeddings.read,
     "model.ckpt": load,
@@ -205,7 +206,7 @@ SYMMETRY = "loop_\n_symmetry_equiv_pos_as_xyz\n'x,y,z'\n'{}'\n"
             CELL + "_symmetry_space_group_name_H-M 'X 9'\n" + SITES + "Na1 0 0 0\n",
             "space group is not",
         ),
-        ("x.cif", CELL + "_chemical_formula_sum 'Na Cl'\n" + SITES + "Na1 0 0 0\n", "is doubtful"),
+        ("x.cif", CELL + "_chemical_formula_sum 'Na Cl'\n" + SITES + "Na1 0 0 0\n", "had to guess"),
         (
             "x.cif",
             CELL + SITES + "Na1 0 0 0\n" + CELL.replace("x", "y", 1) + SITES + "K1 0 0 0\n",
@@ -215,7 +216,7 @@ SYMMETRY = "loop_\n_symmetry_equiv_pos_as_xyz\n'x,y,z'\n'{}'\n"
         ("x.cif", CELL.replace(" 5", " .5") + SITES + "Na1 0 0 0\n", "Å³ an atom"),
         ("x.cif", CELL.replace(" 5", " 500") + SITES + "Na1 0 0 0\n", "Å³ an atom"),
         ("x.cif", CELL + SITES + "Md1 0 0 0\n", "of which there are no crystals"),
-        ("x.vasp", POSCAR.format(""), "is doubtful"),
+        ("x.vasp", POSCAR.format(""), "had to guess"),
     ],
 )
 def test_what_would_be_guessed_is_refused(name: str, text: str, told: str, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from hybrid.descriptors.registry import numeric_descriptors, select_descriptors
 from hybrid.device import resolve_device
 from hybrid.errors import DivergedError, InputError
 from hybrid.line_cache import LineCache
-from hybrid.probing.embeddings import Embeddings
+from hybrid.probing.embeddings import READERS, Embeddings
 from hybrid.probing.probed_models import ProbedModel, on_crystals, on_embeddings, trivial
 from hybrid.probing.report import left_out_row, result_rows
 from hybrid.progress import Progress
@@ -79,7 +79,8 @@ def probe(
         InputError: the model, embeddings, folder or descriptors cannot be used.
     """
     settings, job_device = settings or ProbeSettings(), resolve_device(device)
-    given = Embeddings.read(given) if isinstance(given, Path) else given
+    if isinstance(given, Path) or str(given).endswith(tuple(READERS)):
+        given = Embeddings.read(Path(given))
     if isinstance(given, Embeddings):
         models = on_embeddings(given, name or given.path.stem)
     elif isinstance(given, ProbedModel):
