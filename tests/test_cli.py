@@ -171,7 +171,7 @@ def test_a_finished_run_is_told_again(
     assert main(["train", str(path), "--out", "run", *SMALL]) == 0
     assert capsys.readouterr().out == first
     told = refused(capsys, "train", path, "--out", "run", *SMALL, "--epochs", 3)
-    assert "run: holds another run: epochs 2, not 3; choose another --out, or remove it" in told
+    assert "run: holds another run: epochs 2, not 3; choose another --out, or remove this one" in told
     (path / "id_prop.csv").write_text((path / "id_prop.csv").read_text().replace("x03,", "x03,1"))
     assert "the targets of 1 crystal differ" in refused(capsys, "train", path, "--out", "run", *SMALL)
 

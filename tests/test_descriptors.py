@@ -495,7 +495,7 @@ def test_descriptors_csv(crystal_folder, heaviest):
     (folder / "broken.cif").write_text("data_\n")
     written = write_descriptors(folder, progress=False)
     read = DescriptorTable.read(folder / "descriptors.csv")
-    assert len(read.names) == 29
+    assert len(read.names) == 30
     assert read.names[-1] == "heaviest"
     assert read.ids == written.ids == ("broken", "x00", "x01", "x02", "xenon")
     assert read.rows(["x00", "x01", "x02"]).equal(written.rows(["x00", "x01", "x02"]))

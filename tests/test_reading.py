@@ -65,9 +65,6 @@ PLACES: dict[str, Callable[[Path], object]] = {
 def test_what_is_no_such_file_is_refused(place: str, name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     PLACES[place](path)
-    if (place, name) == ("empty", "id_prop.csv"):
-        assert READERS[name](path) == []  # of which a folder says that it has no structures
-        return
     with pytest.raises(InputError) as caught:
         READERS[name](path)
     assert str(tmp_path) in str(caught.value)
@@ -105,7 +102,7 @@ def test_other_separators_are_named(mark: str, name: str, tmp_path: Path) -> Non
 @quick
 @given(st.floats(allow_nan=False) | st.integers(-(10**20), 10**20))
 def test_numbers_are_what_every_program_writes(value: float) -> None:
-    assert plain_number(repr(value)) == value
+    assert plain_number(repr(value)) == float(value)
     assert plain_number(f"{value:.3e}") == float(f"{value:.3e}")
 
 
@@ -245,8 +242,9 @@ def test_skip_bad_lists_what_is_doubtful(crystal_folder: Callable[..., Path]) ->
     (path / "x01.vasp").write_text(POSCAR.format(""))
     (path / "x02.vasp").unlink()
     os.mkfifo(path / "x02.vasp")
-    dropped = read_folder(path, skip_bad=True).dropped
-    assert [reason.split(": ")[0] for reason in dropped] == [str(path / f"x0{i}.vasp") for i in (1, 2)]
+    pipe, doubtful = read_folder(path, skip_bad=True).dropped
+    assert pipe == f"{path / 'id_prop.csv'}: row 3: id 'x02' has no structure file"
+    assert doubtful.startswith(f"{path / 'x01.vasp'}: ")
 
 
 # --- checkpoints ---
