@@ -69,7 +69,7 @@ def _build(options: argparse.Namespace) -> None:
 
 
 def _normalise(options: argparse.Namespace) -> None:
-    from hybrid.data.own import FRACTIONS, normalise_folder
+    from hybrid.data.normalised_folder import FRACTIONS, normalise_folder
 
     if options.names or options.list:
         raise InputError("--from FOLDER makes one dataset of that folder; leave out names and --list")
