@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from hybrid import checkpoint
-from hybrid.data.given import Structures, as_folder
+from hybrid.data.from_python import Structures, as_folder
 from hybrid.descriptors.many import describe_many
 from hybrid.descriptors.registry import Descriptor, paper_descriptors
 from hybrid.descriptors.registry import register as register_descriptor

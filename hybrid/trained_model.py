@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hybrid.data.folder import CrystalFolder
-from hybrid.data.given import Structures, as_folder
+from hybrid.data.from_python import Structures, as_folder
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import Standardisation
 from hybrid.device import resolve_device

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from hybrid.data.folder import CrystalFolder
-from hybrid.data.given import Structures, as_folder
+from hybrid.data.from_python import Structures, as_folder
 from hybrid.data.splits import random_split, read_split
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.registry import numeric_descriptors, select_descriptors
@@ -61,7 +61,7 @@ def probe(
     Args:
         given: a model's name, FILE.py:CLASS, or a class as in docs/add_a_model.md; or `Embeddings`, or the
             path of a table of embeddings.
-        structures: crystals, see `hybrid.data.given.Structures`; descriptors that are not in a folder's
+        structures: crystals, see `hybrid.data.from_python.Structures`; descriptors that are not in a folder's
             descriptors.csv are computed.
         settings: descriptors, split and seeds.
         name: of the model in figures; default: its class or file.

@@ -1,4 +1,4 @@
-"""Crystals from Python objects, where no folder on disk is needed."""
+"""Crystals that are given as Python objects, where no folder on disk is needed."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
