@@ -2,8 +2,8 @@
 
 import hybrid
 
-model = hybrid.train("my_folder", model="de-cgcnn", pooling="sum")
-predictions = hybrid.load("my_folder-de-cgcnn-sum").predict(structures)
+model = hybrid.train("my_folder", model="de-cgcnn", pooling="sum", out="my_run")
+predictions = hybrid.load("my_run").predict(structures)
 table = hybrid.describe(structures)
 known = hybrid.probe(MyNetwork, structures)
 """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from hybrid import checkpoint
-from hybrid.data.memory import Structures, as_folder
+from hybrid.data.from_python import Structures, as_folder
 from hybrid.descriptors.many import describe_many
 from hybrid.descriptors.registry import Descriptor, paper_descriptors
 from hybrid.descriptors.registry import register as register_descriptor
@@ -78,7 +78,8 @@ def train(
 
     Args:
         structures: pymatgen or ASE structures or structure files, in a list or by id; or a dataset folder.
-        targets: a number for each; a folder has its own.
+        targets: a number for each structure, in a list or by id. A folder has its own, one or several for
+            each crystal.
         model: a name of `model_names()`, FILE.py:CLASS, or a class such as a `CrystalNetwork`.
         pooling: mean, sum, shifted-sum, FILE.py:NAME, or the name of a registered one.
         out: the run folder to write, with metrics and predictions; None: nothing is kept on disk.
@@ -86,7 +87,8 @@ def train(
         device: auto, cpu or cuda.
         progress: show progress bars.
         changes: settings that differ from the defaults, such as epochs, descriptors, hidden or data_seed.
-            They are the fields of the blocks in `hybrid.settings`, and the arguments of your own class.
+            They are the fields of `RunSettings`, `GraphSettings`, `ModelSettings`, `ALIGNNSettings` and
+            `TrainerSettings` in `hybrid.settings`, and the arguments of your own class.
 
     Raises:
         InputError: the data or a setting cannot be used, the model is not a network, or training diverged.
@@ -126,7 +128,7 @@ def probe(
 
     Args:
         model: a name of `model_names()`, FILE.py:CLASS, a class with `fit` and `predict`, a class of
-            networks, or the path of a table of embeddings.
+            networks, or a table of embeddings (.csv, .npz or .parquet).
         structures: as in `train`.
         epochs: of a network, instead of its own.
         device: auto, cpu or cuda.

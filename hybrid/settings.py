@@ -1,4 +1,7 @@
-"""The settings of a training run or a probe, with the paper's values as defaults."""
+"""The settings of a training run or a probe.
+
+The defaults are the paper's values. `hybrid train` takes our tuned trainer, unless it is told otherwise.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -49,25 +52,25 @@ class RoostSettings(Settings):
     )
     elem_fea_len: int = Field(64, ge=2, description="length of an element's vector in the graph")
     n_graph: int = Field(3, ge=1, description="layers that pass messages among the elements")
-    heads: int = Field(3, ge=1, description="of attention, in each layer and in the pooling")
+    heads: int = Field(3, ge=1, description="number of attention heads in each layer and in the pooling")
 
 
 class ModelSettings(Settings):
     """The model; a network's sizes are upstream's defaults, which the paper uses."""
 
-    name: str = Field("cgcnn", description="of a model, or FILE.py:CLASS of your own")
-    pooling: str = Field("mean", description="of a pooling, or FILE.py:NAME of your own")
+    name: str = Field("cgcnn", description="name of the model, or FILE.py:CLASS of your own")
+    pooling: str = Field("mean", description="name of the pooling, or FILE.py:NAME of your own")
     descriptors: tuple[str, ...] = Field(
-        (), description="columns of descriptors.csv in the model, if it has any; none: all"
+        (), description="descriptors that a hybrid model takes; default: all columns of descriptors.csv"
     )
     vectors: str = Field("", description="the pretrained model whose embeddings are probed")
     descriptor_limit: float | None = Field(
         None, gt=0, description="clips standardised descriptors, in standard deviations; none: no clipping"
     )
-    atom_fea_len: int = Field(64, ge=1, description="length of a CGCNN's atom vector")
-    n_conv: int = Field(3, ge=1, description="its convolution layers")
-    h_fea_len: int = Field(128, ge=1, description="width of its head")
-    n_h: int = Field(1, ge=1, description="hidden layers of its head")
+    atom_fea_len: int = Field(64, ge=1, description="length of the atom vectors of a CGCNN")
+    n_conv: int = Field(3, ge=1, description="number of convolution layers of a CGCNN")
+    h_fea_len: int = Field(128, ge=1, description="width of the head of a CGCNN")
+    n_h: int = Field(1, ge=1, description="number of hidden layers in the head of a CGCNN")
     alignn: ALIGNNSettings = ALIGNNSettings()
     roost: RoostSettings = RoostSettings()
     own: dict[str, Any] = Field({}, description="settings of the user's network")
@@ -82,7 +85,7 @@ class TrainerSettings(Settings):
     loss: Literal["mse", "l1"] = "mse"
     optimiser: Literal["sgd", "adam", "adamw"] = "sgd"
     learning_rate: float = Field(0.01, gt=0)
-    momentum: float = Field(0.9, ge=0, lt=1, description="of SGD")
+    momentum: float = Field(0.9, ge=0, lt=1, description="momentum of SGD")
     weight_decay: float = Field(0.0, ge=0)
     schedule: Literal["steps", "one-cycle"] = "steps"
     milestones: tuple[float, ...] = Field(
@@ -92,7 +95,7 @@ class TrainerSettings(Settings):
     gradient_clip: float | None = Field(None, gt=0, description="largest gradient norm; none: unlimited")
     precision: Literal["fp32", "bf16"] = Field(
         "fp32",
-        description="of matrix products and activations; parameters, sums and readout are in fp32",
+        description="number format of matrix products and activations; all else is in fp32",
     )
 
 
@@ -128,7 +131,8 @@ class RunSettings(Settings):
     trainer: TrainerSettings = TrainerSettings()
     task: Literal["regression", "classification"] = "regression"
     targets: tuple[str, ...] = Field(
-        (), description="columns of descriptors.csv to learn together; none: id_prop.csv's target"
+        (),
+        description="target columns of id_prop.csv or descriptors.csv; default: all of id_prop.csv",
     )
     split: Split | str = Field(
         (0.8, 0.1, 0.1), description="training, validation, test; or the name of a file in splits/"
@@ -138,11 +142,14 @@ class RunSettings(Settings):
         description="crystals with the same formula or prototype stay in one fold of a split by fractions",
     )
     training_share: float = Field(
-        1.0, gt=0, le=1, description="of the training crystals; validation and test sets do not change"
+        1.0,
+        gt=0,
+        le=1,
+        description="share of the training crystals that is used; validation and test sets do not change",
     )
     n_structures: int | None = Field(None, ge=3, description="train on a random subset of this size")
-    data_seed: Seed = Field(0, description="of the subset, the split and the share of training")
-    model_seed: Seed = Field(0, description="of the initial weights and the batches")
+    data_seed: Seed = Field(0, description="random seed of the subset, the split and the share of training")
+    model_seed: Seed = Field(0, description="random seed of the initial weights and the batches")
 
 
 class ProbeSettings(Settings):
@@ -155,7 +162,11 @@ class ProbeSettings(Settings):
         (0.8, 0.1, 0.1), description="training, validation, test; or a file with the columns id,fold"
     )
     n_structures: int | None = Field(None, ge=3, description="a random subset of this size")
-    seeds: tuple[Seed, ...] = Field((0,), min_length=1, description="of subset, split and weights")
+    seeds: tuple[Seed, ...] = Field(
+        (0,),
+        min_length=1,
+        description="random seeds of the subset, the split and the weights, a run for each",
+    )
     one_by_one: bool = Field(False, description="a network for each descriptor, as in the paper")
 
 

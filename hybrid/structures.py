@@ -65,7 +65,9 @@ def parsed(path: Path, reader: Callable[[Path], T]) -> T:
     said = [line for warning in told if _is_doubt(warning) for line in str(warning.message).split("\n")]
     doubts = [line for line in said if line.strip() and not HARMLESS.search(line)]
     if doubts:
-        raise InputError(f"{path}: is doubtful as a structure ({' '.join(doubts[0].split())[:160]})")
+        raise InputError(
+            f"{path}: pymatgen had to guess when reading it ({' '.join(doubts[0].split())[:160]})"
+        )
     return found
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hybrid.data.folder import CrystalFolder
-from hybrid.data.memory import Structures, as_folder
+from hybrid.data.from_python import Structures, as_folder
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import Standardisation
 from hybrid.device import resolve_device
@@ -32,13 +32,13 @@ class TrainedModel:
     """A trained network with its settings and scales.
 
     Attributes:
-        network: with its weights.
-        settings: of the network.
+        network: the network with its weights.
+        settings: settings of the network.
         graph: settings of its graphs.
         scale: converts its outputs to the targets' units.
-        targets: names, if it was trained on columns of descriptors.csv.
-        classes: that a classifier tells apart.
-        standardisation: of the descriptors in its readout, or None.
+        targets: names of the targets, if it was trained on several.
+        classes: class labels of a classifier.
+        standardisation: how the descriptors in its readout are standardised, or None.
     """
 
     network: CrystalNetwork

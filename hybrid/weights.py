@@ -83,7 +83,7 @@ def refuse_not_finite(weights: Mapping[str, Any], path: str | Path) -> None:
         if isinstance(value, Mapping):
             refuse_not_finite(value, path)
         elif isinstance(value, Tensor | float) and not torch.as_tensor(value).isfinite().all():
-            raise InputError(f"{path}: '{name}' holds what is not a finite number")
+            raise InputError(f"{path}: '{name}' contains NaN or infinity")
 
 
 def save_weights(path: Path, content: Any) -> None:

@@ -24,7 +24,8 @@ def commands(work: Path) -> dict[str, list[list[str]]]:
     data, small = str(work / "data"), ["--epochs", "2", "--device", "cpu", "--atom-fea-len", "8"]
     small += ["--n-conv", "1", "--h-fea-len", "8"]
     split = ["--random-split", "0.6", "0.2", "0.2"]
-    probed = ["--embeddings", str(work / "vectors.csv"), "--descriptors", "vpa", "natoms"]
+    probed = ["--embeddings", str(work / "vectors.csv"), "--descriptors", "vpa", "density"]
+    probed += ["--split", "0.6", "0.2", "0.2"]
     return {
         "train": [["hybrid", "train", data, "--out", str(work / "run"), *small]],
         "train with descriptors": [
@@ -33,7 +34,7 @@ def commands(work: Path) -> dict[str, list[list[str]]]:
         "predict": [["hybrid", "predict", str(work / "model"), data, "--out", str(work / "p.csv")]],
         "descriptors": [["hybrid", "descriptors", data]],
         "dataset": [["hybrid", "dataset", "--from", data, "--out", str(work / "new"), *split]],
-        "probe": [["hybrid", "probe", data, *probed, "--output", str(work / "probe")]],
+        "probe": [["hybrid", "probe", data, *probed, "--out", str(work / "probe")]],
         "reproduce": [["paper", step] for step in ("run", "record", "draw")],
     }
 
@@ -161,7 +162,8 @@ def main() -> None:
             hidden = [file for file in left if ".tmp" in Path(file).name]
             if hidden:
                 wrong.append(f"{where}: leaves {hidden}")
-            if code == 0 and left != wanted:
+            lacking = wanted.keys() - left.keys()  # data/descriptors.csv is kept for the next time only
+            if code == 0 and (left != wanted and lacking != {"data/descriptors.csv"}):
                 wrong.append(f"{where}: exit 0, and another result: {differ(left, wanted)}")
             if code == 0:
                 continue  # what failed was not needed

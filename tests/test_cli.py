@@ -99,7 +99,7 @@ def test_train_and_predict_in_every_format(
     (path / "id_prop.csv").unlink()
     assert main(["predict", "run", str(path), "--out", "deep/p.csv", "--device", "cpu"]) == 0
     found = {row["id"]: float(row["prediction"]) for row in rows(Path("deep/p.csv"))}
-    assert set(rows(Path("deep/p.csv"))[0]) == {"id", "prediction"}
+    assert set(rows(Path("deep/p.csv"))[0]) == {"id", "fold", "prediction"}
     for row in rows(Path("run/predictions.csv")):
         assert found[row["id"]] == pytest.approx(float(row["prediction"]), rel=1e-5)
     assert "8 predictions; deep/p.csv" in capsys.readouterr().out
@@ -171,7 +171,7 @@ def test_a_finished_run_is_told_again(
     assert main(["train", str(path), "--out", "run", *SMALL]) == 0
     assert capsys.readouterr().out == first
     told = refused(capsys, "train", path, "--out", "run", *SMALL, "--epochs", 3)
-    assert "run: holds another run: epochs 2, not 3; choose another --out, or remove it" in told
+    assert "run: holds another run: epochs 2, not 3; choose another --out, or remove this one" in told
     (path / "id_prop.csv").write_text((path / "id_prop.csv").read_text().replace("x03,", "x03,1"))
     assert "the targets of 1 crystal differ" in refused(capsys, "train", path, "--out", "run", *SMALL)
 
@@ -440,7 +440,7 @@ def test_ones_own_run_is_embedded_and_probed(
     assert main(["embed", str(path), "--model", "run", "--pooling", "sum", "--device", "cpu"]) == 0
     assert "24 vectors of 8 numbers; crystals-run.csv" in capsys.readouterr().out
     assert main(["probe", str(path), "--embeddings", "crystals-run.csv", "--descriptors", "a", "b"]) == 0
-    assert Path("crystals-crystals-run-probe.json").exists()
+    assert Path("crystals-run-probe.json").exists()
     assert "did you mean 'chgnet'" in refused(capsys, "embed", path, "--model", "chgnett")
 
 

@@ -717,8 +717,8 @@ OUT = ("--from", "mine", "--out", "out")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((*OUT, "--per", "atom"), "targets per atom need --given-per"),
-        ((*OUT, "--given-per", "cell"), "targets given per cell need --per"),
+        ((*OUT, "--per", "atom"), "--per atom needs --given-per"),
+        ((*OUT, "--given-per", "cell"), "--given-per cell needs --per"),
         ((*OUT, "--given-per", "sell", "--per", "atom"), "unknown normalisation 'sell'; did you mean 'cell'"),
         ((*OUT, "--given-per", "cell", "--per", "mole"), "unknown normalisation 'mole'; "),
         ((*OUT, "--grouped-split", "prototyp"), "unknown grouping 'prototyp'; did you mean 'prototype'"),

@@ -49,7 +49,7 @@ def described_folder(tmp_path: Path, NaCl: Structure, Si: Structure, Cu: Structu
         rows.append(f"x{i},0\n")
     (path / "id_prop.csv").write_text("".join(rows))
     (path / "atom_init.json").write_text(str({str(z): [1] for z in range(1, 101)}).replace("'", '"'))
-    write_descriptors(path, space_group=True, progress=False)
+    write_descriptors(path, progress=False)
     return read_folder(path)
 
 

@@ -390,7 +390,7 @@ def test_probe_of_a_table_from_end_to_end(
     assert "| crystals | size | mine, linear |" in table
     assert all(Path(f"{stem}.{ending}").stat().st_size > 0 for ending in ("csv", "png", "pdf"))
     assert not Path(f"{stem}.partial").exists()
-    other = ("--beside", "nowhere.json", "--output", "x")
+    other = ("--beside", "nowhere.json", "--out", "x")
     assert "no such record" in refused(capsys, "probe", folder, "--embeddings", vectors, *other)
     write(record, Path("alone"))
     assert "elsewhere" not in Path("alone.md").read_text()
@@ -458,7 +458,7 @@ def test_crystals_without_a_vector_are_left_out_if_asked(
         "--descriptors",
         "size",
         "--skip-bad",
-        "--output",
+        "--out",
         "few",
     )
     code, _, err = hybrid(capsys, *asked)
@@ -520,11 +520,11 @@ def test_embed_writes_a_table_that_probe_reads(
     crystal_folder: Callable[..., Path], counted: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = crystal_folder(20)
-    asked = ("embed", path, "--model", "numbers", "--pooling", "sum", "--output", "z.npz")
+    asked = ("embed", path, "--model", "numbers", "--pooling", "sum", "--out", "z.npz")
     assert hybrid(capsys, *asked)[0] == 0
     assert sum(counted) == 20
     code, out, _ = hybrid(capsys, "probe", path, "--embeddings", "z.npz", "--descriptors", "natoms", "vpa")
     assert code == 0
     assert "z, linear" in out
-    assert "unknown format" in refused(capsys, "embed", path, "--output", "z.txt")
+    assert "unknown format" in refused(capsys, "embed", path, "--out", "z.txt")
     assert "unknown pooling" in refused(capsys, "embed", path, "--pooling", "max")

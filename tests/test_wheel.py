@@ -106,7 +106,7 @@ def test_train_predict_describe_probe(
         "0.25",
         "0.25",
     ]
-    assert "vpa" in hybrid("probe", folder, *probed, "--output", tmp_path / "probed")
+    assert "vpa" in hybrid("probe", folder, *probed, "--out", tmp_path / "probed")
     assert (tmp_path / "probed.png").exists()
 
 

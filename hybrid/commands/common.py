@@ -125,12 +125,13 @@ def refuse_inputs(out: Path, folder: Path, *others: Path) -> None:
     own = place.suffix in FORMATS or place.name in (*RESERVED, "id_prop.csv", "descriptors.csv")
     read = {file.resolve() for other in others for file in (other, *other.glob("*"))}
     if place.exists() and (place in read or (own and place.parent == folder.resolve())):
-        raise InputError(f"{out}: is read here, so that it is not replaced; choose another file to write")
+        raise InputError(f"{out}: is an input and is not overwritten; choose another file to write")
 
 
 def default_output(folder: Path, ending: str) -> Path:
-    """<folder><ending> in the current folder."""
-    return Path(f"{folder.resolve().name}{ending}")
+    """<folder><ending> in the current folder, with the folder's name once."""
+    name = folder.resolve().name
+    return Path(f"{name}-{ending.removeprefix('-').removeprefix(f'{name}-')}")
 
 
 def _type(annotation: Any) -> dict[str, Any]:

@@ -45,7 +45,9 @@ def _build(options: argparse.Namespace) -> None:
             raise InputError(f"--{option.replace('_', '-')} can be used with --from FOLDER only")
     known = named_datasets()
     if not known:
-        raise InputError("no dataset is known by name here; the project's checkout contains the paper's")
+        raise InputError(
+            "no dataset is known by name here; the paper's are, after `make setup` in a checkout"
+        )
     names = options.names or list(known)
     for name in names:
         if name not in known:
@@ -67,7 +69,7 @@ def _build(options: argparse.Namespace) -> None:
 
 
 def _normalise(options: argparse.Namespace) -> None:
-    from hybrid.data.own import FRACTIONS, normalise_folder
+    from hybrid.data.normalised_folder import FRACTIONS, normalise_folder
 
     if options.names or options.list:
         raise InputError("--from FOLDER makes one dataset of that folder; leave out names and --list")

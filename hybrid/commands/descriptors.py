@@ -10,7 +10,6 @@ from hybrid.commands.common import add_code, run_code
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--space-group", action="store_true", help="with the space-group number")
     parser.add_argument("--jobs", type=int, default=1, help="processes; default: 1")
     backends = ["fast", "matminer"]
     parser.add_argument("--backend", default="fast", choices=backends, help="matminer: the slow reference")
@@ -22,9 +21,7 @@ def run(options: argparse.Namespace) -> None:
     from hybrid.descriptors.many import write_descriptors
 
     run_code(options)
-    table = write_descriptors(
-        options.folder, space_group=options.space_group, backend=options.backend, n_jobs=options.jobs
-    )
+    table = write_descriptors(options.folder, backend=options.backend, n_jobs=options.jobs)
     for identity, reason in table.errors.items():
         print(f"no descriptors: {identity}: {reason}", file=sys.stderr)
     print(f"{len(table.ids)} crystals, {len(table.errors)} without; {options.folder / 'descriptors.csv'}")

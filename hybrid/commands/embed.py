@@ -17,7 +17,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--pooling", default="mean", help="mean or sum of the atoms' vectors; default: mean")
     outputs = ".csv, .npz, .parquet; default: <folder>-<model>.csv here"
-    add("--output", type=Path, metavar="FILE", help=outputs)
+    add("--out", type=Path, metavar="FILE", help=outputs)
     add_code(parser)
     add_common(parser)
 
@@ -28,8 +28,7 @@ def run(options: argparse.Namespace) -> None:
     from hybrid.probing.embeddings import check_format
     from hybrid.probing.pretrained import embed
 
-    name = Path(options.model).name.removeprefix(f"{options.folder.resolve().name}-")
-    out = options.output or default_output(options.folder, f"-{name}.csv")
+    out = options.out or default_output(options.folder, f"-{Path(options.model).name}.csv")
     check_format(out)
     refuse_inputs(out, options.folder, Path(options.model))
     run_code(options)

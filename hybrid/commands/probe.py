@@ -30,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     records = "record of other networks to draw beside, such as results/cpu/figure2.json"
     add("--beside", type=Path, metavar="RECORD", help=records)
     outputs = "without ending; default: <folder>-<name>-probe here"
-    add("--output", type=Path, metavar="OUT", help=outputs)
+    add("--out", type=Path, metavar="OUT", help=outputs)
     common.add_common(parser)
 
 
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> None:
     common.run_code(options)
     network = on_crystals(options.network, options.name, options.epochs) if options.network else None
     name = options.name or (network.label if network else options.embeddings.stem)
-    out = options.output or common.default_output(options.folder, f"-{name}-probe")
+    out = options.out or common.default_output(options.folder, f"-{name}-probe")
     record = probe(
         network or options.embeddings,
         options.folder,

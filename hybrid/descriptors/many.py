@@ -80,19 +80,18 @@ def describe_many(
 def write_descriptors(
     folder: Path,
     *,
-    space_group: bool = False,
     backend: Backend = "fast",
     n_jobs: int = 1,
     progress: bool = True,
 ) -> DescriptorTable:
-    """Writes `descriptors.csv` into a dataset folder: the paper's descriptors and the registered ones.
+    """Writes `descriptors.csv` into a dataset folder: the paper's 29 descriptors and the registered ones.
 
-    Finished rows are kept, see `kept_rows`; the table appears when all are done. Other columns of a table
-    that is there are the user's and stay. Which structures were described is noted, see `described`.
+    Finished rows are kept, see `kept_rows`; the table appears when all are done. Columns that were added to
+    an existing table stay. Hashes of the structures are kept too, so that a change is noticed; see
+    `described`.
 
     Args:
         folder: structure files, one a crystal, named by id.
-        space_group: include the space-group number: 29 descriptors instead of 28.
         backend: `fast` or `matminer`.
         n_jobs: processes; -1: one for each core.
         progress: show a progress bar.
@@ -106,18 +105,17 @@ def write_descriptors(
     if not files:
         raise InputError(f"{folder}: contains no structure files")
     path = folder / "descriptors.csv"
-    known = {d.name for d in (*paper_descriptors(space_group=True), *registered_descriptors())}
-    own = _own_columns(path, known)  # before the work
+    names = [d.name for d in (*paper_descriptors(space_group=True), *registered_descriptors())]
+    own = _own_columns(path, set(names))  # before the work
     table = describe_many(
         files,
-        # always with the space group, so that this option never requires a new computation
-        [d.name for d in (*paper_descriptors(space_group=True), *registered_descriptors())],
+        names,
         backend=backend,
         n_jobs=n_jobs,
         cache=kept_rows(folder),
         progress=progress,
         path=path,
-    ).select([d.name for d in (*paper_descriptors(space_group), *registered_descriptors())])
+    )
     write_table(table, path, own)
     write_text(_noted(folder), json.dumps({name: content_key(file) for name, file in files.items()}))
     return table

@@ -31,11 +31,11 @@ def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> Desc
     """
     if not folder.stored:
         return _computed(folder, names or [d.name for d in paper_descriptors(space_group=True)])
-    path, numbered = folder.path / "descriptors.csv", "space_group_number"
+    path = folder.path / "descriptors.csv"
     table = DescriptorTable.read(path) if path.exists() else None
     try:
         if table is None or _changed(folder):
-            write_descriptors(folder.path, space_group=table is None or numbered in table.names)
+            write_descriptors(folder.path)
             table = DescriptorTable.read(path)
     except OSError:  # the folder cannot be written to
         return _computed(folder, names or [d.name for d in paper_descriptors(space_group=True)])

@@ -17,7 +17,7 @@ try:
 except ModuleNotFoundError as error:
     raise InputError(
         f"Roost needs the package aviary-models, and {error.name} is not installed; "
-        "pip install 'hybrid-crystal-gnn[roost]'"
+        "pip install '.[roost]' in the checkout"
     ) from error
 
 

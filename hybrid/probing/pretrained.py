@@ -108,7 +108,7 @@ def source(name: str) -> str:
     try:
         return f"{package} {version(package)}"
     except PackageNotFoundError:
-        install = "pip install 'hybrid-crystal-gnn[force-field]'"
+        install = "pip install '.[force-field]' in the checkout"
         raise InputError(f"embeddings by {name} need the package {package}; {install}") from None
 
 

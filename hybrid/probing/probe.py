@@ -21,14 +21,14 @@ from typing import Any
 import numpy as np
 
 from hybrid.data.folder import CrystalFolder
-from hybrid.data.memory import Structures, as_folder
+from hybrid.data.from_python import Structures, as_folder
 from hybrid.data.splits import random_split, read_split
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.registry import numeric_descriptors, select_descriptors
 from hybrid.device import resolve_device
 from hybrid.errors import DivergedError, InputError
 from hybrid.line_cache import LineCache
-from hybrid.probing.embeddings import Embeddings
+from hybrid.probing.embeddings import READERS, Embeddings
 from hybrid.probing.probed_models import ProbedModel, on_crystals, on_embeddings, trivial
 from hybrid.probing.report import left_out_row, result_rows
 from hybrid.progress import Progress
@@ -61,7 +61,7 @@ def probe(
     Args:
         given: a model's name, FILE.py:CLASS, or a class as in docs/add_a_model.md; or `Embeddings`, or the
             path of a table of embeddings.
-        structures: crystals, see `hybrid.data.memory.Structures`; descriptors that are not in a folder's
+        structures: crystals, see `hybrid.data.from_python.Structures`; descriptors that are not in a folder's
             descriptors.csv are computed.
         settings: descriptors, split and seeds.
         name: of the model in figures; default: its class or file.
@@ -79,7 +79,8 @@ def probe(
         InputError: the model, embeddings, folder or descriptors cannot be used.
     """
     settings, job_device = settings or ProbeSettings(), resolve_device(device)
-    given = Embeddings.read(given) if isinstance(given, Path) else given
+    if isinstance(given, Path) or str(given).endswith(tuple(READERS)):
+        given = Embeddings.read(Path(given))
     if isinstance(given, Embeddings):
         models = on_embeddings(given, name or given.path.stem)
     elif isinstance(given, ProbedModel):

@@ -63,11 +63,10 @@ def refuse_other_run(folder: Path, settings: RunSettings, inputs: dict[str, Any]
         seen = json.loads((folder / INPUTS).read_text(encoding="utf-8"))
         found = [*_settings_that_differ(there, settings), *_inputs_that_differ(seen, inputs)]
     except (FileNotFoundError, ValidationError, ValueError, KeyError, TypeError, AttributeError):
-        found = ["it does not say of what settings and data, as runs of older versions"]
+        found = ["it was written by an older version, or is damaged"]
     if found:
         raise InputError(
-            f"{folder}: holds another run: {'; '.join(found)}; choose another --out, or remove it to train "
-            "again"
+            f"{folder}: holds another run: {'; '.join(found)}; choose another --out, or remove this one"
         )
 
 
@@ -89,9 +88,9 @@ def _inputs_that_differ(there: dict[str, Any], here: dict[str, Any]) -> Iterator
     old, new = there["crystals"], here["crystals"]
     both = old.keys() & new.keys()
     if len(new) > len(both):
-        yield f"without {_crystals(len(new) - len(both))} of now"
+        yield f"{_crystals(len(new) - len(both))} were not in it"
     if len(old) > len(both):
-        yield f"with {_crystals(len(old) - len(both))} more"
+        yield f"it had {_crystals(len(old) - len(both))} more"
     for i, part in enumerate(PARTS):
         n = sum(old[identity][i] != new[identity][i] for identity in both)
         if n:

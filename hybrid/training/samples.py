@@ -69,7 +69,12 @@ class Samples:
                 targets = targets[:, [folder.target_names.index(name) for name in names]]
         descriptors = None
         if with_descriptors:
-            descriptors = folder_descriptors(folder, settings.model.descriptors)
+            chosen = settings.model.descriptors
+            descriptors = folder_descriptors(folder, chosen)
+            known = [name for name in descriptors.names if name in names]
+            if known and chosen:
+                raise InputError(f"--descriptors {known[0]}: is a target, which the model must not be given")
+            descriptors = descriptors.select([name for name in descriptors.names if name not in names])
         return cls(folder, targets, names, descriptors, folds)
 
     def at(self, fold: str) -> np.ndarray:
@@ -112,7 +117,7 @@ def _split(folder: CrystalFolder, settings: RunSettings) -> np.ndarray:
 def _grouped_split(folder: CrystalFolder, settings: RunSettings) -> np.ndarray:
     if isinstance(settings.split, str):
         raise InputError(
-            f"{folder.path}: splits/{settings.split}.csv gives the folds; only fractions can be grouped"
+            f"{folder.path}: splits/{settings.split}.csv gives the folds; a grouped split needs fractions"
         )
     assert settings.grouping is not None
     group_of = GROUPINGS[settings.grouping]

@@ -10,7 +10,7 @@ from pathlib import Path
 from pymatgen.core import Structure
 
 from hybrid.data.folder import read_folder
-from hybrid.descriptors.compute import Backend, attempt
+from hybrid.descriptors.compute import Backend, descriptor_row
 from hybrid.descriptors.many import describe_many
 from hybrid.descriptors.registry import select_descriptors
 from hybrid.structures import structure_files
@@ -37,7 +37,9 @@ def pymatgen_read(path: Path) -> Task:
 def described(path: Path, backend: Backend = "fast") -> Task:
     """Describes structures in memory, as far as a crystal can be: xenon has no atomic radius."""
     structures = list(read_folder(path).structures())
-    return Task(lambda count=None: [attempt(s, select_descriptors(), backend) for s in structures[:count]], 1)
+    return Task(
+        lambda count=None: [descriptor_row(s, select_descriptors(), backend) for s in structures[:count]], 1
+    )
 
 
 def table(path: Path) -> Task:

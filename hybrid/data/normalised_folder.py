@@ -116,6 +116,10 @@ def _check_units(given_per: str | None, per: str | None) -> None:
         if name and name not in NORMALISATIONS:
             raise unknown_name("normalisation", name, NORMALISATIONS)
     if per and not given_per:
-        raise InputError(f"targets per {per} need --given-per, what those in id_prop.csv belong to")
+        raise InputError(
+            f"--per {per} needs --given-per too: are the targets in id_prop.csv per cell, atom or formula?"
+        )
     if given_per and not per:
-        raise InputError(f"targets given per {given_per} need --per, what the new ones belong to")
+        raise InputError(
+            f"--given-per {given_per} needs --per too: should the new targets be per cell, atom or formula?"
+        )

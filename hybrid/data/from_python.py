@@ -1,4 +1,4 @@
-"""Crystals from Python objects, where no folder on disk is needed."""
+"""Crystals that are given as Python objects, where no folder on disk is needed."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -36,6 +36,8 @@ def as_folder(
     """
     if isinstance(structures, str | Path) and not Path(structures).is_file():
         path = Path(structures)
+        if targets is not None:
+            raise InputError(f"{path}: a folder's targets are those of its id_prop.csv; give no others")
         labelled = labelled and (path / "id_prop.csv").exists()
         return read_folder(path, labelled, skip_bad, several_targets=True, every=every)
     if isinstance(structures, str | Path | Structure) or hasattr(structures, "get_positions"):
