@@ -122,7 +122,9 @@ def timeless(file: Path) -> bytes:
     def cleaned(value: object) -> object:
         if isinstance(value, dict):
             return {
-                k: cleaned(v) for k, v in value.items() if k not in ("created", "train_seconds", "seconds")
+                k: cleaned(v)
+                for k, v in value.items()
+                if k not in ("created", "code", "train_seconds", "seconds")
             }
         return [cleaned(v) for v in value] if isinstance(value, list) else value
 

@@ -326,7 +326,7 @@ def other(what: str, folder: CrystalFolder) -> tuple[CrystalFolder, dict[str, An
     [
         ("settings", r"epochs 25, not 30; model-seed 0, not 5;"),
         ("targets", r"the targets of 12 crystals differ;"),
-        ("fewer", r"with 1 crystal more;"),
+        ("fewer", r"it had 1 crystal more;"),
         ("folds", r"the folds of \d+ crystals differ;"),
         ("order", r"the crystals are in another order;"),
         ("structure", r"the structures of 1 crystal differ;"),
@@ -365,7 +365,7 @@ def test_a_finished_run_that_does_not_say_what_it_is_is_not_given_back(
 ) -> None:
     run(folder, tmp_path / "run")
     (tmp_path / "run" / lost).write_text("[]")
-    with pytest.raises(InputError, match="does not say of what settings and data"):
+    with pytest.raises(InputError, match="written by an older version, or is damaged"):
         run(folder, tmp_path / "run")
 
 
