@@ -689,7 +689,7 @@ def _nothing(folder: Path) -> None:
         (_drop_structure, {}, {}, "row 7: id '006' has no structure file"),
         (_unknown_element, {}, {}, "data/006.cif: site 1 is Lr, of which there are no crystals"),
         (_table_is_a_folder, {}, {}, "data/id_prop.csv: is a folder, not a file"),
-        (_table_in_utf_16, {}, {}, "data/id_prop.csv: is not a CSV file in UTF-8"),
+        (_table_in_utf_16, {}, {}, "data/id_prop.csv: is text in UTF-16; save it as text in UTF-8"),
         (_nothing, {}, {"file_format": "poscar"}, "data/000.cif: does not parse as a structure"),
         (_drop_table, {}, {}, "data: has no id_prop.csv"),
         (_disorder, {}, {}, "data/006.cif: site 1 is 0.4 Fe / 0.6 Co; ordered structures only"),
