@@ -552,8 +552,8 @@ def _table_is_a_folder(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (_unknown_element, "data/006.cif: site 1 is Lr, which atom_init.json does not describe"),
-        (_table_is_a_folder, "data/id_prop.csv: cannot be read (Is a directory)"),
+        (_unknown_element, "data/006.cif: site 1 is Lr, of which there are no crystals"),
+        (_table_is_a_folder, "data/id_prop.csv: is a folder, not a file"),
     ],
 )
 @pytest.mark.parametrize("script", [cgcnn_tr.main, cgcnn_pr.main, cgcnn_ft.main])

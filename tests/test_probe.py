@@ -511,7 +511,7 @@ def test_networks_that_cannot_be_used(folder: Path, capsys: pytest.CaptureFixtur
     Path("broken.py").write_text("import no_such_module_anywhere\n")
     code, _, err = hybrid(capsys, "probe", folder, "--network", "broken.py:Net")
     assert code == 2
-    assert "error: broken.py, line 1: ModuleNotFoundError: No module named 'no_such_module_anywhere'" in err
+    assert "broken.py, line 1: ModuleNotFoundError: No module named 'no_such_module_anywhere'" in err
     assert "user_code.py" not in err, "their traceback has our lines"
 
 
