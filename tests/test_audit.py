@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 from conftest import record_row
+from pymatgen.core import Structure
 
 from hybrid.settings import RunSettings
 from reproduction import audit
+from reproduction.data import recipe_book
 from reproduction.data.sources import authors
+from reproduction.data.sources.entries import Entry
 from reproduction.figures import audit_natoms, audit_per_atom, audit_sum_pooling, table1
 from reproduction.workflow import paired as pairing
 from reproduction.workflow import record as recording
@@ -144,6 +147,25 @@ def test_rows_of_a_crystal_stay_together_or_where_the_files_have_them(
     sizes = [sum(fold == "test" for fold in labels.folds.values()) for labels in (published, clean)]
     assert abs(sizes[0] - sizes[1]) <= 3
     assert set(clean.folds.values()) == {"training", "validation", "test"}
+
+
+def test_outliers_are_left_out_unless_they_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = authors.SELECTED["K"]
+    far = known.median + 2.1 * known.spread
+    (tmp_path / "fetched_ids.csv").write_text(f"ID,K_VRH\nnear,{known.median}\nfar,{far}\n")
+    (tmp_path / "paper_test_ids.csv").write_text("near,0,0.1\n")
+    monkeypatch.setattr(authors, "data_file", lambda name: tmp_path / Path(name).name)
+    assert authors.labels("K").values == {"near": known.median}
+    assert authors.labels("K", cut=False).values == {"near": known.median, "far": far}
+
+
+def test_values_of_a_cell_are_divided_by_the_atoms_of_the_formula(NaCl: Structure, Si: Structure) -> None:
+    given = recipe_book.phonon_by_formula("cv").given
+    assert given is not None
+    for cell, divisor in ((NaCl, 2), (Si, 1)):
+        assert given(Entry("x", cell, {"cv": 47.844})).values["cv"] == pytest.approx(47.844 / divisor)
 
 
 # --- the authors' predictions ---
