@@ -9,14 +9,14 @@ from conftest import record_row
 from pymatgen.core import Structure
 
 from hybrid.settings import RunSettings
-from reproduction import audit
+from reproduction import audit, figures
 from reproduction.data import recipe_book
 from reproduction.data.sources import authors
 from reproduction.data.sources.entries import Entry
 from reproduction.figures import audit_natoms, audit_per_atom, audit_sum_pooling, table1
 from reproduction.workflow import paired as pairing
 from reproduction.workflow import record as recording
-from reproduction.workflow.runs import Run
+from reproduction.workflow.runs import Run, planned
 
 MACHINE = {"hardware": {"processor": "?", "cores": 1}, "environment": {"torch": "?"}}
 
@@ -88,15 +88,19 @@ def test_the_page_lists_suspects_and_the_numbers_that_are_missed(
         monkeypatch.setattr(module, "RESULTS", tmp_path)
     (tmp_path / "quick").mkdir()
     paper = {"mae_over_mad": 0.272, "source": "Table 2"}
-    rows = [
-        record_row("cgcnn-sum", error, seed, network_label="CGCNN, sum", paper=paper)
-        for seed, error in enumerate((0.04, 0.05))
-    ]
-    rows += [
-        record_row("cgcnn", error, seed, paper={**paper, "mae_over_mad": 0.759})
-        for seed, error in enumerate((0.73, 0.75))
-    ]
-    rows.append(record_row("cgcnn-tuned", 0.6))
+    runs = planned(figures.spec("table2"), "quick")
+    notes = {run.network: f"run {run.name}" for run in runs if run.dataset == "phonon-cv"}
+    errors = {
+        "cgcnn-sum": (0.272, 0.04, 0.05),
+        "cgcnn": (0.759, 0.73, 0.75),
+        "de-cgcnn": (0.058, 0.1, 0.11),
+        "de-cgcnn-tuned": (None, 0.05, 0.05),
+    }
+    rows = []
+    for network, (said, *seeds) in errors.items():
+        about = {"paper": said and {**paper, "mae_over_mad": said}, "note": notes[network]}
+        rows += [record_row(network, error, seed, **about) for seed, error in enumerate(seeds)]
+    rows.append(record_row("forest", 0.5, paper=paper, note="run phonon-cv-forest-of-other-data"))
     files = {"table2": record("table2", "mae_over_mad", *rows), "audit-natoms": natoms(0.8, 0.1)}
     for name, content in files.items():
         (tmp_path / "quick" / f"{name}.json").write_text(json.dumps(content))
@@ -104,8 +108,10 @@ def test_the_page_lists_suspects_and_the_numbers_that_are_missed(
     assert page == tmp_path / "quick" / "audit.md"
     text = page.read_text()
     cause = "[audit-sum-pooling](#audit-sum-pooling)"
-    assert f"| Table 2 | Cv per cell | CGCNN, sum | 0.272 | 0.045 | 0.040, 0.050 | {cause} |" in text
-    assert "1 of 2 numbers." in text
+    assert f"| Table 2 | Cv per cell | cgcnn-sum | 0.272 | 0.045 | 0.040, 0.050 | {cause} |" in text
+    cause = "the trainer: with ours 0.050"
+    assert f"| Table 2 | Cv per cell | de-cgcnn | 0.058 | 0.105 | 0.100, 0.110 | {cause} |" in text
+    assert "\n2 of 3 numbers." in text
     for name, suspect in audit.suspects().items():
         verdict = "explained" if name == "audit-natoms" else "not run"
         assert f"| {suspect.cause} | `{name}` | {verdict} |" in text
