@@ -54,6 +54,23 @@ def test_a_cause_acts_and_is_large_enough_or_not(published: float, clean: float,
     assert verdict.capitalize() in text
 
 
+@pytest.mark.parametrize("name", sorted(audit.suspects()))
+def test_every_suspect_is_judged_by_what_its_spec_plans(name: str, tmp_path: Path) -> None:
+    spec, suspect = figures.spec(name), audit.suspects()[name]
+    metrics = {"mae": 1.0, "mad": 2.0, "mae_over_mad": 0.5, "r2": 0.5, "accuracy": 0.5}
+    rows = [
+        record_row(run.network, 0.5, dataset=run.dataset, grouping=run.settings.grouping, metrics=metrics)
+        for run in planned(spec, "smoke")
+    ]
+    made = record(name, spec.metric, *rows)
+    judgement = suspect.judged(made)
+    assert judgement.verdict != "not run", judgement.evidence
+    assert judgement.ours
+    suspect.draw(tmp_path / name, made)
+    written = (tmp_path / f"{name}.md").read_text()
+    assert all(line in written for line in (suspect.paper, suspect.cause, *judgement.evidence, *suspect.seen))
+
+
 def test_what_is_not_all_there_is_not_judged() -> None:
     half = natoms(0.8, 0.1)
     half["rows"].pop()
