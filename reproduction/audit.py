@@ -16,14 +16,15 @@ from reproduction import figures
 from reproduction.drawing.suspects import Judgement, Suspect
 from reproduction.paths import RESULTS, ROOT
 from reproduction.workflow.record import record_path
+from reproduction.workflow.runs import planned
 
 COMMITTED = "cpu"  # the scale that docs/audit.md is written from
-TABLES = ("table2", "tableS1")  # Table 1 holds the ratios of Table S1
+TABLES = ("table2", "table1", "tableS1")  # a number that two of them have is listed once
 MARGIN = 0.05  # of the paper's number, by which it may miss our seeds
 CAUSES = {
     "-per-atom": "audit-per-atom",
-    "alignn": "a smaller ALIGNN in fewer epochs, one seed",
     "-sum": "audit-sum-pooling",
+    "alignn": "a smaller ALIGNN in fewer epochs, one seed",
     "magnetization": "values of 2018, a part of the crystals",
     "band-gap": "values of 2019, a part of the crystals",
     "final-energy": "derived energies, a part of the crystals",
@@ -95,25 +96,37 @@ def _outside(scale: str) -> Iterator[str]:
     )
     yield from ("", "| source | property | network | paper | ours | seeds | cause |", "|" + " --- |" * 7)
     compared = missed = 0
+    for bar, tuned in _compared(scale):
+        said, ours = bar.first["paper"]["mae_over_mad"], f"{bar.mean('mae_over_mad'):.3f}"
+        compared += 1
+        if not _meets(bar, said):
+            missed += 1
+            names = (bar.first["paper"]["source"], bar.first["dataset_label"], bar.first["network_label"])
+            cells = (*names, f"{said:g}", ours, bar.each("mae_over_mad"), _cause(bar, said, tuned))
+            yield f"| {' | '.join(cells)} |"
+    yield from ("", f"{missed} of {compared} numbers.")
+
+
+def _compared(scale: str) -> Iterator[tuple[Bar, Bar | None]]:
+    """What the paper has a number for, once each, and the same network with our trainer, if it is there.
+
+    Rows of runs that are no longer planned, on data that were replaced, are left out.
+    """
+    seen = set()
     for table in TABLES:
         path = record_path(table, scale)
-        for bar in bars(read_record(path)) if path.exists() else ():
-            said = (bar.first["paper"] or {}).get("mae_over_mad")
-            if said is None or not bar.done:
-                continue
-            compared += 1
-            if not _meets(bar, said):
-                missed += 1
-                first, ours = bar.first, f"{bar.mean('mae_over_mad'):.3f}"
-                cells = (
-                    first["paper"]["source"],
-                    first["dataset_label"],
-                    first["network_label"],
-                    f"{said:g}",
-                    ours,
-                )
-                yield f"| {' | '.join((*cells, bar.each('mae_over_mad'), _cause(bar)))} |"
-    yield from ("", f"{missed} of {compared} numbers.")
+        if not path.exists():
+            continue
+        planned_now = {run.name for run in planned(figures.spec(table), scale)}
+        record = read_record(path)
+        rows = [row for row in record["rows"] if row["note"].split("run ")[-1] in planned_now]
+        found = {
+            (b.first["dataset"], b.first["network"]): b for b in bars({**record, "rows": rows}) if b.done
+        }
+        for name, bar in found.items():
+            if name not in seen and (bar.first["paper"] or {}).get("mae_over_mad"):
+                seen.add(name)
+                yield bar, found.get((name[0], f"{name[1]}-tuned"))
 
 
 def _meets(bar: Bar, said: float) -> bool:
@@ -121,7 +134,9 @@ def _meets(bar: Bar, said: float) -> bool:
     return min(values) - margin <= said <= max(values) + margin
 
 
-def _cause(bar: Bar) -> str:
+def _cause(bar: Bar, said: float, tuned: Bar | None) -> str:
+    if tuned and tuned.mean("mae_over_mad") <= (1 + MARGIN) * said < bar.mean("mae_over_mad"):
+        return f"the trainer: with ours {tuned.mean('mae_over_mad'):.3f}"
     names = f"{bar.first['dataset']} {bar.first['network']}"
     cause = next((cause for part, cause in CAUSES.items() if part in names), "unexplained")
     return f"[{cause}](#{cause})" if cause.startswith("audit-") else cause

@@ -20,7 +20,7 @@ from hybrid.training.run import train
 from hybrid.training.samples import Samples
 from reproduction import figures
 from reproduction.data.registry import get_dataset
-from reproduction.figures import learning_curve
+from reproduction.figures import learning_curve, learning_curve_descriptors
 from reproduction.figures.learning_curve import curves
 from reproduction.workflow import spec
 from reproduction.workflow.runs import Run, planned
@@ -216,3 +216,29 @@ def test_a_record_without_results_says_what_to_run(record: dict[str, Any], tmp_p
     record["rows"] = [{**r, "status": "diverged", "metrics": {}} for r in record["rows"]]
     with pytest.raises(InputError, match="`make learning-curve SCALE=cpu` trains the networks"):
         learning_curve.draw(tmp_path / "learning-curve", record)
+
+
+def test_descriptors_against_the_number_of_crystals(tmp_path: Path) -> None:
+    rows = []
+    for share, r2, accuracy in ((1.0, 0.4, 0.6), (0.1, 0.1, 0.3)):
+        about = {"training_share": share, "n_train": round(1000 * share)}
+        metrics = {"mae": 1.0, "mad": 2.0, "mae_over_mad": 0.5, "r2": r2}
+        rows += [
+            record_row("cgcnn-tuned", 0.5, seed, target="natoms", metrics=metrics, **about) for seed in (0, 1)
+        ]
+        about |= {"dataset": "mp-crystal-system", "metrics": {"accuracy": accuracy}}
+        rows.append(record_row("cgcnn-tuned", 0.5, target="crystal system", **about))
+    made = {"experiment": "x", "scale": "cpu", "caption": "R²", "metric": "r2", "rows": rows}
+    learning_curve_descriptors.draw(tmp_path / "curve", made)
+    with (tmp_path / "curve.csv").open() as file:
+        table = [
+            (row["target"], row["training crystals"], row["measure"], row["mean"])
+            for row in csv.DictReader(file)
+        ]
+    assert table == [
+        ("natoms", "100", "R²", "0.100"),
+        ("natoms", "1000", "R²", "0.400"),
+        ("crystal system", "100", "accuracy", "0.300"),
+        ("crystal system", "1000", "accuracy", "0.600"),
+    ]
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")

@@ -11,7 +11,7 @@ __all__ = ["PICTURE", "SPEC", "SUSPECT", "draw"]
 
 DATASET = "mp-crystal-system"
 NETWORKS = ("majority-baseline", "composition-forest", "roost", "cgcnn-tuned")
-SIZE = {"epochs": 10, "n_structures": 20000}
+SIZE = {"epochs": 20, "n_structures": 20000}
 PICTURE = False
 SPEC = Spec(
     caption="Accuracy of the crystal system with the authors' split and with one by formula",
@@ -20,7 +20,7 @@ SPEC = Spec(
         Part(datasets=(DATASET,), networks=NETWORKS),
         Part(datasets=(DATASET,), networks=NETWORKS, split=(0.6, 0.2, 0.2), grouping="formula"),
     ),
-    scales={"cpu": {"seeds": (0,), "datasets": {DATASET: SIZE}}},
+    scales={"cpu": {"seeds": (0,), "datasets": {DATASET: SIZE}, "networks": {}}},
     paper=statements("""
         Results, Figure 2c | mp-crystal-system | cgcnn-tuned | around 60% accuracy
         Results, Figure 2c | mp-crystal-system | roost | similar accuracy
