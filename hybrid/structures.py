@@ -136,7 +136,7 @@ def check_structure(structure: Structure, where: str) -> None:
 def structure_files(folder: Path) -> dict[str, Path]:
     """The structure files of a folder by id, which is the file name without its ending.
 
-    A .json file is an output and no structure if it names no sites, or stands beside another format.
+    A .json file without sites is an output of a former run, and no structure.
 
     Raises:
         InputError: two files in different formats have the same id.
@@ -146,7 +146,7 @@ def structure_files(folder: Path) -> dict[str, Path]:
     for path in sorted(folder.iterdir(), key=lambda path: (path.suffix == ".json", path)):
         if path.suffix not in FORMATS or path.name in RESERVED:
             continue
-        if path.suffix == ".json" and (path.stem in files or b'"sites"' not in read_bytes(path)):
+        if path.suffix == ".json" and b'"sites"' not in read_bytes(path):
             others.append(path.name)
             continue
         if path.stem in files:

@@ -358,7 +358,7 @@ def check_whole(path: Path, name: str) -> None:
 def test_a_sample_of_each_kind_of_dataset(
     name: str, at_hand: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recipes, "tqdm", lambda entries, **_: itertools.islice(entries, 40))
+    monkeypatch.setattr(recipes, "Progress", lambda entries, *_, **__: itertools.islice(entries, 40))
     REGISTRY[name].build(tmp_path / name)
     check_whole(tmp_path / name, name)
     said = manifest(tmp_path / name)
@@ -677,7 +677,7 @@ def spoil(folder: Path) -> None:
 def test_bad_rows_and_structures_stop_it(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spoil(mine)
     arguments = ("--from", "mine", "--out", "out")
-    assert refused(capsys, *arguments).startswith("mine/id_prop.csv: row 8: target of 'x03' is nan")
+    assert refused(capsys, *arguments).startswith("mine/id_prop.csv: row 8: target of 'x03' is 'nan'")
     table = (mine / "id_prop.csv").read_text()
     (mine / "id_prop.csv").write_text(table.replace("nan", "3.5"))
     assert refused(capsys, *arguments).startswith("mine/x01.json: does not parse as a structure")

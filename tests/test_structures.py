@@ -138,7 +138,7 @@ def test_the_last_frame_of_extended_xyz_counts(tmp_path: Path) -> None:
 
 def test_structure_files_are_found_by_id(tmp_path: Path) -> None:
     for name in ("a.cif", "b.vasp", "c.1.json", "d.extxyz", "id_prop.csv", "atom_init.json", "manifest.json"):
-        (tmp_path / name).touch()
+        (tmp_path / name).write_text('{"sites": []}')
     assert structure_files(tmp_path) == {
         "a": tmp_path / "a.cif",
         "b": tmp_path / "b.vasp",
@@ -149,6 +149,6 @@ def test_structure_files_are_found_by_id(tmp_path: Path) -> None:
 
 def test_one_id_in_two_formats_is_refused(tmp_path: Path) -> None:
     for name in ("a.cif", "a.json"):
-        (tmp_path / name).touch()
+        (tmp_path / name).write_text('{"sites": []}')
     with pytest.raises(InputError, match=r"a\.json: id 'a' also has the structure a\.cif"):
         structure_files(tmp_path)

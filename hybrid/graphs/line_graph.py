@@ -79,7 +79,7 @@ class LineGraphs(Packed):
             bonds = bonds_of(structure, settings.max_neighbours, settings.radius)
             graph = _merged(np.array(structure.atomic_numbers), bonds, tolerance)
             values = (graph.lengths.astype(precision), graph.cosines.astype(precision))
-            groups = [np.unique(of_kind, return_inverse=True)[1] for of_kind in values]
+            groups = list(map(_groups, values))
             columns.append((*(getattr(graph, f.name) for f in fields(graph)), *groups))
             n_groups.append([group.max() + 1 for group in groups])
             n_atoms.append(len(structure))
@@ -116,6 +116,11 @@ class LineGraphs(Packed):
             EqualRows.of(by_cosine, totals[1], n_of_angles),
             Crystals(atoms.crystal, n_of_atoms, self.n_atoms[indices]),
         )
+
+
+def _groups(values: np.ndarray) -> np.ndarray:
+    """(n,) which group of equal values each one belongs to."""
+    return np.unique(values, return_inverse=True)[1]
 
 
 def _merged(species: np.ndarray, bonds: Bonds, tolerance: float | None) -> MergedGraph:
