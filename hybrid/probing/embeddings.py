@@ -1,7 +1,6 @@
 """Tables of embeddings of crystals by any model: a row for each crystal, a column for each feature."""
 
 import io
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -45,7 +44,7 @@ class Embeddings:
             frame = READERS[path.suffix](path, read_bytes(path))
         except InputError:
             raise
-        except (ImportError, OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except Exception as error:  # whatever a file of something else raises
             raise InputError(
                 f"{path}: cannot be read as a table of embeddings ({one_line(error)})"
             ) from error
