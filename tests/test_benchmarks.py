@@ -15,6 +15,7 @@ from conftest import random_crystal
 from torch.utils.flop_counter import FlopCounterMode
 
 from hybrid.graphs import line_graph
+from hybrid.kernels import products
 from hybrid.kernels.edge_gated import EdgeGated
 from hybrid.kernels.gated_sum import GatedSum
 from reproduction.benchmarks import __main__ as bench
@@ -46,6 +47,7 @@ def test_the_limit_does_the_work_of_the_networks_linear_layers(
     """Where nothing is merged; what PyTorch counts has vectors beside the matrices."""
     for kernel in (GatedSum, EdgeGated):
         monkeypatch.setattr(kernel, "get", lambda *_: None)
+    monkeypatch.setattr(products, "onednn_is_faster", lambda: False)  # its products are not counted
     merged = line_graph._merged
     monkeypatch.setattr(line_graph, "_merged", lambda species, bonds, _: merged(species, bonds, None))
     monkeypatch.setattr(line_graph, "_groups", lambda values: np.arange(len(values)))
