@@ -43,8 +43,8 @@ def described(path: Path, backend: Backend = "fast") -> Task:
 
 
 def table(path: Path) -> Task:
-    """Makes the table of a folder's descriptors from its files."""
-    files = structure_files(path)
+    """Makes the table of a folder's descriptors from its files, of the first 3,000 if there are more."""
+    files = dict(itertools.islice(structure_files(path).items(), 3000))
     return Task(lambda n=None: describe_many(itertools.islice(files.items(), n), progress=False), 3)
 
 
