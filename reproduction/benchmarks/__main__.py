@@ -35,7 +35,7 @@ Measured = dict[str, float]
 
 
 def main(names: list[str]) -> None:
-    """Measures, prints and writes; rows that are not named stay as they were."""
+    """Measures, writes and prints row by row; rows that are not named stay as they were."""
     known = [row.name for row in ROWS]
     if unknown := set(names) - set(known):
         raise SystemExit(f"no row {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
@@ -50,15 +50,12 @@ def main(names: list[str]) -> None:
         for code in UPSTREAM:
             vendor.unpack_pristine(code, scratch / code)
         measured = cache(lambda run: _measure(run, scratch))  # some rows have a run in common
-        rows = [
-            _row(row, measured(row.ours), measured(row.theirs) if row.theirs else None)
-            for row in Progress([row for row in wanted if row.name not in missing], "measuring", unit="rows")
-        ]
-    new = {row["name"]: row for row in rows}
-    all_rows = [new.pop(row["name"], row) for row in before.get("rows", [])] + list(new.values())
-    write_text(KEPT, json.dumps({**_where(), "rows": all_rows}, indent=1, ensure_ascii=False) + "\n")
-    for row in rows:
-        print(_line(row))
+        rows = {row["name"]: row for row in before.get("rows", [])}
+        for row in Progress([row for row in wanted if row.name not in missing], "measuring", unit="rows"):
+            rows[row.name] = _row(row, measured(row.ours), measured(row.theirs) if row.theirs else None)
+            content = {**_where(), "rows": list(rows.values())}
+            write_text(KEPT, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+            print(_line(rows[row.name]), flush=True)
 
 
 def _where() -> dict[str, Any]:
