@@ -93,6 +93,11 @@ def _read_extxyz(text: str) -> Structure:
     from ase.io import read
     from pymatgen.io.ase import AseAtomsAdaptor
 
+    lines, at = text.splitlines(), 0
+    while at < len(lines) and (count := lines[at].strip()).isdecimal():
+        if len(count) > 9 or int(count) > len(lines):
+            raise ValueError(f"line {at + 1} counts more atoms than there are lines")
+        at += int(count) + 2
     atoms = read(io.StringIO(text), index=-1, format="extxyz")
     assert isinstance(atoms, Atoms)
     if not all(atoms.pbc):

@@ -184,6 +184,7 @@ CELL = "data_x\n" + "".join(f"_cell_length_{a} 5\n" for a in "abc")
 CELL += "".join(f"_cell_angle_{angle} 90\n" for angle in ("alpha", "beta", "gamma"))
 SITES = "loop_\n_atom_site_label\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n"
 POSCAR = "x\n1\n5 0 0\n0 5 0\n0 0 5\n{}1 1\ndirect\n0 0 0\n.5 .5 .5\n"
+FRAME = '1\nLattice="5 0 0 0 5 0 0 0 5" Properties=species:S:1:pos:R:3\nCu 0 0 0\n'
 SYMMETRY = "loop_\n_symmetry_equiv_pos_as_xyz\n'x,y,z'\n'{}'\n"
 
 
@@ -215,6 +216,7 @@ SYMMETRY = "loop_\n_symmetry_equiv_pos_as_xyz\n'x,y,z'\n'{}'\n"
         ("x.cif", CELL.replace(" 5", " 500") + SITES + "Na1 0 0 0\n", "Å³ an atom"),
         ("x.cif", CELL + SITES + "Md1 0 0 0\n", "of which there are no crystals"),
         ("x.vasp", POSCAR.format(""), "had to guess"),
+        ("x.extxyz", FRAME + "9" * 18 + "\n", "line 4 counts more atoms than there are lines"),
     ],
 )
 def test_what_would_be_guessed_is_refused(name: str, text: str, told: str, tmp_path: Path) -> None:
