@@ -1,6 +1,6 @@
 """Bar charts of results by dataset, target and network: Figures 2, 3g, 3h, S3 and S4."""
 
-from textwrap import fill
+from textwrap import fill, shorten
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -12,6 +12,7 @@ from hybrid.report.tables import METRICS
 
 FLOOR = -0.35  # lower bars are cut here and labelled with their value
 GROUP = 0.8  # width of a group of bars
+NOTE = 110  # characters of a reason
 CROWDED = 8  # groups; with more of them, labels are rotated
 
 
@@ -106,8 +107,13 @@ def _draw_bar(axes: Axes, bar: Bar, x: float, width: float, metric: str, dense: 
         axes.text(x, y, note, rotation=90, ha="center", va="bottom", fontsize=SMALL - 1)
 
 
+def why_not_run(row: dict[str, Any]) -> str:
+    """Why a row was not run, short enough for a figure; the table has the whole reason."""
+    return shorten(f"not run: {row['note']}", NOTE, placeholder=" …")
+
+
 def _leave_out(axes: Axes, x: float, row: dict[str, Any]) -> None:
     """Draws an empty bar with the reason why a dataset was not run."""
     axes.bar(x, 1, GROUP, color="none", edgecolor=COLOURS["baseline"], hatch="////", linewidth=0.5)
-    note, box = f"not run:\n{fill(row['note'], 18)}", {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-    axes.text(x, 0.5, note, ha="center", va="center", fontsize=SMALL - 1, bbox=box)
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+    axes.text(x, 0.5, fill(why_not_run(row), 18), ha="center", va="center", fontsize=SMALL - 1, bbox=box)

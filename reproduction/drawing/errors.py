@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from textwrap import fill, shorten
+from textwrap import fill
 from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from hybrid.report.bars import why_not_run
 from hybrid.report.records import Bar, bars, not_run, scale_note
 from hybrid.report.style import COLOURS, PAGE, SMALL, legend_above, new_figure, styled
 from reproduction.drawing.axes import (
@@ -22,7 +23,7 @@ from reproduction.drawing.axes import (
 from reproduction.drawing.tables import Error, write_rows
 
 ROW = 7.5  # mm
-NOTE, LABEL = 110, 20  # characters
+LABEL = 20  # characters
 SPREAD = 0.55  # of a row, over which its models are spread
 
 
@@ -42,7 +43,7 @@ def draw(record: dict[str, Any]) -> Figure:
         draw_range(axes, bar.values("mae_over_mad"), y, bar.colour, _mark(bar))
         draw_paper(axes, bar, y)
     for y, row in enumerate(missing, start=len(datasets)):
-        text = shorten(f"not run: {row['note']}", NOTE, placeholder=" …")
+        text = why_not_run(row)
         place_of_text = axes.get_yaxis_transform()
         axes.text(0.01, y, text, va="center", fontsize=SMALL - 0.5, transform=place_of_text)
     name_rows(axes, labels)
