@@ -12,9 +12,8 @@ from pymatgen.core import Composition, Lattice, Structure
 
 from hybrid.errors import InputError
 
-os.environ.setdefault(
-    "SPGLIB_WARNING", "OFF"
-)  # spglib warns of each failed attempt, even if a later one succeeds
+# spglib warns of each failed attempt, even if a later one succeeds
+os.environ.setdefault("SPGLIB_WARNING", "OFF")
 
 SYMPREC = 0.01  # Å; accuracy to which a translation has to map the crystal onto itself
 

@@ -32,9 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """The options of a command, with the function that runs it as `run`."""
-    parser = argparse.ArgumentParser(
-        prog="hybrid", description=(sys.modules["hybrid"].__doc__ or "").partition("\n")[0]
-    )
+    about, *_ = (sys.modules["hybrid"].__doc__ or "").partition("\n")
+    parser = argparse.ArgumentParser(prog="hybrid", description=about)
     parser.add_argument("--version", action="version", version=__version__)
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, text in COMMANDS.items():

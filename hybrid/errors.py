@@ -65,5 +65,5 @@ def sentence(error: BaseException) -> str | None:
     if isinstance(error, MemoryError) or re.search(
         r"can't allocate|out of memory|bad alloc", str(error), re.I
     ):
-        return f"out of memory; use smaller batches or a smaller network or batches ({one_line(error)})"
+        return f"out of memory; use smaller batches or a smaller network ({one_line(error)})"
     return None

@@ -17,12 +17,7 @@ from hybrid.atomic import atomic_file, write_text
 from hybrid.descriptors.cached_rows import Row, key_of
 from hybrid.descriptors.compute import Backend, descriptor_row
 from hybrid.descriptors.matminer_reference import matminer_steps
-from hybrid.descriptors.registry import (
-    Descriptor,
-    paper_descriptors,
-    registered_descriptors,
-    select_descriptors,
-)
+from hybrid.descriptors.registry import Descriptor, select_descriptors
 from hybrid.descriptors.table import ERROR, ID, DescriptorTable, read_cells
 from hybrid.errors import InputError
 from hybrid.line_cache import LineCache
@@ -105,7 +100,7 @@ def write_descriptors(
     if not files:
         raise InputError(f"{folder}: contains no structure files")
     path = folder / "descriptors.csv"
-    names = [d.name for d in (*paper_descriptors(space_group=True), *registered_descriptors())]
+    names = [d.name for d in select_descriptors()]
     own = _own_columns(path, set(names))  # before the work
     table = describe_many(
         files,

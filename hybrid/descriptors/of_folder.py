@@ -29,8 +29,9 @@ def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> Desc
     Raises:
         InputError: the file cannot be used, or lacks a crystal, or a descriptor that cannot be computed.
     """
+    asked = names or [d.name for d in paper_descriptors(space_group=True)]
     if not folder.stored:
-        return _computed(folder, names or [d.name for d in paper_descriptors(space_group=True)])
+        return _computed(folder, asked)
     path = folder.path / "descriptors.csv"
     table = DescriptorTable.read(path) if path.exists() else None
     try:
@@ -38,7 +39,7 @@ def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> Desc
             write_descriptors(folder.path)
             table = DescriptorTable.read(path)
     except OSError:  # the folder cannot be written to
-        return _computed(folder, names or [d.name for d in paper_descriptors(space_group=True)])
+        return _computed(folder, asked)
     missing = [name for name in names if name not in table.names]
     if missing:
         unknown = [name for name in missing if name not in {d.name for d in select_descriptors()}]

@@ -70,11 +70,6 @@ def paper_descriptors(space_group: bool = False) -> tuple[Descriptor, ...]:
     return tuple(d for d in _PAPER if space_group or d.name != SPACE_GROUP)
 
 
-def registered_descriptors() -> tuple[Descriptor, ...]:
-    """The descriptors that `register` has added."""
-    return tuple(_REGISTERED.values())
-
-
 def register(
     name: str,
     function: Callable[[Structure], float],

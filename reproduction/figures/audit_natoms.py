@@ -68,7 +68,7 @@ def judge(results: Results) -> Judgement:
 
 SUSPECT = Suspect(
     paper="CGCNN predicts natoms with an R² “close to or higher than 0.8” (Figure 2b).",
-    cause="the files have every crystal three times, and nearly all crystals of the test file stand in the training file too.",
+    cause="the files have every crystal three times, and nearly all crystals of the test file are in the training file too.",
     judge=judge,
     seen=(
         "In the authors' repository, `datasets/descriptors/test_natoms.csv`, line 3, mp-771023 has 28 atoms; it "
