@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from hybrid import checkpoint
 from hybrid.data.from_python import Structures, as_folder
 from hybrid.descriptors.many import describe_many
 from hybrid.descriptors.registry import Descriptor, paper_descriptors
@@ -17,10 +16,14 @@ from hybrid.probing.probe import probe as run_probe
 from hybrid.probing.report import as_table
 from hybrid.readout import Pooling, register_pooling
 from hybrid.settings import ProbeSettings, wrong_setting
-from hybrid.trained_model import TrainedModel
+from hybrid.trained.ensemble import Ensemble
+from hybrid.trained.loading import load as load_model
+from hybrid.trained.model import TrainedModel
 from hybrid.training.choices import chosen_settings
 from hybrid.training.model_registry import known_models
 from hybrid.training.run import train as run_training
+from hybrid.training.several import cross_validate, train_ensemble
+from hybrid.training.start import start_choices
 from hybrid.user_code import register_object, resolve_name, run_user_file
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CrystalNetwork",
     "Descriptor",
+    "Ensemble",
     "Pooling",
     "Structures",
     "TrainedModel",
@@ -47,11 +51,13 @@ def model_names() -> list[str]:
     return known_models()
 
 
-def load(path: str | Path, code: str | Path | type | Iterable[str | Path | type] = ()) -> TrainedModel:
-    """Reads a trained model: a run folder, our checkpoint, or one of the original CGCNN or ALIGNN.
+def load(
+    path: str | Path, code: str | Path | type | Iterable[str | Path | type] = ()
+) -> TrainedModel | Ensemble:
+    """Reads a trained model: a released one by name, a run folder, or a checkpoint of CGCNN or ALIGNN.
 
     Args:
-        path: the run folder or file. No code in it is run.
+        path: the name, run folder or file. No code in it is run.
         code: your files or classes that the model was trained with.
 
     Raises:
@@ -59,31 +65,39 @@ def load(path: str | Path, code: str | Path | type | Iterable[str | Path | type]
     """
     for one in [code] if isinstance(code, str | Path | type) else code:
         _known(one)
-    return checkpoint.load(Path(path))
+    return load_model(path)
 
 
 def train(
     structures: Structures,
     targets: Any = None,
     *,
-    model: str | type = "cgcnn",
-    pooling: str = "mean",
+    model: str | type | None = None,
+    pooling: str | None = None,
     out: str | Path | None = None,
     trainer: str = "tuned",
+    seeds: int = 1,
+    folds: int = 0,
+    init_from: str | Path | None = None,
     device: str = "auto",
     progress: bool = False,
     **changes: Any,
-) -> TrainedModel:
-    """Trains a network and returns it with the weights of its best epoch.
+) -> TrainedModel | Ensemble:
+    """Trains a network, or several, and returns it with the weights of its best epoch.
 
     Args:
         structures: pymatgen or ASE structures or structure files, in a list or by id; or a dataset folder.
         targets: a number for each structure, in a list or by id. A folder has its own, one or several for
             each crystal.
-        model: a name of `model_names()`, FILE.py:CLASS, or a class such as a `CrystalNetwork`.
-        pooling: mean, sum, shifted-sum, FILE.py:NAME, or the name of a registered one.
+        model: a name of `model_names()`, FILE.py:CLASS, or a class such as a `CrystalNetwork`; None: cgcnn,
+            or that of `init_from`.
+        pooling: mean, sum, shifted-sum, FILE.py:NAME, or the name of a registered one; None: mean, or that of
+            `init_from`.
         out: the run folder to write, with metrics and predictions; None: nothing is kept on disk.
         trainer: tuned, or as in the `paper`.
+        seeds: number of networks of an ensemble, which predicts mean, spread and intervals.
+        folds: number of parts of a cross-validation, instead.
+        init_from: a trained model to start from, as in `load`; `head` and `freeze` are among the changes.
         device: auto, cpu or cuda.
         progress: show progress bars.
         changes: settings that differ from the defaults, such as epochs, descriptors, hidden or data_seed.
@@ -93,12 +107,21 @@ def train(
     Raises:
         InputError: the data or a setting cannot be used, the model is not a network, or training diverged.
     """
-    settings = chosen_settings(_known(model), resolve_name(pooling), trainer, **changes)
+    name = None if model is None else _known(model)
+    pooling = None if pooling is None else resolve_name(pooling)
+    if init_from:
+        name, pooling, changes = start_choices(init_from, name, pooling, changes)
+    settings = chosen_settings(name or "cgcnn", pooling or "mean", trainer, **changes)
     folder = as_folder(structures, targets)
     with tempfile.TemporaryDirectory() as scratch:
         run = Path(scratch) / "run" if out is None else Path(out)
-        run_training(folder, settings, run, device=device, progress=progress)
-        return checkpoint.load(run)
+        if folds:
+            cross_validate(folder, settings, run, folds, device, progress)
+        elif seeds > 1:
+            train_ensemble(folder, settings, run, seeds, None, device, progress)
+        else:
+            run_training(folder, settings, run, device=device, progress=progress)
+        return load_model(run)
 
 
 def describe(structures: Structures, names: Iterable[str] | None = None) -> "pd.DataFrame":

@@ -14,6 +14,7 @@ from hybrid.user_code import blamed
 
 COMMANDS = {
     "train": "train a model on a folder of structures",
+    "models": "list the models that come with the package",
     "predict": "predict with a trained model or an upstream checkpoint",
     "supercells": "compare a model's predictions of crystals and of their supercells",
     "descriptors": "write descriptors.csv for a folder of structures",

@@ -120,6 +120,19 @@ def annealed(**changes: Any) -> TrainerSettings:
     return common.model_copy(update=changes)
 
 
+class StartSettings(Settings):
+    """The trained model that training starts from; by default, random weights."""
+
+    init_from: str = Field(
+        "", description="start from a trained model: a run folder, checkpoint or released model"
+    )
+    init_sha256: str = Field("", description="of its weights")
+    head: Literal["auto", "keep", "new"] = Field(
+        "auto", description="the trained head, or a new one; auto: kept if the target is the same"
+    )
+    freeze: bool = Field(False, description="train the head only")
+
+
 Split = tuple[float, float, float]
 
 
@@ -129,6 +142,7 @@ class RunSettings(Settings):
     graph: GraphSettings = GraphSettings()
     model: ModelSettings = ModelSettings()
     trainer: TrainerSettings = TrainerSettings()
+    start: StartSettings = StartSettings()
     task: Literal["regression", "classification"] = "regression"
     targets: tuple[str, ...] = Field(
         (),

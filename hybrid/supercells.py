@@ -25,7 +25,7 @@ from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.progress import Progress
 from hybrid.readout import get_pooling
 from hybrid.report.tables import write_table
-from hybrid.trained_model import TrainedModel
+from hybrid.trained.model import TrainedModel
 
 Size = tuple[int, int, int]
 SIZES: tuple[Size, ...] = ((2, 1, 1), (2, 2, 2))

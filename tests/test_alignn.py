@@ -17,7 +17,6 @@ from pymatgen.core import Structure
 from test_line_graph import real_crystals
 from torch import Tensor
 
-from hybrid.checkpoint import load
 from hybrid.cli import main
 from hybrid.data.folder import ATOM_INIT, CrystalFolder, read_atom_features, read_folder
 from hybrid.descriptors.table import Standardisation
@@ -33,7 +32,8 @@ from hybrid.settings import (
     RunSettings,
     TrainerSettings,
 )
-from hybrid.trained_model import TrainedModel
+from hybrid.trained.checkpoint import load
+from hybrid.trained.model import TrainedModel
 from hybrid.training.model_registry import recipe
 from hybrid.training.run import train
 from reproduction.upstream import vendor

@@ -15,7 +15,6 @@ import torch
 from conftest import needs_compiler
 
 from hybrid.atomic import atomic_file, atomic_folder, write_text
-from hybrid.checkpoint import load
 from hybrid.cli import main
 from hybrid.data.folder import read_folder
 from hybrid.errors import InputError
@@ -23,6 +22,7 @@ from hybrid.kernels import compiler
 from hybrid.kernels.neighbours import SOURCE
 from hybrid.line_cache import LineCache
 from hybrid.settings import GraphSettings
+from hybrid.trained.checkpoint import load
 from hybrid.weights import read_weights, save_weights
 
 SMALL = ["--epochs", "1", "--atom-fea-len", "8", "--h-fea-len", "8", "--n-conv", "1", "--device", "cpu"]

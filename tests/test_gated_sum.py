@@ -217,7 +217,7 @@ def test_more_threads_than_crystals(Cu: Structure) -> None:
 
 WITHOUT_KERNEL = """
 import sys, torch
-from hybrid.checkpoint import load
+from hybrid.trained.checkpoint import load
 from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.kernels.gated_sum import GatedSum
 from hybrid.settings import GraphSettings
@@ -236,7 +236,7 @@ torch.save(load(Path(sys.argv[2])).predict_graphs(graphs, torch.device("cpu"))[:
 @pytest.mark.parametrize("how", ["off", "no compiler", "broken compiler"])
 def test_without_the_kernel_everything_works_in_pytorch(how: str, tmp_path: Path) -> None:
     from hybrid.readout import TargetScale
-    from hybrid.trained_model import TrainedModel
+    from hybrid.trained.model import TrainedModel
 
     graphs = MergedCrystalGraphs.from_structures(map(random_crystal, range(5)), GraphSettings())
     graphs.save(tmp_path / "graphs.npz")

@@ -12,7 +12,6 @@ import pytest
 import torch
 from conftest import random_crystal
 
-from hybrid.checkpoint import load
 from hybrid.cli import main
 from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.descriptors.of_folder import atom_counts
@@ -20,6 +19,7 @@ from hybrid.descriptors.table import DescriptorTable, Standardisation
 from hybrid.errors import InputError
 from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings
+from hybrid.trained.checkpoint import load
 from hybrid.training.model_registry import get_model
 from hybrid.training.results import Job
 from hybrid.training.run import train

@@ -19,7 +19,7 @@ from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.models.cgcnn import CGCNN, atom_feature_table
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings, RunSettings, TrainerSettings
-from hybrid.trained_model import TrainedModel
+from hybrid.trained.model import TrainedModel
 from hybrid.training.run import train
 from hybrid.training.samples import Samples
 from reproduction import figures

@@ -11,7 +11,6 @@ from conftest import needs_compiler, random_crystal
 from pymatgen.core import Structure
 from torch import Tensor
 
-from hybrid.checkpoint import load
 from hybrid.cli import main
 from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.errors import InputError
@@ -19,6 +18,7 @@ from hybrid.graphs.line_graph import LineBatch, LineGraphs
 from hybrid.kernels.edge_gated import EdgeGated
 from hybrid.models.alignn import ALIGNN
 from hybrid.settings import ALIGNNSettings, GraphSettings, ModelSettings, RunSettings, TrainerSettings
+from hybrid.trained.checkpoint import load
 from hybrid.training.run import train
 
 SMALL = ALIGNNSettings(

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from pymatgen.core import Structure
 from pymatgen.io.cif import CifWriter
 
-from hybrid.checkpoint import load
 from hybrid.data.folder import read_folder
 from hybrid.data.listed import read_listing
 from hybrid.data.splits import read_split
@@ -27,6 +26,7 @@ from hybrid.errors import InputError
 from hybrid.probing.embeddings import Embeddings
 from hybrid.reading import plain_number, read_bytes, read_json, read_rows, read_text
 from hybrid.structures import read_structure
+from hybrid.trained.checkpoint import load
 from hybrid.weights import read_weights, save_weights
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

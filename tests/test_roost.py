@@ -14,12 +14,12 @@ import torch
 from conftest import random_crystal
 from pymatgen.core import Composition, Element, Lattice, Structure
 
-from hybrid.checkpoint import load
 from hybrid.cli import main
 from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.data.groups import formula, formula_overlap
 from hybrid.graphs.composition import CompositionBatch, CompositionGraphs
 from hybrid.settings import ModelSettings, RoostSettings, RunSettings, TrainerSettings
+from hybrid.trained.checkpoint import load
 from hybrid.training.model_registry import recipe
 from hybrid.training.run import train
 from reproduction.models.magpie import composition_features
@@ -337,7 +337,7 @@ def test_a_missing_package_is_one_sentence(
 def test_roosts_package_is_imported_only_when_it_is_asked_for() -> None:
     code = """if True:
         import sys
-        import hybrid.checkpoint, reproduction.workflow.plan, hybrid.training.run
+        import hybrid.trained.checkpoint, reproduction.workflow.plan, hybrid.training.run
         assert not {"aviary", "wandb", "matminer"} & set(sys.modules)
     """
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -20,7 +20,7 @@ from hybrid.models.cgcnn import CGCNN, atom_feature_table
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings
 from hybrid.supercells import supercell_table, write_supercells
-from hybrid.trained_model import TrainedModel
+from hybrid.trained.model import TrainedModel
 from reproduction.figures import supercells
 
 pytestmark = pytest.mark.skipif(not ATOM_INIT.exists(), reason="upstream has not been fetched")

@@ -11,8 +11,8 @@ import torch
 from conftest import write_malicious
 from torch.optim.lr_scheduler import OneCycleLR
 
-from hybrid.checkpoint import load
 from hybrid.errors import InputError
+from hybrid.trained.checkpoint import load
 from hybrid.weights import load_weights
 
 

@@ -3,6 +3,7 @@
 import argparse
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,16 @@ if TYPE_CHECKING:
     import numpy as np
 
     from hybrid.data.folder import CrystalFolder
-    from hybrid.trained_model import TrainedModel
+    from hybrid.trained.ensemble import Ensemble
+    from hybrid.trained.model import TrainedModel
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
-    parser.add_argument("model", type=Path, help="run folder or checkpoint file")
+    parser.add_argument("model", type=Path, help="released model (`hybrid models`), run folder or checkpoint")
     parser.add_argument("folder", type=Path, help="structure files, with or without id_prop.csv")
+    level = "probability of the intervals of an ensemble, 0.5 to 0.99; default: 0.9"
+    parser.add_argument("--level", type=float, help=level)
     parser.add_argument("--out", type=Path, help="CSV to write; default: <folder>-predictions.csv here")
     add_code(parser)
     add_common(parser)
@@ -31,24 +35,32 @@ def run(options: argparse.Namespace) -> None:
     """Predicts with a trained model, and prints the errors if the targets are known."""
     out = options.out or default_output(options.folder, "-predictions.csv")
     refuse_inputs(out, options.folder, options.model)
-    if not options.model.exists():  # before anything heavy is loaded
-        raise InputError(f"{options.model}: no such model")
-    from hybrid.checkpoint import load
     from hybrid.device import resolve_device
+    from hybrid.trained.ensemble import Ensemble
+    from hybrid.trained.loading import load
 
     run_code(options)
     model = load(options.model)
+    if options.level is not None:
+        if not isinstance(model, Ensemble):
+            raise InputError(f"--level: {options.model} is a single network, which gives no intervals")
+        model = replace(model, level=options.level)
     folder = read(options, targets=(options.folder / "id_prop.csv").exists(), every=True)
-    predictions = model.predict_folder(folder, resolve_device(options.device))
-    targets = known_targets(folder, model)
-    folds = folds_in_training(options.model / "inputs.json", folder)
-    write_predictions(out, folder.ids, folds, model, targets, predictions)
+    inputs = model.inputs(folder)
+    predictions = model.predict_inputs(inputs, resolve_device(options.device))
+    targets, outside = known_targets(folder, model), model.outside(inputs)
+    learnt_from = next(options.model.glob("seed-*/inputs.json"), options.model / "inputs.json")
+    folds = folds_in_training(learnt_from, folder)
+    write_predictions(out, folder.ids, folds, model, targets, predictions, outside)
     print(f"{len(folder)} predictions; {out}")
+    n = sum(map(bool, outside))
+    if n:
+        print(f"{n} of these crystals are not like those in training; the column 'outside' says why")
     if targets is not None:
         _print_errors(model, targets, predictions, folds)
 
 
-def known_targets(folder: "CrystalFolder", model: "TrainedModel") -> "np.ndarray | None":
+def known_targets(folder: "CrystalFolder", model: "TrainedModel | Ensemble") -> "np.ndarray | None":
     """The model's targets (n_crystals, n_targets), NaN where there is none; None if the folder has others."""
     if folder.targets is None or not set(model.targets) <= set(folder.target_names):
         return None
@@ -70,11 +82,12 @@ def write_predictions(
     path: Path,
     ids: list[str],
     folds: list[str],
-    model: "TrainedModel",
+    model: "TrainedModel | Ensemble",
     targets: "np.ndarray | None",
     predictions: "np.ndarray",
+    outside: list[str],
 ) -> None:
-    """Writes a CSV file with ids, folds and targets if they are known, and predictions."""
+    """Writes a CSV file: ids, folds and targets if they are known, predictions, and why not to trust them."""
     columns = [[f"{number:.7g}" for number in column] for column in predictions.T.tolist()]
     names = list(model.columns)
     if targets is not None:
@@ -86,12 +99,12 @@ def write_predictions(
         columns, names = [folds, *columns], ["fold", *names]
     with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["id", *names])
-        writer.writerows(zip(ids, *columns, strict=True))
+        writer.writerow(["id", *names, "outside"])
+        writer.writerows(zip(ids, *columns, outside, strict=True))
 
 
 def _print_errors(
-    model: "TrainedModel", targets: "np.ndarray", predictions: "np.ndarray", folds: list[str]
+    model: "TrainedModel | Ensemble", targets: "np.ndarray", predictions: "np.ndarray", folds: list[str]
 ) -> None:
     """Prints how good predictions are where targets are known: of the test fold if there are folds."""
     import numpy as np
@@ -110,6 +123,7 @@ def _print_errors(
                 targets[:, 0], predictions[:, 0], predictions[:, 1:], model.classes
             )
         else:
-            scores = regression_metrics(targets[:, i], predictions[:, i])
+            column = model.columns.index(f"prediction {name}".strip())
+            scores = regression_metrics(targets[:, i], predictions[:, column])
         where = f"against id_prop.csv, {'new ' if folds else ''}crystals{f', {name}' if name else ''}"
         print(f"{where} ({len(targets)}): {in_words(known(scores))}")

@@ -22,13 +22,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Compares a model's predictions for crystals and for their supercells."""
-    from hybrid.checkpoint import load
     from hybrid.device import resolve_device
     from hybrid.supercells import SIZES, supercell_table, write_supercells
+    from hybrid.trained.loading import load_one
 
     out = options.out or default_output(options.folder, "-supercells")
     run_code(options)
-    model = load(options.model)
+    model = load_one(options.model)
     folder = read(options)
     rows = supercell_table(
         model,

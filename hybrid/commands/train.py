@@ -3,7 +3,6 @@
 import argparse
 import ast
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +10,21 @@ from typing import Any
 
 from hybrid.commands import common
 from hybrid.errors import InputError, note
-from hybrid.settings import ALIGNNSettings, GraphSettings, ModelSettings, RunSettings, TrainerSettings
+from hybrid.settings import (
+    ALIGNNSettings,
+    GraphSettings,
+    ModelSettings,
+    RunSettings,
+    StartSettings,
+    TrainerSettings,
+)
 
 CGCNN = ("n_conv", "atom_fea_len", "h_fea_len", "n_h")
 ALIGNN = ("alignn_layers", "gcn_layers", "hidden")
 GRAPH = ("max_neighbours", "radius", "ties")
 TRAINER = ("batch_size", "optimiser", "learning_rate", "gradient_clip", "precision")
 RUN = ("targets", "task", "n_structures", "data_seed", "model_seed")
+START = ("init_from", "head", "freeze")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -25,9 +32,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add, settings = parser.add_argument, common.add_settings
     add("folder", type=Path, help="id_prop.csv (id,target) and structure files named by id")
     models = "cgcnn, alignn, de-cgcnn, de-alignn, roost, forest, FILE.py:CLASS; default: cgcnn"
-    add("--model", default="cgcnn", help=models)
+    add("--model", help=models)
     poolings = "mean (intensive), sum (extensive), shifted-sum (lengths), FILE.py:NAME; default: mean"
-    add("--pooling", default="mean", help=poolings)
+    add("--pooling", help=poolings)
     settings(parser, ModelSettings, ("descriptors",))
     settings(parser, RunSettings, RUN)
     add(
@@ -36,6 +43,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="run folder; default: <folder>-<model>-<pooling>-<changed settings> here",
     )
     common.add_split(parser, "--data-seed")
+    several = parser.add_argument_group("several networks in one run").add_mutually_exclusive_group()
+    seeds = "an ensemble of N networks, --model-seed and the next ones: mean, spread and intervals"
+    several.add_argument("--seeds", type=_several, default=1, metavar="N", help=seeds)
+    folds = "cross-validation: every crystal is predicted by a network that did not see it"
+    several.add_argument("--folds", type=_several, metavar="K", help=folds)
+    grouping = "crystals of one formula or prototype stay on one side of a split"
+    add("--grouping", choices=["formula", "prototype"], help=grouping)
+    settings(parser.add_argument_group("fine-tuning"), StartSettings, START)
     trainers = "the optimiser and its settings: ours, or those of the paper; default: tuned"
     add("--trainer", default="tuned", choices=["tuned", "paper"], help=trainers)
     settings(parser, TrainerSettings, ("epochs",))
@@ -58,13 +73,14 @@ def run(options: argparse.Namespace) -> None:
     from hybrid.metrics import in_words
     from hybrid.training.choices import chosen_settings
     from hybrid.training.run import subset, train
-    from hybrid.user_code import resolve_name
+    from hybrid.training.several import cross_validate, train_ensemble
 
-    common.one_split(options)
+    if common.one_split(options) and options.folds:
+        raise InputError("--folds: makes its own splits; give no other")
     common.run_code(options)
-    options.model, options.pooling = resolve_name(options.model), resolve_name(options.pooling)
-    names = ("descriptors", "epochs", "split", *RUN, *TRAINER, *CGCNN, *ALIGNN, *GRAPH)
+    names = ("descriptors", "epochs", "split", "grouping", *RUN, *TRAINER, *CGCNN, *ALIGNN, *GRAPH, *START)
     choices = {**common.given(options, names), **dict(map(_assigned, options.set))}
+    _choose_model(options, choices)
     settings = chosen_settings(options.model, options.pooling, options.trainer, **choices)
     listed = not settings.targets or set(settings.targets) <= set(target_names(options.folder))
     folder = subset(common.read(options, targets=listed), settings)
@@ -72,28 +88,60 @@ def run(options: argparse.Namespace) -> None:
         note("all targets are 0 or 1; --task classification gives a probability of each class")
     folds = read_split(options.split_file, folder.ids, settings.data_seed) if options.split_file else None
     out = options.out or common.default_output(options.folder, name_of_run(options, settings))
-    if out.exists() and not (out / "metrics.json").exists() and (not out.is_dir() or any(out.iterdir())):
+    known = any((out / file).exists() for file in ("metrics.json", "ensemble.json"))
+    if out.exists() and not known and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: exists already and is not a run folder; choose another --out")
-    metrics = train(folder, settings, out, folds, options.device)
-    unit = "" if settings.targets else _unit(options.folder)
+    if options.folds:
+        metrics = cross_validate(folder, settings, out, options.folds, options.device)
+    elif options.seeds > 1:
+        metrics = train_ensemble(folder, settings, out, options.seeds, folds, options.device)
+    else:
+        metrics = train(folder, settings, out, folds, options.device)
+    unit = "" if settings.targets else folder.unit
     if "best_epoch" in metrics:
         print(f"best epoch: {metrics['best_epoch']} of {metrics['epochs']}")
     for fold in ("validation", "test"):
+        if fold not in metrics:  # cross-validation has test parts only
+            continue
         several = all(isinstance(scores, dict) for scores in metrics[fold].values())
         for name, scores in metrics[fold].items() if several else [("", metrics[fold])]:
             print(f"{fold}{f', {name}' if name else ''}: {in_words(scores, unit)}")
+    if "0.9" in metrics.get("coverage", {}):
+        print(f"intervals of 90 % contain {100 * metrics['coverage']['0.9']:.0f} % of the test set")
     print(out)
+
+
+def _choose_model(options: argparse.Namespace, choices: dict[str, Any]) -> None:
+    """Completes model, pooling and choices: by those of a trained model, or by the defaults."""
+    from hybrid.training.start import start_choices
+    from hybrid.user_code import resolve_name
+
+    if options.model:
+        options.model = resolve_name(options.model)
+    if options.pooling:
+        options.pooling = resolve_name(options.pooling)
+    if options.init_from:
+        found = start_choices(options.init_from, options.model, options.pooling, choices)
+        options.model, options.pooling, more = found
+        choices.update(more)
+    elif options.head or options.freeze:
+        raise InputError(f"--{'head' if options.head else 'freeze'}: needs --init-from")
+    options.model, options.pooling = options.model or "cgcnn", options.pooling or "mean"
 
 
 def name_of_run(options: argparse.Namespace, settings: RunSettings) -> str:
     """-<model>-<pooling>, a user's own without its file, and what differs from the defaults."""
     from hybrid.training.choices import chosen_settings
 
-    default = chosen_settings(options.model, options.pooling, options.trainer).model_dump()
-    words = [name.rpartition(":")[2] for name in (options.model, options.pooling)]
+    chosen = settings.model.name, settings.model.pooling
+    default = chosen_settings(*chosen, options.trainer).model_dump()
+    words = [name.rpartition(":")[2] for name in chosen]
     words += ["paper"] * (options.trainer == "paper")
     words += _differences(settings.model_dump(), default)
     words += [options.split_file.stem] if options.split_file else []
+    words += [f"{options.seeds}-seeds"] * (options.seeds > 1) + [f"{options.folds}-folds"] * bool(
+        options.folds
+    )
     name = re.sub(r"[^\w.+-]+", "_", "".join(f"-{word}" for word in words))
     return name if len(name) <= 120 else f"{name[:110]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
@@ -103,18 +151,17 @@ def _differences(settings: dict[str, Any], default: dict[str, Any]) -> Iterator[
     for name, value in settings.items():
         if isinstance(value, dict) and name != "code":
             yield from _differences(value, default.get(name, {}))
-        elif name != "code" and value != default.get(name):
-            values = value if isinstance(value, tuple | list) else [value]
-            yield "-".join([name.replace("_", "-")] * (name != "task") + [str(one) for one in values])
+        elif name not in ("code", "init_sha256") and value != default.get(name):
+            values = value if isinstance(value, tuple | list) else [value] * (value is not True)
+            said = [str(one).rpartition("/")[2] for one in values]  # of a model that training starts from
+            yield "-".join([name.replace("_", "-")] * (name != "task") + said)
 
 
-def _unit(folder: Path) -> str:
-    """The unit of the targets, if the folder's manifest.json says it."""
-    try:
-        unit = json.loads((folder / "manifest.json").read_text())["unit"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
-    return "" if unit == "1" else str(unit)
+def _several(text: str) -> int:
+    """A number of networks."""
+    if not text.isdigit() or int(text) < 2:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 1")
+    return int(text)
 
 
 def _assigned(text: str) -> tuple[str, Any]:

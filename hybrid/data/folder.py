@@ -65,6 +65,24 @@ class CrystalFolder:
         )
 
     @cached_property
+    def unit(self) -> str:
+        """The unit of the targets, if the folder's manifest.json gives it."""
+        return "" if (unit := self._manifest("unit")) == "1" else unit
+
+    @cached_property
+    def target(self) -> str:
+        """Name and unit of the target, as far as the manifest gives them."""
+        name = self._manifest("target")
+        return f"{name} in {self.unit}" if name and self.unit else name
+
+    def _manifest(self, entry: str) -> str:
+        try:
+            found = json.loads((self.path / "manifest.json").read_text(encoding="utf-8"))[entry]
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+        return str(found or "") if self.stored else ""
+
+    @cached_property
     def contents(self) -> list[str]:
         """A hash of each structure, or of its file.
 

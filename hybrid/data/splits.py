@@ -69,6 +69,44 @@ def grouped_split(groups: Sequence[str], fractions: Sequence[float], seed: int) 
     return fold_of_group[of_crystal]
 
 
+def cross_validation_folds(groups: Sequence[str], k: int, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Parts for cross-validation, with all crystals of a group in one part.
+
+    Groups in a random order go to the smallest part. Of those outside a part, a tenth of all crystals are its
+    validation set.
+
+    Args:
+        groups: (n,) the group of each crystal.
+        k: number of parts.
+        seed: the data seed.
+
+    Returns:
+        The part of each crystal (n,), from 0, and for each part the folds of all crystals (n,).
+
+    Raises:
+        InputError: `k` is less than 2, or there are too few groups for training and validation.
+    """
+    names, of_crystal, sizes = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+    if k < 2 or len(names) <= k:
+        raise InputError(f"--folds {k}: needs at least 2 parts, and more groups of crystals than parts")
+    order = np.random.default_rng([seed, k]).permutation(len(names))
+    part, filled = np.empty(len(names), dtype=np.int64), np.zeros(k, dtype=np.int64)
+    for group in order:
+        part[group] = filled.argmin()
+        filled[part[group]] += sizes[group]
+    folds = []
+    for number in range(k):
+        others = [group for group in order if part[group] != number]
+        if len(others) < 2:
+            raise InputError(f"--folds {k}: all crystals outside a part are of one group; use more parts")
+        before = np.cumsum([0, *sizes[others[:-1]]])
+        held = np.array(others)[before < max(1, round(0.1 * len(groups)))]
+        fold = np.where(part == number, "test", "training").astype(object)
+        fold[held[: len(others) - 1]] = "validation"
+        folds.append(fold[of_crystal])
+    return part[of_crystal], folds
+
+
 def thinned(folds: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Indices, in order, of the crystals that remain if only a share of the training set is used.
 

@@ -149,6 +149,7 @@ _CGCNN = Architecture(
     graphs=MergedCrystalGraphs,
     sizes=("atom_fea_len", "n_conv", "h_fea_len", "n_h"),
     at_once=256,
+    head=("conv_to_fc", "fcs", "fc_out"),
     tuned={
         "mean": Recipe(trainer=annealed(learning_rate=0.0072, weight_decay=1.8e-5), n_h=3),
         "sum": Recipe(trainer=annealed(learning_rate=0.005, weight_decay=0.01)),

@@ -104,6 +104,7 @@ class Architecture:
         poolings: names of the poolings that it supports; empty: all.
         precisions: in which it can be trained.
         at_once: number of crystals that are predicted together.
+        head: names of its modules after the pooling, which a new target may replace.
         tuned: our training settings.
         paper: the training settings of the paper or the original code.
     """
@@ -118,6 +119,7 @@ class Architecture:
     poolings: tuple[str, ...] = ()
     precisions: tuple[str, ...] = ("fp32",)
     at_once: int = 64
+    head: tuple[str, ...] = ()
     tuned: Recipes = field(default_factory=dict)
     paper: Recipes = field(default_factory=dict)
 

@@ -100,6 +100,7 @@ ARCHITECTURES = {
         sees_structure=False,
         poolings=("mean",),  # in fact attention over the elements; a formula has no cell
         at_once=1024,
+        head=("trunk_nn", "output_nns"),
         tuned={"mean": _TRAINED},
         paper={"mean": _TRAINED},
     )

@@ -13,7 +13,6 @@ import torch
 from pymatgen.core import Structure
 
 from hybrid.atomic import locked
-from hybrid.checkpoint import load
 from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.many import kept_rows
 from hybrid.errors import InputError, one_line, unknown_name
@@ -21,6 +20,8 @@ from hybrid.line_cache import LineCache
 from hybrid.probing.embeddings import Embeddings
 from hybrid.progress import Progress
 from hybrid.structures import content_key
+from hybrid.trained.loading import load_one
+from hybrid.trained.released import released_names
 
 POOLINGS = ("mean", "sum")
 AT_ONCE = 16  # crystals in a forward pass
@@ -55,7 +56,7 @@ def embed(
     """
     if pooling not in POOLINGS:
         raise unknown_name("pooling of vectors", pooling, POOLINGS)
-    if name not in PRETRAINED and Path(name).exists():
+    if name not in PRETRAINED and (Path(name).exists() or name in released_names()):
         return _learnt(folder, Path(name), pooling, device or torch.device("cpu"))
     prefix = f"{source(name)} "
     keys = [content_key(path, prefix) for path in folder.files]
@@ -87,7 +88,7 @@ def embed(
 
 def _learnt(folder: CrystalFolder, path: Path, pooling: str, device: torch.device) -> Embeddings:
     """The vectors of crystals after the last convolution of a trained network."""
-    model = load(path)
+    model = load_one(path)
     graphs = replace(folder, atom_features=model.atom_features).graphs(model.graph, model.architecture.graphs)
     vectors = model.crystal_embeddings(graphs, device)
     if pooling == "sum":

@@ -13,6 +13,7 @@ from hybrid.settings import (
     ModelSettings,
     RunSettings,
     Settings,
+    StartSettings,
     TrainerSettings,
     wrong_setting,
 )
@@ -25,6 +26,7 @@ BLOCKS: dict[str, type[Settings]] = {
     "alignn": ALIGNNSettings,
     "trainer": TrainerSettings,
     "graph": GraphSettings,
+    "start": StartSettings,
 }
 SIZES = ("atom_fea_len", "n_conv", "h_fea_len", "n_h")  # of CGCNN; they have no block of their own
 
@@ -63,6 +65,7 @@ def chosen_settings(model: str, pooling: str = "mean", trainer: str = "tuned", *
             model=default.model(settings),
             graph=GraphSettings(**{**graph.model_dump(), **values["graph"]}),
             trainer=TrainerSettings(**{**default.trainer.model_dump(), **values["trainer"]}),
+            start=StartSettings(**values["start"]),
             **values["run"],
         )
     except ValidationError as error:
@@ -76,7 +79,7 @@ def _uses(model: Model, block: str, name: str) -> bool:
         return block in sizes
     if name == "ties":
         return model.network is not None and model.network.graphs in (CrystalGraphs, MergedCrystalGraphs)
-    if block in ("trainer", "graph"):
+    if block in ("trainer", "graph", "start"):
         return model.network is not None
     if name == "descriptors":
         return model.uses_descriptors

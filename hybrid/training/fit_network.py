@@ -1,20 +1,23 @@
 """Trains a network, with or without descriptors in its readout, and saves it."""
 
 import sys
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from hybrid.checkpoint import MODEL_FILE
 from hybrid.descriptors.table import Standardisation
 from hybrid.models.cgcnn import atom_feature_table
 from hybrid.models.network import Architecture
 from hybrid.settings import RunSettings
-from hybrid.trained_model import TrainedModel
+from hybrid.trained.checkpoint import MODEL_FILE
+from hybrid.trained.domain import TrainingDomain
+from hybrid.trained.model import TrainedModel
 from hybrid.training.loop import Training
-from hybrid.training.objective import objective_of
+from hybrid.training.objective import RegressionObjective, objective_of
 from hybrid.training.results import Fitted, Job
 from hybrid.training.samples import Samples
+from hybrid.training.start import start
 
 
 def fit_network(architecture: Architecture, samples: Samples, settings: RunSettings, job: Job) -> Fitted:
@@ -41,6 +44,9 @@ def fit_network(architecture: Architecture, samples: Samples, settings: RunSetti
         objective.n_outputs,
         bool(objective.classes),
     )
+    source = start(network, settings, samples.folder.target, samples.names)
+    if source and isinstance(objective, RegressionObjective):
+        objective = RegressionObjective(objective.targets, source.scale, settings.trainer.loss)
     log = Training(network, graphs, descriptors.rows, objective, samples, settings, job).run()
     model = TrainedModel(
         network,
@@ -50,6 +56,8 @@ def fit_network(architecture: Architecture, samples: Samples, settings: RunSetti
         samples.names,
         objective.classes,
         descriptors.standardisation,
+        descriptors.domain(graphs, samples),
+        "" if samples.names else samples.folder.target,
     )
     epoch, error = log.best()
     model.save(job.folder / MODEL_FILE, epoch=epoch, best_mae_error=error)
@@ -80,3 +88,12 @@ class StandardisedDescriptors:
         self.notes["n_filled"] = n_filled
         if n_filled and progress:
             print(f"{n_filled} crystals lack a descriptor; the training median is used", file=sys.stderr)
+
+    def domain(self, graphs: Any, samples: Samples) -> TrainingDomain:
+        """The range of the training crystals."""
+        training = samples.at("training")
+        if self.standardisation is None or samples.descriptors is None:
+            return TrainingDomain.of(graphs, training)
+        names = self.standardisation.names
+        described = samples.descriptors.select(names).rows(samples.folder.ids, gaps=True)
+        return TrainingDomain.of(graphs, training, names, described)

@@ -97,6 +97,7 @@ class Training:
         """Makes a step with each batch; returns the mean loss over the crystals."""
         torch.manual_seed(self.seed * 100_003 + epoch)  # of dropout
         self.network.train()
+        _still(self.network)
         total = torch.zeros((), device=self.job.device)
         for indices in cut(shuffled(self.training, self.seed, epoch), self.settings.batch_size):
             self.optimiser.zero_grad()
@@ -151,6 +152,14 @@ class Training:
         self.optimiser.load_state_dict(state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])
         self.best, self.log.rows = state["best"], state["epochs"]
+
+
+def _still(network: nn.Module) -> None:
+    """Keeps the running statistics of layers that are not trained."""
+    for module in network.modules():
+        weights = list(module.parameters())
+        if weights and not any(weight.requires_grad for weight in weights):
+            module.eval()
 
 
 def shuffled(indices: Tensor, seed: int, epoch: int) -> Tensor:

@@ -13,7 +13,7 @@ from hybrid.atomic import atomic_file
 from hybrid.data.splits import FOLDS
 from hybrid.metrics import classification_metrics, known, regression_metrics
 from hybrid.settings import RunSettings
-from hybrid.trained_model import probability_columns
+from hybrid.trained.model import probability_columns
 from hybrid.training.samples import Samples
 
 
@@ -40,11 +40,13 @@ class Fitted:
         predictions: (n_crystals, n_targets), in the targets' units or classes.
         notes: for metrics.json.
         probabilities: (n_crystals, n_classes) of the samples' classes in order, if it gives any.
+        intervals: (n_crystals, n_targets, 3) spread and the ends of intervals, if it gives any.
     """
 
     predictions: np.ndarray
     notes: dict[str, Any] = field(default_factory=dict)
     probabilities: np.ndarray | None = None
+    intervals: np.ndarray | None = None
 
 
 Fit = Callable[[Samples, RunSettings, Job], Fitted]
@@ -68,17 +70,21 @@ def fold_metrics(samples: Samples, fitted: Fitted, task: str = "regression") -> 
         return known(classification_metrics(targets, predictions, probabilities, classes))
 
     metrics: dict[str, Any] = {}
-    for fold in FOLDS:
+    for fold in (fold for fold in FOLDS if fold in samples.folds):
         of_targets = [scores(samples.at(fold), i) for i in range(fitted.predictions.shape[1])]
         metrics[fold] = dict(zip(samples.names, of_targets, strict=True)) if samples.names else of_targets[0]
     return metrics
 
 
 def write_predictions(path: Path, samples: Samples, fitted: Fitted) -> None:
-    """Writes a CSV file id,fold,target,prediction, with two columns for each target, and probabilities."""
-    labels = [f" {name}" for name in samples.names] or [""]
-    header = ["id", "fold", *(f"{what}{label}" for label in labels for what in ("target", "prediction"))]
-    columns = np.stack([samples.targets, fitted.predictions], axis=2).reshape(len(samples.folds), -1)
+    """Writes a CSV file id,fold,target,prediction, with columns for each target, and probabilities."""
+    labels, words = [f" {name}" for name in samples.names] or [""], ["target", "prediction"]
+    columns = np.stack([samples.targets, fitted.predictions], axis=2)
+    if fitted.intervals is not None:
+        words += ["std", "lower", "upper"]
+        columns = np.concatenate([columns, fitted.intervals], axis=2)
+    columns = columns.reshape(len(samples.folds), -1)
+    header = ["id", "fold", *(f"{word}{label}" for label in labels for word in words)]
     if fitted.probabilities is not None:
         header += probability_columns(np.unique(samples.targets))
         columns = np.hstack([columns, fitted.probabilities])

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from hybrid.atomic import write_text
 from hybrid.errors import InputError
 from hybrid.settings import RunSettings
+from hybrid.trained.ensemble import ENSEMBLE
 from hybrid.training.samples import Samples
 
 SETTINGS, INPUTS = "settings.json", "inputs.json"
@@ -58,6 +59,8 @@ def refuse_other_run(folder: Path, settings: RunSettings, inputs: dict[str, Any]
     Raises:
         InputError: it is another one; the message says what differs.
     """
+    if (folder / ENSEMBLE).exists():
+        raise InputError(f"{folder}: holds a run of several networks; choose another --out")
     try:
         there = RunSettings.model_validate_json((folder / SETTINGS).read_text(encoding="utf-8"))
         seen = json.loads((folder / INPUTS).read_text(encoding="utf-8"))

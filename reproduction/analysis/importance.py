@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
 from hybrid.readout import Crystals
-from hybrid.trained_model import TrainedModel
+from hybrid.trained.model import TrainedModel
 from hybrid.training.samples import Samples
 
 N_TREES = 100

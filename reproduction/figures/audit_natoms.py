@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from hybrid.metrics import regression_metrics
-from hybrid.trained_model import TrainedModel
+from hybrid.trained.model import TrainedModel
 from hybrid.training.samples import Samples
 from reproduction.drawing.suspects import Judgement, Results, Suspect, verdict
 from reproduction.paper import statements

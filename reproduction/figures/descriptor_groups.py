@@ -20,7 +20,7 @@ from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import Standardisation
 from hybrid.report.records import Bar, bars, scale_note
 from hybrid.report.style import COLOURS, PAGE, new_figure, save, styled
-from hybrid.trained_model import TrainedModel
+from hybrid.trained.model import TrainedModel
 from hybrid.training.samples import Samples
 from reproduction.analysis.selection import forward_selection
 from reproduction.drawing.axes import LETTER, draw_range, footnote, leave_out, name_rows, scale_errors

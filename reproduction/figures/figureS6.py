@@ -17,7 +17,7 @@ from hybrid.descriptors.registry import select_descriptors
 from hybrid.report.records import bars, scale_note
 from hybrid.report.style import COLOURS, LARGE, PAGE, SMALL, new_figure, save, styled
 from hybrid.report.tables import write_record_table
-from hybrid.trained_model import TrainedModel
+from hybrid.trained.model import TrainedModel
 from hybrid.training.samples import Samples
 from reproduction.data.registry import PROPERTIES
 from reproduction.drawing.axes import LETTER, draw_range, footnote, leave_out, name_rows, scale_errors

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from hybrid.report.records import bars, scale_note
 from hybrid.report.style import COLOURS, COLUMN, legend_above, new_figure, save, styled
 from hybrid.supercells import EXPLAINED, SupercellRow, supercell_table
-from hybrid.trained_model import TrainedModel
+from hybrid.trained.model import TrainedModel
 from hybrid.training.samples import Samples
 from reproduction.drawing.axes import MARKERS, footnote, mark_plainly
 from reproduction.drawing.tables import require, write_rows

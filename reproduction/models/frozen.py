@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hybrid.checkpoint import MODEL_FILE, load
 from hybrid.models.cgcnn import ARCHITECTURES
 from hybrid.settings import ModelSettings, RunSettings
+from hybrid.trained.checkpoint import MODEL_FILE, load
 from hybrid.training.fit_network import StandardisedDescriptors
 from hybrid.training.loop import Training
 from hybrid.training.model_registry import Model

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 
 from hybrid.atomic import write_text
-from hybrid.checkpoint import MODEL_FILE, load
 from hybrid.device import resolve_device
 from hybrid.errors import InputError
-from hybrid.trained_model import TrainedModel
+from hybrid.trained.checkpoint import MODEL_FILE, load
+from hybrid.trained.model import TrainedModel
 from hybrid.training.run import samples_of, subset
 from hybrid.training.samples import Samples
 from reproduction.data.registry import dataset_folder

@@ -20,7 +20,6 @@ with atheris.instrument_imports(include=["hybrid", "pymatgen.io", "ase.io"]):
     import torch
     from pymatgen.core import Lattice, Structure
 
-    from hybrid.checkpoint import load
     from hybrid.data.folder import read_folder
     from hybrid.data.splits import read_split
     from hybrid.descriptors.table import DescriptorTable
@@ -29,6 +28,7 @@ with atheris.instrument_imports(include=["hybrid", "pymatgen.io", "ase.io"]):
     from hybrid.line_cache import LineCache
     from hybrid.probing.embeddings import Embeddings
     from hybrid.structures import read_structure
+    from hybrid.trained.checkpoint import load
 
 KEPT = Path(os.environ.get("FUZZ_CORPUS", "build/fuzz"))
 NaCl = Structure(Lattice.cubic(4), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])

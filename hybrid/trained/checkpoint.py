@@ -14,7 +14,8 @@ from hybrid.models.cgcnn import atom_feature_table
 from hybrid.models.network_registry import get_network
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings
-from hybrid.trained_model import TrainedModel
+from hybrid.trained.domain import TrainingDomain
+from hybrid.trained.model import TrainedModel
 from hybrid.user_code import check_digests
 from hybrid.weights import read_weights, refuse_not_finite
 
@@ -35,7 +36,7 @@ def load(path: Path) -> TrainedModel:
         checkpoint = convert_checkpoint(checkpoint, file) if is_alignn_checkpoint(checkpoint) else checkpoint
         for entry in ("state_dict", "normalizer", "descriptors"):
             refuse_not_finite(checkpoint.get(entry) or {}, file)
-        return _trained_model(checkpoint)
+        return trained_model(checkpoint)
     except InputError:
         raise
     except Exception as error:  # any error is possible if the file is something else
@@ -43,7 +44,8 @@ def load(path: Path) -> TrainedModel:
         raise InputError(f"{file}: is not a checkpoint of CGCNN, ALIGNN or Roost ({reason})") from error
 
 
-def _trained_model(checkpoint: dict[str, Any]) -> TrainedModel:
+def trained_model(checkpoint: dict[str, Any]) -> TrainedModel:
+    """The model of a checkpoint's content."""
     args = checkpoint["args"]
     args = vars(args) if isinstance(args, argparse.Namespace) else args
     check_digests(args.get("code", {}))
@@ -67,7 +69,9 @@ def _trained_model(checkpoint: dict[str, Any]) -> TrainedModel:
     if classification and not classes:  # upstream's CGCNN has two
         classes = (0, 1)
     scale = _scale(args, checkpoint["normalizer"])
-    return TrainedModel(network, settings, graph, scale, targets, classes, standardisation)
+    domain = TrainingDomain.from_state_dict(checkpoint["domain"]) if checkpoint.get("domain") else None
+    target = str(checkpoint.get("target", ""))
+    return TrainedModel(network, settings, graph, scale, targets, classes, standardisation, domain, target)
 
 
 def _scale(args: dict[str, Any], normaliser: dict[str, Any]) -> TargetScale:

@@ -13,7 +13,7 @@ from torch import Tensor
 from hybrid.data.folder import CrystalFolder
 from hybrid.data.from_python import Structures, as_folder
 from hybrid.descriptors.of_folder import folder_descriptors
-from hybrid.descriptors.table import Standardisation
+from hybrid.descriptors.table import DescriptorTable, Standardisation
 from hybrid.device import resolve_device
 from hybrid.errors import InputError
 from hybrid.models.network import Architecture, CrystalNetwork, PackedGraphs
@@ -21,10 +21,26 @@ from hybrid.models.network_registry import get_network
 from hybrid.progress import Progress
 from hybrid.readout import TargetScale
 from hybrid.settings import GraphSettings, ModelSettings
+from hybrid.trained.domain import TrainingDomain
 from hybrid.weights import save_weights
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True)
+class ModelInputs:
+    """What a model takes of a folder's crystals.
+
+    Attributes:
+        folder: the crystals.
+        graphs: of the model's kind.
+        described: the folder's descriptors, or None if the model takes none.
+    """
+
+    folder: CrystalFolder
+    graphs: PackedGraphs
+    described: DescriptorTable | None
 
 
 @dataclass(frozen=True)
@@ -39,6 +55,8 @@ class TrainedModel:
         targets: names of the targets, if it was trained on several.
         classes: class labels of a classifier.
         standardisation: how the descriptors in its readout are standardised, or None.
+        domain: the range of its training crystals, if it is known.
+        target: name and unit of its single target, as far as they are known.
     """
 
     network: CrystalNetwork
@@ -48,6 +66,8 @@ class TrainedModel:
     targets: tuple[str, ...] = ()
     classes: tuple[int, ...] = ()
     standardisation: Standardisation | None = None
+    domain: TrainingDomain | None = None
+    target: str = ""
 
     @property
     def architecture(self) -> Architecture:
@@ -86,31 +106,51 @@ class TrainedModel:
     def predict_folder(
         self, folder: CrystalFolder, device: torch.device, progress: bool = True
     ) -> np.ndarray:
-        """Predictions (n_crystals, n_columns); see `predict_graphs`.
+        """Predictions (n_crystals, n_columns); see `inputs` and `predict_inputs`."""
+        return self.predict_inputs(self.inputs(folder), device, progress)
 
-        Descriptors for the model are read from the folder's descriptors.csv, or computed. A missing value is
-        replaced by the median of the training set.
+    def inputs(self, folder: CrystalFolder) -> ModelInputs:
+        """What the model takes; descriptors are read from the folder's descriptors.csv, or computed.
 
         Raises:
-            InputError: a structure cannot be read, the model has no features for an element, it needs a
-                descriptor that is not in the folder and cannot be computed, or a prediction is not finite.
+            InputError: a structure cannot be read, the model has no features for an element, or it needs a
+                descriptor that is not in the folder and cannot be computed.
         """
-        descriptors = None
+        described = None
         if self.standardisation is not None:
-            table = folder_descriptors(folder, self.standardisation.names)
-            descriptors, n_filled = self.standardisation.filled(table, folder.ids)
-            if n_filled:
+            described = folder_descriptors(folder, self.standardisation.names)
+        known = replace(folder, atom_features=self.atom_features)
+        return ModelInputs(folder, known.graphs(self.graph, self.architecture.graphs), described)
+
+    def predict_inputs(self, inputs: ModelInputs, device: torch.device, progress: bool = True) -> np.ndarray:
+        """Predictions (n_crystals, n_columns); see `predict_graphs`.
+
+        A missing descriptor is replaced by the median of the training set.
+
+        Raises:
+            InputError: a prediction is not finite.
+        """
+        rows, folder = None, inputs.folder
+        if self.standardisation is not None and inputs.described is not None:
+            rows, n_filled = self.standardisation.filled(inputs.described, folder.ids)
+            if n_filled and progress:
                 print(f"{n_filled} crystals lack a descriptor; the training median is used", file=sys.stderr)
-        graphs = replace(folder, atom_features=self.atom_features).graphs(
-            self.graph, self.architecture.graphs
-        )
-        predictions = self.predict_graphs(graphs, device, descriptors, progress=progress)
+        predictions = self.predict_graphs(inputs.graphs, device, rows, progress=progress)
         wrong = np.flatnonzero(~np.isfinite(predictions).all(axis=1))
         if len(wrong):
             raise InputError(
                 f"{folder.path}: the prediction for '{folder.ids[wrong[0]]}' is not a finite number"
             )
         return predictions
+
+    def outside(self, inputs: ModelInputs) -> list[str]:
+        """For each crystal, in words why it is not like the training crystals; empty if it is, or unknown."""
+        if self.domain is None:
+            return [""] * len(inputs.folder)
+        described = None
+        if inputs.described is not None:
+            described = inputs.described.select(self.domain.descriptors).rows(inputs.folder.ids, gaps=True)
+        return self.domain.outside(inputs.graphs, self.graph.radius, described)
 
     @torch.inference_mode()
     def predict_graphs(
@@ -174,6 +214,8 @@ class TrainedModel:
             "targets": list(self.targets),
             "classes": list(self.classes),
             "descriptors": self.standardisation and self.standardisation.state_dict(),
+            "domain": self.domain and self.domain.state_dict(),
+            "target": self.target,
             **provenance,
         }
         save_weights(Path(path), checkpoint)

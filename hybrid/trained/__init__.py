@@ -1,0 +1,1 @@
+"""Trained models: their content, files, ensembles and how far to trust them."""

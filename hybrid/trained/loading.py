@@ -1,0 +1,39 @@
+"""Reads any trained model by its path or name: one network or several."""
+
+from pathlib import Path
+
+from hybrid.errors import InputError
+from hybrid.reading import read_json
+from hybrid.trained.checkpoint import load as load_checkpoint
+from hybrid.trained.ensemble import ENSEMBLE, Ensemble
+from hybrid.trained.model import TrainedModel
+from hybrid.trained.released import released_model
+
+
+def load(place: str | Path) -> TrainedModel | Ensemble:
+    """Reads a run folder, a checkpoint, ours or upstream's, or a released model by its name.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
+    path = Path(place)
+    if not path.exists():
+        return released_model(str(place))
+    if not (path / ENSEMBLE).exists():
+        return load_checkpoint(path)
+    content = read_json(path / ENSEMBLE)
+    try:
+        members = tuple(load_checkpoint(path / str(name)) for name in content["members"])
+        return Ensemble.of(members, content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path / ENSEMBLE}: is damaged") from error
+
+
+def load_one(place: str | Path) -> TrainedModel:
+    """The same, of several networks the first.
+
+    Raises:
+        InputError: as `load`.
+    """
+    model = load(place)
+    return model.members[0] if isinstance(model, Ensemble) else model

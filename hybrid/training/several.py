@@ -1,0 +1,184 @@
+"""Runs of several networks in one folder: an ensemble of seeds, and cross-validation.
+
+Each network has its own run folder inside, so that a stopped call goes on where it was.
+"""
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hybrid.atomic import write_text
+from hybrid.data.folder import CrystalFolder
+from hybrid.data.groups import GROUPINGS
+from hybrid.data.splits import cross_validation_folds
+from hybrid.errors import InputError
+from hybrid.reading import read_json
+from hybrid.settings import RunSettings
+from hybrid.trained.calibration import Calibration
+from hybrid.trained.ensemble import ENSEMBLE, Ensemble, spread_of, voted
+from hybrid.training.results import Fitted, fold_metrics, write_predictions
+from hybrid.training.run import samples_of, train
+from hybrid.training.samples import Samples
+
+
+def train_ensemble(
+    folder: CrystalFolder,
+    settings: RunSettings,
+    out: Path,
+    n: int,
+    folds: np.ndarray | None = None,
+    device: str = "auto",
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Trains `n` networks that differ in their model seeds: the settings' and the next ones.
+
+    Writes their run folders, the predictions of their mean with intervals, metrics.json and ensemble.json.
+    The intervals are calibrated on the validation crystals; metrics.json has their coverage of the test set.
+
+    Args:
+        folder: crystals with targets.
+        settings: of the first network.
+        out: the folder to write.
+        n: number of networks.
+        folds: a fold for each crystal, instead of the settings' split.
+        device: auto, cpu or cuda.
+        progress: show progress bars.
+
+    Returns:
+        The contents of metrics.json.
+
+    Raises:
+        InputError: as `hybrid.training.run.train`, or `out` holds another run.
+    """
+    seeds = range(settings.model_seed, settings.model_seed + n)
+    members = {f"seed-{seed}": settings.model_copy(update={"model_seed": seed}) for seed in seeds}
+    _begin(out, list(members))
+    scores = [
+        train(folder, own, out / name, folds, device, progress)["test"] for name, own in members.items()
+    ]
+    samples = samples_of(folder, settings, folds)
+    fitted = np.stack([_predictions(out / name, samples) for name in members])
+    if settings.task == "classification":
+        classes = np.unique(samples.targets).tolist()
+        columns = voted(fitted[:, :, 1:], classes)
+        return _finish(out, samples, Fitted(columns[:, :1], {"single": scores}, columns[:, 1:]), settings)
+    mean, spread = fitted.mean(axis=0), spread_of(fitted)
+    held, test = samples.at("validation"), samples.at("test")
+    errors = mean - samples.targets
+    calibrations = tuple(Calibration.fit(errors[held, i], spread[held, i]) for i in range(errors.shape[1]))
+    ensemble = Ensemble((), calibrations)
+    covered = [one.coverage(errors[test, i], spread[test, i]) for i, one in enumerate(calibrations)]
+    coverage = dict(zip(samples.names, covered, strict=True)) if samples.names else covered[0]
+    intervals = ensemble.intervals(mean, spread).reshape(*mean.shape, 4)[:, :, 1:]
+    notes = {"single": scores, "coverage": coverage}
+    return _finish(out, samples, Fitted(mean, notes, intervals=intervals), settings, ensemble)
+
+
+def cross_validate(
+    folder: CrystalFolder,
+    settings: RunSettings,
+    out: Path,
+    k: int,
+    device: str = "auto",
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Trains `k` networks, each on the crystals outside one of `k` parts, and predicts that part.
+
+    With the settings' grouping, the crystals of a formula or prototype are in one part. In predictions.csv,
+    every crystal has the number of its part as its fold, and the prediction of the network that did not see
+    it. The intervals of new crystals have one width, from the errors of these predictions.
+
+    Args:
+        folder: crystals with targets.
+        settings: of all networks; the split is not used.
+        out: the folder to write.
+        k: number of parts.
+        device: auto, cpu or cuda.
+        progress: show progress bars.
+
+    Returns:
+        The contents of metrics.json.
+
+    Raises:
+        InputError: as `hybrid.training.run.train`, there are fewer groups than parts, or `out` holds another
+            run.
+    """
+    groups = folder.ids
+    if settings.grouping:
+        groups = [GROUPINGS[settings.grouping](structure) for structure in folder.structures()]
+    parts, folds = cross_validation_folds(groups, k, settings.data_seed)
+    members = {f"fold-{i + 1}": of_part for i, of_part in enumerate(folds)}
+    _begin(out, list(members))
+    scores = [
+        train(folder, settings, out / name, of_part, device, progress)["test"]
+        for name, of_part in members.items()
+    ]
+    samples = samples_of(folder, settings, np.full(len(folder), "test", dtype=object))
+    fitted = np.stack([_predictions(out / name, samples) for name in members])
+    unseen = fitted[parts, np.arange(len(parts))]
+    n_targets = samples.targets.shape[1]
+    probabilities = unseen[:, n_targets:] if settings.task == "classification" else None
+    result = Fitted(unseen[:, :n_targets], {"single": scores}, probabilities)
+    numbered = replace(samples, folds=(parts + 1).astype(str))
+    if probabilities is not None:
+        return _finish(out, numbered, result, settings, scored=samples)
+    errors = result.predictions - samples.targets
+    calibrations = tuple(Calibration.fit(column, np.zeros(len(column))) for column in errors.T)
+    return _finish(out, numbered, result, settings, Ensemble((), calibrations, scaled=False), samples)
+
+
+def _begin(out: Path, members: list[str]) -> None:
+    """Notes what the folder will hold."""
+    if (out / "settings.json").exists():
+        raise InputError(f"{out}: holds a run of one network; choose another --out")
+    if not (out / ENSEMBLE).exists():
+        write_text(out / ENSEMBLE, json.dumps({"members": members}) + "\n")
+        return
+    there = read_json(out / ENSEMBLE).get("members")
+    if there != members:
+        raise InputError(
+            f"{out}: holds another run, of {', '.join(map(str, there or ['nothing']))}; choose another --out"
+        )
+
+
+def _predictions(run: Path, samples: Samples) -> np.ndarray:
+    """The predictions of a run for all samples, (n_crystals, n_targets), and its probabilities if any."""
+    classes = [name for name in _header(run) if name.startswith("probability of ")]
+    columns = [f"prediction {name}".strip() for name in samples.names or ("",)] + classes
+    with (run / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row["id"]: row for row in csv.DictReader(file)}
+    return np.array([[float(rows[name][column]) for column in columns] for name in samples.folder.ids])
+
+
+def _header(run: Path) -> list[str]:
+    with (run / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        return next(csv.reader(file))
+
+
+def _finish(
+    out: Path,
+    samples: Samples,
+    fitted: Fitted,
+    settings: RunSettings,
+    ensemble: Ensemble | None = None,
+    scored: Samples | None = None,
+) -> dict[str, Any]:
+    """Writes predictions, metrics and the ensemble's calibration."""
+    scored = scored or samples
+    members = read_json(out / ENSEMBLE)["members"]
+    state: Mapping[str, Any] = (ensemble or Ensemble(())).state_dict()
+    write_predictions(out / "predictions.csv", samples, fitted)
+    write_text(out / ENSEMBLE, json.dumps({"members": members, **state}) + "\n")
+    metrics = {
+        "status": "done",
+        **fitted.notes,
+        **scored.sizes(),
+        **fold_metrics(scored, fitted, settings.task),
+    }
+    write_text(out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    return metrics

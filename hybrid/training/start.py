@@ -1,0 +1,117 @@
+"""Training that starts from a trained model instead of from random weights (fine-tuning)."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from hybrid.errors import InputError
+from hybrid.settings import RunSettings, StartSettings
+from hybrid.trained.ensemble import Ensemble
+from hybrid.trained.loading import load
+from hybrid.trained.model import TrainedModel
+
+
+def start_choices(
+    place: str | Path, model: str | None, pooling: str | None, choices: dict[str, Any]
+) -> tuple[str, str, dict[str, Any]]:
+    """The arguments of `chosen_settings` for a run that starts from a trained model.
+
+    Network, pooling, sizes and graph are those of the trained model; descriptors may be added or left out.
+
+    Args:
+        place: run folder, checkpoint or name of a released model.
+        model: asked for; None: the trained model's.
+        pooling: asked for; None: the trained model's.
+        choices: further settings that are asked for.
+
+    Raises:
+        InputError: the trained model cannot be read, or something else is asked for.
+    """
+    source, *_ = members = _members(place)
+    name, sizes = source.settings.name, set(source.architecture.sizes)
+    model = model or name
+    if model.removeprefix("de-") != name.removeprefix("de-"):
+        raise InputError(f"--init-from {place}: is a {name}, not a {model}")
+    own = {**source.graph.model_dump(exclude_defaults=True), **source.settings.model_dump(include=sizes)}
+    own |= own.pop("alignn", {})
+    own = {option: value for option, value in own.items() if option not in ("roost", "own")}
+    own["pooling"] = source.settings.pooling
+    asked = {**choices, **({"pooling": pooling} if pooling else {})}
+    for option, value in own.items():
+        if asked.get(option, value) != value:
+            raise InputError(
+                f"--{option.replace('_', '-')} {asked[option]}: {place} was trained with {value}"
+            )
+    pooling = own.pop("pooling")
+    return model, pooling, {**own, **choices, "init_from": str(place), "init_sha256": _digest(members)}
+
+
+def start(
+    network: nn.Module, settings: RunSettings, target: str, names: tuple[str, ...]
+) -> TrainedModel | None:
+    """Copies the weights of the model that a run starts from into its network.
+
+    Args:
+        network: with random weights.
+        settings: of the run; its model seed decides which network of an ensemble it starts from.
+        target: name and unit of the target, as far as they are known.
+        names: of the targets, if there are several.
+
+    Returns:
+        The trained model if its head is kept, as its scale goes with it; otherwise None.
+
+    Raises:
+        InputError: the trained model has changed, or does not fit.
+    """
+    chosen = settings.start
+    if not chosen.init_from:
+        return None
+    members = _members(chosen.init_from)
+    if _digest(members) != chosen.init_sha256:
+        raise InputError(f"{chosen.init_from}: has changed since this run began")
+    source = members[settings.model_seed % len(members)]
+    head, weights = source.architecture.head, source.network.state_dict()
+    wanted = network.state_dict()
+    unlike = [
+        name for name, tensor in wanted.items() if weights.get(name, torch.empty(0)).shape != tensor.shape
+    ]
+    if any(name.split(".")[0] not in head for name in unlike):
+        raise InputError(f"{chosen.init_from}: its '{unlike[0]}' does not fit this network")
+    if _head_is_kept(chosen, source, target, names, bool(unlike)):
+        taken, kept = weights, source
+    else:
+        taken, kept = {n: w for n, w in weights.items() if n.split(".")[0] not in head}, None
+    network.load_state_dict({**wanted, **taken})
+    if chosen.freeze:
+        for name, parameter in network.named_parameters():
+            parameter.requires_grad_(name.split(".")[0] in head)
+    return kept
+
+
+def _head_is_kept(
+    chosen: StartSettings, source: TrainedModel, target: str, names: tuple[str, ...], unlike: bool
+) -> bool:
+    """Whether training begins with the trained head: if the target is the same, unless the user decides."""
+    if not source.architecture.head and chosen.model_fields_set & {"freeze", "head"}:
+        raise InputError(f"--init-from {chosen.init_from}: which layers of it are the head is not known")
+    if chosen.head == "keep" and unlike:
+        raise InputError("--head keep: the head does not fit, as descriptors or the number of outputs differ")
+    same = source.targets == names and source.target == target and bool(names or target)
+    return not unlike and (chosen.head == "keep" or (chosen.head == "auto" and same))
+
+
+def _members(place: str | Path) -> tuple[TrainedModel, ...]:
+    model = load(place)
+    return model.members if isinstance(model, Ensemble) else (model,)
+
+
+def _digest(members: tuple[TrainedModel, ...]) -> str:
+    """A hash of the weights."""
+    digest = hashlib.sha256()
+    for member in members:
+        for name, tensor in member.network.state_dict().items():
+            digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
