@@ -52,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     for step in (run, calculate, measure, record, draw):
         step.add_argument("name")
+    release = add("release", release_models)
+    release.add_argument("names", nargs="*", metavar="MODEL", help="default: all")
+    release.add_argument("--scale", default="cpu", help="default: cpu")
     run.add_argument("--again", action="store_true", help="even if it is done")
     calculate.add_argument("--jobs", type=int, default=1, help="processes; default: 1")
     measure.add_argument("what", help="importance, lookup, representation, supercells or selection")
@@ -112,6 +115,15 @@ def calculate_with_force_field(options: argparse.Namespace) -> None:
 
     end_with_workflow()
     calculate(find(options.name, options.scale), options.jobs)
+
+
+def release_models(options: argparse.Namespace) -> None:
+    """Train the models that the package comes with, and write their cards."""
+    from reproduction.release.make import make_release
+    from reproduction.release.releases import RELEASES
+
+    for name in options.names or RELEASES:
+        print(make_release(name, options.scale))
 
 
 def measure_run(options: argparse.Namespace) -> None:

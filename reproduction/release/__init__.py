@@ -1,0 +1,1 @@
+"""The models that the package comes with: their training, their cards, and their files."""
