@@ -81,10 +81,8 @@ def _card(
     predicted["formula"] = [structure.composition.reduced_formula for structure in structures]
     test = predicted[predicted.fold == "test"].copy()
     training = predicted[predicted.fold == "training"]
-    of_test = [
-        structure for structure, fold in zip(structures, predicted.fold, strict=True) if fold == "test"
-    ]
-    systems = np.array([SYSTEM_OF[space_group(structure)["crys_sys"]] for structure in of_test])
+    of_test = [structures[i] for i in np.flatnonzero(predicted.fold == "test")]
+    systems = np.array([SYSTEM_OF[int(space_group(structure)["crys_sys"])] for structure in of_test])
     elements = [{site.symbol for site in structure.composition} for structure in of_test]
     domain = network.domain
     assert domain is not None
@@ -142,9 +140,7 @@ def _data(dataset: str, folder: CrystalFolder, rows: pd.DataFrame, metrics: dict
     manifest = json.loads((folder.path / "manifest.json").read_text(encoding="utf-8"))
     about = get_dataset(dataset)
     whole = zip(folder.ids, rows.fold, folder.contents, rows.target, strict=True)
-    split = (
-        "the authors' test set; validation drawn from their training set" if about.split == "authors" else ""
-    )
+    authors = "the authors' test set; validation drawn from their training set"
     sizes = {key: metrics[key] for key in ("n_training", "n_validation", "n_test") if key in metrics}
     return Data(
         name=dataset,
