@@ -4,6 +4,7 @@ import hybrid
 
 model = hybrid.train("my_folder", model="de-cgcnn", pooling="sum", out="my_run")
 predictions = hybrid.load("my_run").predict(structures)
+table = hybrid.load("cv").predict(structures)
 table = hybrid.describe(structures)
 known = hybrid.probe(MyNetwork, structures)
 """

@@ -127,11 +127,11 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
         f"logarithms of the means over the seeds. {how}"
     )
     write_rows(stem.with_name(f"{stem.name}b"), caption, exponents)
-    save(_draw(record, drawn), stem)
+    save(draw_curves(record, drawn), stem)
 
 
 @styled
-def _draw(record: dict[str, Any], drawn: list[Curve]) -> Figure:
+def draw_curves(record: dict[str, Any], drawn: list[Curve]) -> Figure:
     """A panel for each dataset, both axes logarithmic: means over the seeds, all seeds on a line."""
     datasets = list(dict.fromkeys(curve.first["dataset_label"] for curve in drawn))
     figure = new_figure(PAGE, 92)

@@ -142,7 +142,15 @@ def planned(spec: Spec, scale: str) -> list[Run]:
                 ablated(of_part, full, part), part.training_shares, learnt, seeds
             ):
                 settings = run_settings(
-                    network, get_dataset(dataset), run_size, seed, targets, share, part.grouping, part.split
+                    network,
+                    get_dataset(dataset),
+                    run_size,
+                    seed,
+                    targets,
+                    share,
+                    part.grouping,
+                    part.split,
+                    part.same_batches,
                 )
                 variant = network.variant + (", multi-target" if len(targets) > 1 else "")
                 shown = tuple(t for t in targets if not part.show or t in part.show) or ("",)

@@ -10,7 +10,15 @@ from pydantic import Field, ValidationError, model_validator
 from hybrid.descriptors.registry import select_descriptors
 from hybrid.errors import InputError, unknown_name
 from hybrid.readout import get_pooling
-from hybrid.settings import GraphSettings, ModelSettings, RunSettings, Settings, Split, TrainerSettings
+from hybrid.settings import (
+    GraphSettings,
+    ModelSettings,
+    RunSettings,
+    Settings,
+    Split,
+    StartSettings,
+    TrainerSettings,
+)
 from hybrid.training.model_registry import recipe
 from reproduction.data.registry import Dataset, get_dataset
 from reproduction.models import poolings  # noqa: F401  registers those that networks.yaml names
@@ -80,6 +88,7 @@ class Network(Settings):
     model: ModelSettings = ModelSettings()
     graph: GraphSettings = GraphSettings()
     trainer: TrainerSettings | None = Field(None, description="none: what `hybrid train` does")
+    start: StartSettings = StartSettings()
 
 
 class Part(Settings):
@@ -99,6 +108,7 @@ class Part(Settings):
     training_shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         (1.0,), min_length=1, description="of the training crystals"
     )
+    same_batches: bool = Field(True, description="a share sees as many batches as all, in more epochs")
     split: Split | None = Field(None, description="fractions, instead of the data set's own split")
     grouping: Grouping = Field(None, description="what crystals in different folds may not share")
     seeds: tuple[int, ...] = Field((), description="instead of the scale's")
@@ -215,11 +225,13 @@ def run_settings(
     training_share: float = 1.0,
     grouping: Grouping = None,
     split: Split | None = None,
+    same_batches: bool = True,
 ) -> RunSettings:
     """The settings of one run of a network.
 
     The seed determines both the split and the weights, so the spread over seeds includes both. On a share of
-    the training crystals a network is trained with as many batches as on all of them, in more epochs.
+    the training crystals a network is trained with as many batches as on all of them, in more epochs, if
+    `same_batches`.
     """
     default = recipe(network.model)
     trainer = network.trainer or default.trainer
@@ -228,7 +240,10 @@ def run_settings(
         targets=targets,
         graph=network.graph,
         model=network.model if network.trainer else default.model(network.model),
-        trainer=trainer.model_copy(update={"epochs": round(size.epochs / training_share)}),
+        trainer=trainer.model_copy(
+            update={"epochs": round(size.epochs / (training_share if same_batches else 1))}
+        ),
+        start=network.start,
         split=split or dataset.split,
         grouping=grouping,
         training_share=training_share,
