@@ -51,7 +51,9 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
         for (share, bar), size in zip(curve.bars.items(), curve.sizes, strict=True):
             gain = ""
             if plain and plain is not curve and share in plain.bars:
-                gain = f"{100 * (1 - bar.mean('mae_over_mad') / plain.bars[share].mean('mae_over_mad')):z.0f} %"
+                gain = (
+                    f"{100 * (1 - bar.mean('mae_over_mad') / plain.bars[share].mean('mae_over_mad')):z.0f} %"
+                )
             rows.append({**names, "training crystals": f"{size:.0f}", **error_cells(bar), "gain": gain})
     caption = f"{record['caption']}. Gain: by how much the error is lower than from random weights; "
     write_rows(stem, f"{caption}{scale_note(record)}.", rows)

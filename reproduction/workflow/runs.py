@@ -76,7 +76,10 @@ class Run:
         if self.settings.model.name.removeprefix("de-") not in SCRIPTS:
             return None
         label = f"{self.label}, upstream's script"
-        return replace(self, network=f"{self.network}{UPSTREAM}", label=label, variant="upstream")
+        trainer = self.settings.trainer.model_copy(update={"precision": "fp32"})  # it has no other
+        settings = self.settings.model_copy(update={"trainer": trainer})
+        name = f"{self.network}{UPSTREAM}"
+        return replace(self, network=name, label=label, variant="upstream", settings=settings)
 
     @property
     def needs_descriptors(self) -> bool:
