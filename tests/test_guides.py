@@ -152,7 +152,7 @@ def run(command: str, capsys: pytest.CaptureFixture[str], with_scripts: bool) ->
         assert_options_exist(words)
     elif words[0] == "head":
         assert Path(words[-1]).exists()
-    elif words[:2] == ["hybrid", "dataset"] or words[2:3] and words[2].startswith("datasets/"):
+    elif words[:2] == ["hybrid", "dataset"] or "".join(words[2:3]).startswith("datasets/"):
         cli.parse(words[1:])
     else:
         assert words[0] == "hybrid"

@@ -95,7 +95,6 @@ class Card(Record):
 
 def markdown(card: Card) -> str:
     """The page of a card."""
-    unit = f" {card.unit}" if card.unit else ""
     low, high = card.n_atoms
     data = card.training
     lines = [
@@ -115,7 +114,7 @@ def markdown(card: Card) -> str:
             ],
         ),
         "## Data\n",
-        f"{data.description}. {data.source}; {data.licence}.\n",
+        f"{data.description}. Source: {data.source}; licence: {data.licence}.\n",
         _table(
             ("", ""),
             [
@@ -131,7 +130,7 @@ def markdown(card: Card) -> str:
             ],
         ),
         "## Errors on the test set\n",
-        _table(_SCORES, [_score(card.test, unit)]),
+        _table(_columns(card.unit), [_score(card.test)]),
         f"MAE/MAD of the members alone: {', '.join(f'{value:.3f}' for value in card.single)}.\n",
         "## Intervals\n",
         "`lower` and `upper` enclose the target with the probability that is asked for (`--level`). They are "
@@ -140,16 +139,17 @@ def markdown(card: Card) -> str:
         _kept(card.coverage),
         "## Where the errors are\n",
         *(
-            _table((what, *_SCORES[1:]), [_score(one, unit) for one in rows])
+            _table((what, *_columns(card.unit)[1:-1]), [_score(one)[:-1] for one in rows])
             for what, rows in (
                 ("crystal system", card.by_crystal_system),
                 ("atoms in the cell", card.by_n_atoms),
                 ("crystals with", card.by_element),
             )
+            if rows
         ),
         "The test crystals with the largest errors:\n",
         _table(
-            ("id", "formula", "atoms", f"target{unit and ','}{unit}", "prediction", "std"),
+            ("id", "formula", "atoms", _in("target", card.unit), "prediction", "std"),
             [
                 (w.id, w.formula, str(w.n_atoms), f"{w.target:.4g}", f"{w.prediction:.4g}", f"{w.std:.2g}")
                 for w in card.worst
@@ -157,30 +157,35 @@ def markdown(card: Card) -> str:
         ),
     ]
     if card.external:
-        lines += _external(card.external, unit)
+        lines += _external(card.external, card.unit)
     lines += ["## Not for\n", *(f"- {said}" for said in card.not_for), ""]
     return "\n".join(lines)
 
 
-_SCORES = ("crystals", "number", "MAE", "MAD", "MAE/MAD", "R²")
+def _columns(unit: str) -> tuple[str, ...]:
+    return ("crystals", "number", _in("MAE", unit), _in("MAD", unit), "MAE/MAD", "R²")
+
+
+def _in(what: str, unit: str) -> str:
+    return f"{what}, {unit}" if unit else what
 
 
 def _external(external: External, unit: str) -> list[str]:
     scores = [external.score, *([external.score_inside] if external.score_inside else [])]
     return [
         "## On crystals of another source\n",
-        f"{external.data.description} ({external.data.source}; {external.data.licence}). Of "
+        f"{external.data.description}; licence: {external.data.licence}. Of "
         f"{external.data.n_crystals} crystals {external.n_left_out} are in the model's data too and are left "
         f"out; of the others {external.n_outside} are not like those in training.\n",
-        _table(_SCORES, [_score(one, unit) for one in scores]),
+        _table(_columns(unit), [_score(one) for one in scores]),
         f"MAE/MAD of the members alone: {', '.join(f'{value:.3f}' for value in external.single)}.\n",
         _coverage(external.coverage),
     ]
 
 
-def _score(score: Score, unit: str) -> tuple[str, ...]:
+def _score(score: Score) -> tuple[str, ...]:
     ratios = ("" if value is None else f"{value:.3f}" for value in (score.mae_over_mad, score.r2))
-    return (score.of, f"{score.n:,}", f"{score.mae:.3g}{unit}", f"{score.mad:.3g}{unit}", *ratios)
+    return (score.of, f"{score.n:,}", f"{score.mae:.3g}", f"{score.mad:.3g}", *ratios)
 
 
 def _coverage(coverage: dict[str, float]) -> str:
