@@ -61,6 +61,7 @@ class External(Record):
     coverage: dict[str, float]
     n_outside: int = Field(description="of the scored crystals, not like the training data")
     score_inside: Score | None
+    coverage_inside: dict[str, float] | None
 
 
 class Card(Record):
@@ -179,7 +180,13 @@ def _external(external: External, unit: str) -> list[str]:
         f"out; of the others {external.n_outside} are not like those in training.\n",
         _table(_columns(unit), [_score(one) for one in scores]),
         f"MAE/MAD of the members alone: {', '.join(f'{value:.3f}' for value in external.single)}.\n",
+        "Share of these crystals in the intervals:\n",
         _coverage(external.coverage),
+        *(
+            ["Of those like the ones in training:\n", _coverage(external.coverage_inside)]
+            if external.coverage_inside
+            else []
+        ),
     ]
 
 

@@ -179,12 +179,14 @@ def _external(name: str, ensemble: Ensemble, seen: Iterable[Any]) -> External:
     inside = np.array([not said for said in ensemble.outside(inputs)])
     alone = [one.predict_inputs(inputs, device, progress=False)[:, 0] for one in ensemble.members]
     calibration, errors = ensemble.calibrations[0], values[:, 0] - targets
+    spread = values[:, 1] * ensemble.scaled
     return External(
         data=_data(name, folder, rows, {}).model_copy(update={"n_crystals": len(whole), "split": ""}),
         n_left_out=len(whole) - len(folder),
         score=_score(rows, "all that are left"),
         single=tuple(regression_metrics(targets, one)["mae_over_mad"] for one in alone),
-        coverage=calibration.coverage(errors, values[:, 1] * ensemble.scaled),
+        coverage=calibration.coverage(errors, spread),
         n_outside=int((~inside).sum()),
         score_inside=_score(rows[inside], "like those in training") if inside.any() else None,
+        coverage_inside=calibration.coverage(errors[inside], spread[inside]) if inside.any() else None,
     )
