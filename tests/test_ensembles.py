@@ -294,6 +294,8 @@ def test_a_released_model_is_what_was_trained(
     monkeypatch.setattr(released, "FOLDER", tmp_path / "models")
     assert main(["predict", "mine", str(path), "--out", "a.csv", "--device", "cpu"]) == 0
     assert main(["predict", "run", str(path), "--out", "b.csv", "--device", "cpu"]) == 0
+    Path("mine").mkdir()  # a folder of something else
+    assert isinstance(load("mine"), Ensemble)
     drop = [{k: v for k, v in row.items() if k != "fold"} for row in rows("b.csv")]
     assert rows("a.csv") == drop
     assert hybrid.load("mine").predict(read_folder(path).files).shape == (20, 5)

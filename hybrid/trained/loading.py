@@ -4,20 +4,24 @@ from pathlib import Path
 
 from hybrid.errors import InputError
 from hybrid.reading import read_json
+from hybrid.trained.checkpoint import MODEL_FILE
 from hybrid.trained.checkpoint import load as load_checkpoint
 from hybrid.trained.ensemble import ENSEMBLE, Ensemble
 from hybrid.trained.model import TrainedModel
-from hybrid.trained.released import released_model
+from hybrid.trained.released import released_model, released_names
 
 
 def load(place: str | Path) -> TrainedModel | Ensemble:
     """Reads a run folder, a checkpoint, ours or upstream's, or a released model by its name.
 
+    A folder that holds no model does not hide a released model of its name.
+
     Raises:
         InputError: there is none, or it cannot be read.
     """
     path = Path(place)
-    if not path.exists():
+    own = path.is_file() or any((path / name).exists() for name in (MODEL_FILE, ENSEMBLE))
+    if not path.exists() or (not own and str(place) in released_names()):
         return released_model(str(place))
     if not (path / ENSEMBLE).exists():
         return load_checkpoint(path)

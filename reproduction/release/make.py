@@ -57,7 +57,9 @@ def make_release(name: str, scale: str) -> Path:
     crystals = subset(dataset_folder(release.dataset), settings)
     of_tables = release.run(scale)
     first = out / f"seed-{settings.model_seed}"
-    if of_tables.settings == settings and (of_tables.folder / MODEL_FILE).exists() and not first.exists():
+    trained = of_tables.folder / MODEL_FILE
+    reusable = of_tables.settings == settings and trained.exists() and not first.exists()
+    if reusable and read_weights(trained).get("domain"):  # an older version did not keep it
         shutil.copytree(of_tables.folder, first)
     metrics = train_ensemble(crystals, settings, out, release.members)
     ensemble = load(out)
