@@ -20,7 +20,7 @@ RUN := $(or $(PYTHON),$(VENV))
 INSTALLED := build/installed-$(subst /,-,$(RUN))
 
 .DEFAULT_GOAL := help
-.PHONY: help list setup vendor vendor-check vendor-clean repatch datasets figures audit models $(FIGURES) test test-all lint search bench fuzz
+.PHONY: help list setup vendor vendor-check vendor-clean repatch datasets figures audit models site $(FIGURES) test test-all lint search bench fuzz
 
 help:  ## list the targets
 	@grep -hE '^[a-z$$()A-Z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/; s/\$$\(FIGURES\)/FIGURE/' | expand -t 16
@@ -63,6 +63,9 @@ audit: setup  ## test what may be behind disagreements with the paper; writes do
 
 models: setup  ## train the models that the package comes with; MODELS="…": only these
 	@$(RUN) -m reproduction release $(MODELS) --scale cpu
+
+site: $(INSTALLED)  ## build the site of guides and results; open site/index.html
+	@$(RUN) -m reproduction site
 
 figures: setup  ## reproduce all figures and tables
 	@trap : INT; $(RUN) -m reproduction reproduce $(FIGURES) --scale $(SCALE) --cores $(CORES) --profile $(PROFILE) || [ $$? = 130 ]  # stopped: its own line says so

@@ -62,6 +62,11 @@ def _parser() -> argparse.ArgumentParser:
         step.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     for step in (reproduce, audit, add("search", search_settings), run, calculate, measure, record, draw):
         step.add_argument("--scale", default="quick", help="smoke, quick, cpu or paper; default: quick")
+
+    site = add("site", build_site)
+    site.add_argument("--out", type=Path, help="the site's folder; default: site in the checkout")
+    for step in (site, add("formulas", write_formulas)):
+        step.add_argument("--scale", default="cpu", help="default: cpu, the one that is committed")
     return parser
 
 
@@ -77,6 +82,20 @@ def write_audit(options: argparse.Namespace) -> None:
     from reproduction.audit import write
 
     print(write(options.scale))
+
+
+def build_site(options: argparse.Namespace) -> None:
+    """Build the site from docs/ and records."""
+    from reproduction.site.build import OUT, build
+
+    print(build(options.scale, options.out or OUT))
+
+
+def write_formulas(options: argparse.Namespace) -> None:
+    """Write the formulas of test crystals, which the site shows, from their structures."""
+    from reproduction.site.formulas import FILE, write
+
+    print(f"{write(options.scale)} formulas; {FILE}")
 
 
 def write_chains(options: argparse.Namespace) -> None:
