@@ -16,6 +16,7 @@ COMMANDS = {
     "train": "train a model on a folder of structures",
     "models": "list the models that come with the package",
     "predict": "predict with a trained model or an upstream checkpoint",
+    "report": "draw the results of finished runs, one or several side by side",
     "supercells": "compare a model's predictions of crystals and of their supercells",
     "descriptors": "write descriptors.csv for a folder of structures",
     "probe": "test which structural descriptors a network, or a table of embeddings, knows",

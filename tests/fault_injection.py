@@ -29,7 +29,7 @@ def commands(work: Path) -> dict[str, list[list[str]]]:
     return {
         "train": [["hybrid", "train", data, "--out", str(work / "run"), *small]],
         "train with descriptors": [
-            ["hybrid", "train", data, "--model", "de-cgcnn", "--out", str(work / "run"), *small]
+            ["hybrid", "train", data, "--model", "de-cgcnn", "--out", str(work / "run"), *small, "--no-report"]
         ],
         "predict": [["hybrid", "predict", str(work / "model"), data, "--out", str(work / "p.csv")]],
         "descriptors": [["hybrid", "descriptors", data]],
@@ -104,11 +104,13 @@ def forked(steps: list[list[str]], work: Path, fail: int, stays: bool) -> tuple[
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """All files but caches, times and what depends on them."""
+    """All files but caches, times, what depends on them, and the report, which a run is whole without."""
     found = {}
     for file in sorted(folder.rglob("*")):
         name = str(file.relative_to(folder))
         if file.is_file() and ".hybrid" not in file.parts and file.suffix not in (".png", ".pdf", ".lock"):
+            if name in ("run/report.html", "run/data.json"):
+                continue
             found[name] = b"" if file.name in ("log.csv", "lock") else timeless(file)
     return found
 

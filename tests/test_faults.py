@@ -16,6 +16,7 @@ from hybrid.data.folder import read_folder
 
 HERE = Path(__file__).parent
 SMALL = ["--epochs", "1", "--atom-fea-len", "8", "--h-fea-len", "8", "--n-conv", "1", "--device", "cpu"]
+SMALL += ["--no-report"]  # tests/test_report_of_run.py draws
 pytestmark = [needs_compiler, pytest.mark.skipif(sys.platform != "linux", reason="preloads a library")]
 
 

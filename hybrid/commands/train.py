@@ -4,12 +4,13 @@ import argparse
 import ast
 import hashlib
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hybrid.commands import common
-from hybrid.errors import InputError, note
+from hybrid.errors import InputError, note, one_line, sentence
 from hybrid.settings import (
     ALIGNNSettings,
     GraphSettings,
@@ -18,6 +19,9 @@ from hybrid.settings import (
     StartSettings,
     TrainerSettings,
 )
+
+if TYPE_CHECKING:
+    from hybrid.data.folder import CrystalFolder
 
 CGCNN = ("n_conv", "atom_fea_len", "h_fea_len", "n_h")
 ALIGNN = ("alignn_layers", "gcn_layers", "hidden")
@@ -42,6 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="run folder; default: <folder>-<model>-<pooling>-<changed settings> here",
     )
+    add("--no-report", action="store_true", help="do not draw report.html and figures/")
     common.add_split(parser, "--data-seed")
     several = parser.add_argument_group("several networks in one run").add_mutually_exclusive_group()
     seeds = "an ensemble of N networks, --model-seed and the next ones: mean, spread and intervals"
@@ -108,6 +113,8 @@ def run(options: argparse.Namespace) -> None:
             print(f"{fold}{f', {name}' if name else ''}: {in_words(scores, unit)}")
     if "0.9" in metrics.get("coverage", {}):
         print(f"intervals of 90 % contain {100 * metrics['coverage']['0.9']:.0f} % of the test set")
+    if not options.no_report:
+        draw_report(out, folder, options.split_file)
     print(out)
 
 
@@ -127,6 +134,18 @@ def _choose_model(options: argparse.Namespace, choices: dict[str, Any]) -> None:
     elif options.head or options.freeze:
         raise InputError(f"--{'head' if options.head else 'freeze'}: needs --init-from")
     options.model, options.pooling = options.model or "cgcnn", options.pooling or "mean"
+
+
+def draw_report(run: Path, folder: "CrystalFolder", split_file: Path | None = None) -> None:
+    """Writes the run's report and prints where; a failure is one line, since the run is whole."""
+    try:
+        from hybrid.report.run_page import write_report
+
+        page = write_report(run, folder, split_file)
+    except Exception as error:
+        print(f"no report: {sentence(error) or one_line(error)}", file=sys.stderr)
+    else:
+        print(f"report: {page}")
 
 
 def name_of_run(options: argparse.Namespace, settings: RunSettings) -> str:

@@ -75,12 +75,12 @@ def refuse_other_run(folder: Path, settings: RunSettings, inputs: dict[str, Any]
 
 def _settings_that_differ(there: RunSettings, here: RunSettings) -> list[str]:
     """Such as `epochs 30, not 300`."""
-    old, new = (dict(_leaves(settings.model_dump())) for settings in (there, here))
+    old, new = (dict(leaves(settings.model_dump())) for settings in (there, here))
     names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     found = [
         f"{name[-1]} has changed"
         if "code" in name
-        else f"{name[-1].replace('_', '-')} {_said(old.get(name))}, not {_said(new.get(name))}"
+        else f"{name[-1].replace('_', '-')} {said(old.get(name))}, not {said(new.get(name))}"
         for name in names[:MOST]
     ]
     return found + ([f"{len(names) - MOST} more settings"] if len(names) > MOST else [])
@@ -108,16 +108,17 @@ def _crystals(n: int) -> str:
     return f"{n} crystal{'s' * (n > 1)}"
 
 
-def _leaves(block: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+def leaves(block: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Settings by the names of their blocks and their own."""
     for name, value in block.items():
         if isinstance(value, dict):
-            yield from _leaves(value, (*above, name))
+            yield from leaves(value, (*above, name))
         else:
             yield (*above, name), value
 
 
-def _said(value: Any) -> str:
+def said(value: Any) -> str:
+    """A setting's value in words."""
     if isinstance(value, list | tuple):
         return " ".join(map(str, value)) or "none"
     return "none" if value in (None, "") else str(value)
