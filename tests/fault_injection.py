@@ -29,7 +29,17 @@ def commands(work: Path) -> dict[str, list[list[str]]]:
     return {
         "train": [["hybrid", "train", data, "--out", str(work / "run"), *small]],
         "train with descriptors": [
-            ["hybrid", "train", data, "--model", "de-cgcnn", "--out", str(work / "run"), *small, "--no-report"]
+            [
+                "hybrid",
+                "train",
+                data,
+                "--model",
+                "de-cgcnn",
+                "--out",
+                str(work / "run"),
+                *small,
+                "--no-report",
+            ]
         ],
         "predict": [["hybrid", "predict", str(work / "model"), data, "--out", str(work / "p.csv")]],
         "descriptors": [["hybrid", "descriptors", data]],

@@ -199,6 +199,9 @@ def test_nothing_in_the_data_becomes_code(tmp_path: Path) -> None:
     table = rows(run / "predictions.csv")
     table[2]["id"] = HOSTILE
     write_rows(run / "predictions.csv", table)
+    settings = (run / "settings.json").read_text().replace('"cgcnn"', '"evil.py:Net"')
+    (run / "settings.json").write_text(settings)
+    Path("evil.py").write_text("1 / 0")
     shutil.copytree(run, tmp_path / "other")
     pages = [run_page.write_report(run), run_page.write_comparison([run, tmp_path / "other"], Path("c.html"))]
     for page in map(Page, pages):
