@@ -122,6 +122,11 @@ def test_a_training_leaves_its_report(
         (["--task", "classification"], {"roc", "confusion", "learning-curves"}),
         (["--targets", "target_1", "target_2"], {"parity-1", "parity-2", "learning-curves"}),
         (["--model", "mean-baseline"], {"parity-1", "parity-2"}),
+        (
+            ["--seeds", "2"],
+            {"parity-1", "parity-2", "spread-1", "spread-2", "calibration", "learning-curves"},
+        ),
+        (["--folds", "2"], {"parity-1", "parity-2", "learning-curves"}),
     ],
 )
 def test_every_kind_of_run_has_its_pictures(
@@ -133,7 +138,7 @@ def test_every_kind_of_run_has_its_pictures(
     lines = [f"{name},{i % 2}" if classes else f"{name},{y},{i}" for i, (name, y) in enumerate(table)]
     (path / "id_prop.csv").write_text("\n".join(lines))
     small = [] if "mean-baseline" in options else SMALL
-    split = ["--split", "0.6", "0.2", "0.2"]
+    split = [] if "--folds" in options else ["--split", "0.6", "0.2", "0.2"]
     assert main(["train", str(path), *options, *split, "--out", "run", *small]) == 0
     found = {file.stem for file in Path("run/figures").iterdir()}
     assert found == pictures | {"error-by-atoms", "error-by-element"}

@@ -223,7 +223,7 @@ class FinishedRun:
             rows += [
                 (name[-1].replace("_", "-"), ", ".join(map(said, values)), said(known.get(name)))
                 for name, values in self.settings.items()
-                if values != [known.get(name)] and "code" not in name
+                if values != [known.get(name)] and not {"code", "init_sha256"} & set(name)
             ]
             found.append(rows)
         return [tuple(map(printable, row)) for row in min(found, key=len)]  # type: ignore[misc]
