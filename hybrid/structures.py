@@ -4,7 +4,7 @@ import hashlib
 import io
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -138,28 +138,42 @@ def check_structure(structure: Structure, where: str) -> None:
         raise InputError(f"{where}: the cell has {of_atom:.3g} Å³ an atom, which no crystal has")
 
 
-def structure_files(folder: Path) -> dict[str, Path]:
+def structure_files(folder: Path, settled: Collection[str] = ()) -> dict[str, Path]:
     """The structure files of a folder by id, which is the file name without its ending.
+
+    Args:
+        folder: the folder.
+        settled: ids whose files are known already, and left out.
+
+    Raises:
+        InputError: an id has several, see `the_structure`.
+    """
+    files: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix in FORMATS and path.name not in RESERVED and path.stem not in settled:
+            files.setdefault(path.stem, []).append(path)
+    found = {stem: file for stem, of_one_id in files.items() if (file := the_structure(of_one_id))}
+    others = [file.name for stem in files for file in files[stem] if file != found.get(stem)]
+    if others:
+        note(f"{folder}: {some(others)} without a structure left out")
+    return found
+
+
+def the_structure(files: Sequence[Path]) -> Path | None:
+    """Which of the files that have an id's name is its structure; None if none is.
 
     A .json file without sites is an output of a former run, and no structure.
 
     Raises:
-        InputError: two files in different formats have the same id.
+        InputError: several are.
     """
-    files: dict[str, Path] = {}
-    others = []
-    for path in sorted(folder.iterdir(), key=lambda path: (path.suffix == ".json", path)):
-        if path.suffix not in FORMATS or path.name in RESERVED:
-            continue
-        if path.suffix == ".json" and b'"sites"' not in read_bytes(path):
-            others.append(path.name)
-            continue
-        if path.stem in files:
-            raise InputError(f"{path}: id '{path.stem}' also has the structure {files[path.stem].name}")
-        files[path.stem] = path
-    if others:
-        note(f"{folder}: {some(others)} without a structure left out")
-    return dict(sorted(files.items(), key=lambda item: item[1]))
+    found = [file for file in files if file.suffix != ".json" or b'"sites"' in read_bytes(file)]
+    if len(found) > 1:
+        raise InputError(
+            f"{found[0]}: {found[1].name} has the same id; remove one of them, or name one with its ending "
+            f"in id_prop.csv"
+        )
+    return found[0] if found else None
 
 
 def unknown_files(folder: Path) -> list[Path]:

@@ -79,9 +79,20 @@ def test_rows_of_different_length(folder: Path) -> None:
         read_folder(folder, several_targets=True)
 
 
-def test_an_id_with_two_structures(folder: Path) -> None:
-    (folder / "x01.cif").write_text("")
-    with pytest.raises(InputError, match=r"x01\.vasp: id 'x01' also has the structure x01\.cif"):
+@pytest.mark.parametrize("other", ["x01.cif", "x01.json"])
+def test_an_id_with_two_structures(other: str, folder: Path) -> None:
+    """They are refused wherever structures are read, unless id_prop.csv names one of them."""
+    (folder / other).write_text('{"sites": []}')
+    for kind in ({}, {"every": True}, {"targets": False}):
+        with pytest.raises(InputError, match=r"x01\.\w+: x01\.\w+ has the same id; remove one of them"):
+            read_folder(folder, **kind)
+    (folder / "id_prop.csv").write_text("x00,1\nx01.vasp,2\n")
+    for kind, n in (({}, 2), ({"every": True}, 5)):
+        found = read_folder(folder, **kind)
+        assert len(found) == n
+        assert found.files[1] == folder / "x01.vasp"
+    (folder / "id_prop.csv").write_text(f"x01.vasp,1\n{other},2\n")  # their descriptors have one id, too
+    with pytest.raises(InputError, match=f"row 2: id '{other}' appears twice"):
         read_folder(folder)
 
 

@@ -150,5 +150,5 @@ def test_structure_files_are_found_by_id(tmp_path: Path) -> None:
 def test_one_id_in_two_formats_is_refused(tmp_path: Path) -> None:
     for name in ("a.cif", "a.json"):
         (tmp_path / name).write_text('{"sites": []}')
-    with pytest.raises(InputError, match=r"a\.json: id 'a' also has the structure a\.cif"):
+    with pytest.raises(InputError, match=r"a\.cif: a\.json has the same id"):
         structure_files(tmp_path)

@@ -13,7 +13,7 @@ import numpy as np
 
 from hybrid.errors import InputError, note, some
 from hybrid.reading import plain_number, read_rows
-from hybrid.structures import FORMATS, structure_files
+from hybrid.structures import FORMATS, structure_files, the_structure, without_ending
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,14 @@ def read_listing(
     names, rows = _named_rows(path)
     names = names if several_targets else ()
     n_targets = len(names) or 1
-    found: dict[Path, tuple[str, list[float]]] = {}
+    found: dict[str, tuple[str, Path, list[float]]] = {}
     problems, absent = [], []
     for number, (identity, *cells) in rows:
-        file, targets = _file_of(path, identity), [_number(cell) for cell in cells]
+        name, file, targets = without_ending(identity), _file_of(path, identity), list(map(_number, cells))
         problem = None
         if file is None:
             problem = f"id '{identity}' has no structure file"
-        elif file in found:
+        elif name in found:
             problem = f"id '{identity}' appears twice"
         elif len(targets) != n_targets and not every:
             wanted = "id,target" if n_targets == 1 else f"an id and {n_targets} targets"
@@ -72,21 +72,21 @@ def read_listing(
         elif problem or file is None:
             problems.append(f"{path / 'id_prop.csv'}: row {number}: {problem}")
         else:
-            found[file] = identity, (targets + [math.nan] * n_targets)[:n_targets]
+            found[name] = identity, file, (targets + [math.nan] * n_targets)[:n_targets]
     if problems and not skip_bad:
         raise InputError(problems[0])
     if every:
-        others = structure_files(path).items()
-        found |= {file: (stem, [math.nan] * n_targets) for stem, file in others if file not in found}
+        unknown = [math.nan] * n_targets
+        found |= {name: (name, file, unknown) for name, file in structure_files(path, found).items()}
+    ids, files, values = ([row[i] for row in found.values()] for i in range(3))
     # other .json files may be outputs of former runs
-    endings = set(FORMATS) - {".json"}
-    unlisted = sorted(f.name for f in path.iterdir() if f.suffix in endings and f not in found)
+    others = {file for file in path.iterdir() if file.suffix in FORMATS and file.suffix != ".json"}
+    unlisted = sorted(file.name for file in others - set(files))
     if unlisted:
         note(f"{path}: {some(unlisted)} without a row in id_prop.csv left out")
     if absent:
         note(f"{path / 'id_prop.csv'}: {some(absent)} without a structure left out")
-    ids, targets_of_all = [identity for identity, _ in found.values()], [row for _, row in found.values()]
-    return Listing(ids, list(found), np.reshape(targets_of_all, (-1, n_targets)), names, problems)
+    return Listing(ids, files, np.reshape(values, (-1, n_targets)), names, problems)
 
 
 def target_names(path: Path) -> tuple[str, ...]:
@@ -115,11 +115,9 @@ def _file_of(path: Path, identity: str) -> Path | None:
     if named.suffix in FORMATS and named.is_file():
         return named
     files = [file for ending in FORMATS if (file := path / f"{identity}{ending}").is_file()]
-    # a .json beside another format is an output
-    files = [file for file in files if file.suffix != ".json"] or files
-    if len(files) > 1:
-        raise InputError(f"{files[1]}: id '{identity}' also has the structure {files[0].name}")
-    return files[0] if files else named if named.is_file() else None
+    return (the_structure(files) if len(files) > 1 else files[0] if files else None) or (
+        named if named.is_file() else None
+    )
 
 
 def _number(cell: str) -> float:
