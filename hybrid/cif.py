@@ -13,19 +13,21 @@ from typing import Any
 import numpy as np
 from pymatgen.core import Element, Lattice, Structure, SymmOp
 
-NUMBER = r"\s+(-?\d+\.\d+)\n"
-CELL = "".join(f"_cell_{name}{NUMBER}" for name in ("length_a", "length_b", "length_c"))
-CELL += "".join(f"_cell_angle_{name}{NUMBER}" for name in ("alpha", "beta", "gamma"))
+from hybrid.reading import plain_number
+
+CELL = tuple(f"_cell_{name}" for name in ("length_a", "length_b", "length_c"))
+CELL += tuple(f"_cell_angle_{name}" for name in ("alpha", "beta", "gamma"))
 COLUMNS = ("type_symbol", "label", "symmetry_multiplicity", "fract_x", "fract_y", "fract_z", "occupancy")
 HEAD = re.compile(
     r"# generated using pymatgen\ndata_\S*\n_symmetry_space_group_name_H-M\s+'P 1'\n"
-    + CELL
+    + "".join(rf"{name}\s+(\d+\.\d+)\n" for name in CELL)
     + r"_symmetry_Int_Tables_number\s+1\n_chemical_formula_structural[^\n]*\n"
     r"_chemical_formula_sum   ([^\n]*)\n_cell_volume[^\n]*\n_cell_formula_units_Z[^\n]*\n"
     r"loop_\n _symmetry_equiv_pos_site_id\n _symmetry_equiv_pos_as_xyz\n  1  'x, y, z'\n"
-    "loop_\n" + "".join(f" _atom_site_{name}\n" for name in COLUMNS)
+    "loop_\n" + "".join(f" _atom_site_{name}\n" for name in COLUMNS),
+    re.ASCII,
 )
-ATOM = re.compile(r"  ([A-Z][a-z]?)  \w+  1  (-?\d+\.\d+)  (-?\d+\.\d+)  (-?\d+\.\d+)  1")
+ATOM = re.compile(r"  ([A-Z][a-z]?)  \w+  1  (-?\d+\.\d+)  (-?\d+\.\d+)  (-?\d+\.\d+)  1", re.ASCII)
 OPERATIONS = ("_symmetry_equiv_pos_as_xyz", "_space_group_symop_operation_xyz")
 FURTHEST = 10_000  # cells that a coordinate may be away, of which pymatgen keeps the fraction
 THIRDS, NEAR = (1 / 3, 2 / 3), 1e-4  # coordinates this near to a third become a third in pymatgen
@@ -69,7 +71,7 @@ def read_any_cif(text: str) -> Structure:
         ValueError: there is not one structure in it, an operation of symmetry is none, its space group is
             unknown, or a site names no element.
     """
-    from pymatgen.io.cif import CifParser, str2float
+    from pymatgen.io.cif import CifParser
 
     parser: Any = CifParser.from_str(text)
     structures = parser.parse_structures(primitive=False)
@@ -83,8 +85,8 @@ def read_any_cif(text: str) -> Structure:
         for name, value in block.items():
             if name.rstrip("_") in OPERATIONS:
                 _check_operations([value] if isinstance(value, str) else value)
-            if name.startswith("_atom_site_fract_") and max(map(abs, map(str2float, value))) > FURTHEST:
-                raise ValueError(f"an atom is over {FURTHEST:,} cells away from the cell")
+            if name in CELL or name.startswith("_atom_site_fract_"):
+                _check_numbers(name, [value] if isinstance(value, str) else value)
         if any("Defaulting to P1" in told for told in parser.warnings) and any(
             name.startswith(("_symmetry", "_space_group")) and value not in ("", "?", ".")
             for name, value in block.items()
@@ -100,6 +102,17 @@ def _check_symbols(symbols: list[str]) -> None:
         name = letters[0].title() if letters else ""
         if name not in ("Ow", "Hw") and not Element.is_valid_symbol(name):
             raise ValueError(f"'{symbol}' names no element")
+
+
+def _check_numbers(name: str, values: list[str]) -> None:
+    for value in values:
+        if value in ("?", "."):
+            continue  # in a block without a structure
+        number = plain_number(re.sub(r"\([\d.]*\)$", "", value))  # an uncertainty in brackets
+        if number is None or (name in CELL and number <= 0):
+            raise ValueError(f"{name} is '{value}'")
+        if name not in CELL and abs(number) > FURTHEST:
+            raise ValueError(f"an atom is over {FURTHEST:,} cells away from the cell")
 
 
 def _check_operations(operations: list[str]) -> None:

@@ -60,6 +60,8 @@ def sentence(error: BaseException) -> str | None:
     """The message for an error of the system or a lack of memory; None for other errors."""
     if isinstance(error, InputError):
         return str(error)
+    if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):
+        return str(error)
     if isinstance(error, OSError):
         return f"{error.filename or 'the system'}: {error.strerror or one_line(error)}"
     if isinstance(error, MemoryError) or re.search(

@@ -64,10 +64,19 @@ def read_rows(path: Path) -> list[tuple[int, list[str]]]:
         raise InputError(f"{path}: is not a CSV file ({one_line(error)})") from error
     stripped = ((place, [cell.strip() for cell in row]) for place, row in enumerate(rows, start=1))
     found = [(place, row) for place, row in stripped if any(row)]
-    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
-        if found and all(mark in row[0] for _, row in found[:3]):
-            raise InputError(f"{path}: its columns are separated by {name}; save it with commas")
+    refuse_separators([row[0] for _, row in found[:3]], path)
     return found
+
+
+def refuse_separators(cells: list[str], path: Path) -> None:
+    """Checks that the first cells of a table are not whole rows with other separators.
+
+    Raises:
+        InputError: they are.
+    """
+    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
+        if cells and all(mark in cell for cell in cells):
+            raise InputError(f"{path}: its columns are separated by {name}; save it with commas")
 
 
 def read_json(path: Path) -> Any:

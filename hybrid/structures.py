@@ -13,7 +13,7 @@ from pymatgen.core import DummySpecies, Structure
 
 from hybrid.cif import FURTHEST, read_any_cif, read_own_cif
 from hybrid.errors import InputError, note, one_line, some
-from hybrid.reading import read_bytes, read_text
+from hybrid.reading import NUMBER, read_bytes, read_text
 
 FORMATS: dict[str, Any] = {
     ".cif": "cif",
@@ -30,7 +30,9 @@ HARMLESS = re.compile(  # what pymatgen says of files that it reads rightly
     r"|Cannot determine chemical composition from CIF|\S+ parsed as [A-Z][a-z]?$"
 )
 SMALLEST, LARGEST = 0.5, 1e6  # Å³ an atom: denser than metallic hydrogen; an atom in a box of 100 Å
+CLOSEST = 0.1  # Å between two atoms
 HEAVIEST = 100  # the last element with features
+ODD = re.compile(r'(?<=[\s"])[-+]?[\d.]*(\d_\d|(?![0-9])\d)\S*')  # numbers to Python alone, as 1_000 and ３
 RESERVED = ("atom_init.json", "manifest.json", "config.json")
 T = TypeVar("T")
 
@@ -81,11 +83,32 @@ def _read(path: Path) -> Structure:
     file_format, text = FORMATS[path.suffix], read_text(path)
     if file_format in ("poscar", "extxyz") and text[-1:] in tuple("0123456789."):
         raise ValueError("ends in a number without a line end, as a file that was cut off")
+    if file_format in ("poscar", "extxyz") and (odd := ODD.search(text, text.find("\n") + 1)):
+        raise ValueError(f"'{odd[0]}' is no number")
     if file_format == "extxyz":
         return _read_extxyz(text)
     if file_format == "cif":
         return read_own_cif(text) or read_any_cif(text)
-    return Structure.from_str(text, fmt=file_format)
+    structure = Structure.from_str(text, fmt=file_format)
+    if file_format == "poscar":
+        _refuse_lost_atoms(text)
+    return structure
+
+
+def _refuse_lost_atoms(poscar: str) -> None:
+    """Checks that pymatgen has not left out what it did not expect."""
+    lines = [re.split("[!#]", line)[0].split() for line in poscar.splitlines()]
+    names, counts = lines[5:7]
+    if names[0].isdecimal():
+        return  # without names of elements, which pymatgen guesses and warns of
+    if len(names) != len(counts):
+        raise ValueError(f"has {len(names)} names of elements and {len(counts)} numbers of atoms")
+    selective = lines[7][0][0] in "sS"
+    below = lines[8 + selective + sum(map(int, counts)) :]
+    if below and below[0] and NUMBER.fullmatch(below[0][0]):
+        raise ValueError(f"has more positions than the {sum(map(int, counts))} that it counts")
+    if any("configuration=" in line for line in below):
+        raise ValueError("holds several structures; one is needed")
 
 
 def _read_extxyz(text: str) -> Structure:
@@ -136,6 +159,19 @@ def check_structure(structure: Structure, where: str) -> None:
     of_atom = structure.volume / len(structure)
     if not SMALLEST < of_atom < LARGEST:
         raise InputError(f"{where}: the cell has {of_atom:.3g} Å³ an atom, which no crystal has")
+    _refuse_one_place(structure, where)
+
+
+def _refuse_one_place(structure: Structure, where: str) -> None:
+    fractional, block = structure.frac_coords, 250  # (n_atoms, 3)
+    for first in range(0, len(fractional), block):
+        steps = fractional[first : first + block, None] - fractional
+        steps = (steps - np.round(steps)) @ structure.lattice.matrix
+        near = np.argwhere(np.einsum("ijk,ijk->ij", steps, steps) < CLOSEST**2)
+        for one, other in near:
+            if first + one < other:
+                sites = f"sites {first + one + 1} and {other + 1}"
+                raise InputError(f"{where}: {sites} are less than {CLOSEST:g} Å apart")
 
 
 def structure_files(folder: Path, settled: Collection[str] = ()) -> dict[str, Path]:
@@ -146,12 +182,17 @@ def structure_files(folder: Path, settled: Collection[str] = ()) -> dict[str, Pa
         settled: ids whose files are known already, and left out.
 
     Raises:
-        InputError: an id has several, see `the_structure`.
+        InputError: an id has several, see `the_structure`, or is no text.
     """
     files: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix in FORMATS and path.name not in RESERVED and path.stem not in settled:
             files.setdefault(path.stem, []).append(path)
+    for stem in files:
+        if re.search("[\ud800-\udfff]", stem):  # bytes that are no letters
+            raise InputError(
+                f"{folder}: the name {files[stem][0].name!a} is not text in UTF-8; rename the file"
+            )
     found = {stem: file for stem, of_one_id in files.items() if (file := the_structure(of_one_id))}
     others = [file.name for stem in files for file in files[stem] if file != found.get(stem)]
     if others:

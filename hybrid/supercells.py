@@ -30,6 +30,7 @@ from hybrid.trained.model import TrainedModel
 Size = tuple[int, int, int]
 SIZES: tuple[Size, ...] = ((2, 1, 1), (2, 2, 2))
 TOLERANCE = 0.01  # of the ratio
+MOST_ATOMS = 1e6  # in all supercells of a size
 EXPLAINED = (
     "The expected ratio is 1 with average pooling and the number of cells with sum pooling, also with "
     "descriptors, because these are computed for the reduced cell. The constant of a shifted sum does not "
@@ -95,7 +96,7 @@ def supercell_table(
 
     Raises:
         InputError: the model is not a CGCNN, is a classifier or predicts 0 for all crystals, `n_crystals`
-            is 0, or a structure or descriptor cannot be used.
+            is 0, there would be too many atoms, or a structure or descriptor cannot be used.
     """
     if model.architecture.graphs is not MergedCrystalGraphs:
         raise InputError(f"{model.settings.name}: supercells can be compared for CGCNN and de-CGCNN only")
@@ -110,6 +111,9 @@ def supercell_table(
     folder = folder.take(sorted(np.random.default_rng(seed).choice(len(folder), n, replace=False)))
     folder = replace(folder, atom_features=model.atom_features)
     cells = list(folder.structures())
+    n_atoms = max(map(prod, sizes)) * sum(map(len, cells))
+    if n_atoms > MOST_ATOMS:
+        raise InputError(f"{n_atoms:.1e} atoms in supercells are too many; smaller or fewer ones are needed")
     graphs = CrystalGraphs.from_structures(cells, model.graph)
     inputs, standardisation = None, model.standardisation
     if standardisation:

@@ -31,8 +31,7 @@ def read_weights(path: str | Path, device: torch.device | str = "cpu") -> Any:
         device: where the tensors go.
 
     Raises:
-        InputError: the file cannot be read, or is damaged.
-        Exception: whatever torch raises if the file is something else or asks for more.
+        InputError: the file cannot be read, is damaged or something else, or could run code.
     """
     content = io.BytesIO(read_bytes(Path(path)))
     if zipfile.is_zipfile(content):
@@ -41,8 +40,16 @@ def read_weights(path: str | Path, device: torch.device | str = "cpu") -> Any:
         if damaged:
             raise InputError(f"{path}: is damaged; its part {damaged} is not as it was written")
     content.seek(0)
-    with torch.serialization.safe_globals([argparse.Namespace, *_numpy_globals(), *_SCHEDULE]):
-        return torch.load(content, map_location=device, weights_only=True)
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace, *_numpy_globals(), *_SCHEDULE]):
+            return torch.load(content, map_location=device, weights_only=True)
+    except Exception as error:  # whatever a pickle of something else raises
+        asked = re.search(r"GLOBAL (\S+)", str(error))
+        if asked is None:
+            raise InputError(f"{path}: is not a checkpoint") from error
+        raise InputError(
+            f"{path}: contains '{asked[1]}', which is not a weight; files that could run code are not loaded"
+        ) from error
 
 
 def load_weights(path: str | Path, device: torch.device | str = "cpu", *entries: str) -> dict[str, Any]:
@@ -56,18 +63,7 @@ def load_weights(path: str | Path, device: torch.device | str = "cpu", *entries:
     Raises:
         InputError: the file cannot be read, is something else, or could run code.
     """
-    try:
-        checkpoint = read_weights(path, device)
-    except InputError:
-        raise
-    except Exception as error:  # whatever a pickle of something else raises
-        asked = re.search(r"GLOBAL (\S+)", str(error))
-        problem = "is not a checkpoint"
-        if asked:
-            problem = (
-                f"contains '{asked[1]}', which is not a weight; files that could run code are not loaded"
-            )
-        raise InputError(f"{path}: {problem}") from error
+    checkpoint = read_weights(path, device)
     if not isinstance(checkpoint, dict) or not checkpoint.keys() >= set(entries):
         raise InputError(f"{path}: is not a checkpoint with {', '.join(entries)}")
     return checkpoint

@@ -7,6 +7,7 @@ command runs in a fork of this process, which has imported everything already.
 import argparse
 import contextlib
 import ctypes
+import importlib
 import io
 import json
 import os
@@ -89,7 +90,10 @@ def run(steps: list[list[str]], work: Path) -> int:
 
 
 def forked(steps: list[list[str]], work: Path, fail: int, stays: bool) -> tuple[int, str, int]:
-    """Exit code, stderr and number of calls of commands in a fork, whose call `fail` fails; 0: none."""
+    """Exit code, stderr and number of calls of commands in a fork, whose call `fail` fails; 0: none.
+
+    What the fork imports is imported here too, for the next one.
+    """
     library = ctypes.CDLL(os.environ["FAULTS"])
     reading, writing = os.pipe()
     child = os.fork()
@@ -104,13 +108,20 @@ def forked(steps: list[list[str]], work: Path, fail: int, stays: bool) -> tuple[
                 code = 1
             calls = library.counted()
             library.arm(b"", ctypes.c_long(0), 0)
-        os.write(writing, json.dumps([code, told.getvalue()[-3000:], calls]).encode())
+        os.write(
+            writing,
+            json.dumps([code, told.getvalue()[-3000:], calls, *(sys.modules if fail == 0 else ())]).encode(),
+        )
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as pipe:
         found = json.loads(pipe.read() or '[1, "the process died", 0]')
     os.waitpid(child, 0)
-    return found[0], found[1], found[2]
+    code, said, calls, *modules = found
+    for module in modules if fail == 0 else ():
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
+    return code, said, calls
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -66,7 +66,7 @@ def test_a_command_survives_some_faults(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["reproduce", "probe", "dataset", "descriptors", "predict", "train with descriptors", "train"]
+    "name", ["train", "train with descriptors", "predict", "descriptors", "dataset", "probe", "reproduce"]
 )
 def test_a_command_survives_every_fault(
     name: str, crystal_folder: Callable[..., Path], tmp_path: Path

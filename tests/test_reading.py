@@ -95,8 +95,9 @@ def test_a_table_is_read_as_it_was_written(rows: list[list[str]], marked: bool, 
 @pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs")])
 def test_other_separators_are_named(mark: str, name: str, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text(f"x0{mark}1,5\nx1{mark}2,5\n")
-    with pytest.raises(InputError, match=f"separated by {name}; save it with commas"):
-        read_rows(tmp_path / "x.csv")
+    for reader in (read_rows, Embeddings.read):
+        with pytest.raises(InputError, match=f"separated by {name}; save it with commas"):
+            reader(tmp_path / "x.csv")
 
 
 @quick
@@ -215,7 +216,28 @@ SYMMETRY = "loop_\n_symmetry_equiv_pos_as_xyz\n'x,y,z'\n'{}'\n"
         ("x.cif", CELL.replace(" 5", " .5") + SITES + "Na1 0 0 0\n", "Å³ an atom"),
         ("x.cif", CELL.replace(" 5", " 500") + SITES + "Na1 0 0 0\n", "Å³ an atom"),
         ("x.cif", CELL + SITES + "Md1 0 0 0\n", "of which there are no crystals"),
+        (
+            "x.cif",
+            CELL.replace("length_a 5", "length_a -5") + SITES + "Na1 0 0 0\n",
+            "_cell_length_a is '-5'",
+        ),
+        ("x.cif", CELL + SITES + "Na1 1_0 0 0\n", "_atom_site_fract_x is '1_0'"),
+        (
+            "x.cif",
+            CELL.replace("length_a 5", "length_a ５") + SITES + "Na1 0 0 0\n",
+            "does not parse",
+        ),
         ("x.vasp", POSCAR.format(""), "had to guess"),
+        ("x.vasp", POSCAR.format("Na Cl K\n"), "3 names of elements and 2 numbers of atoms"),
+        ("x.vasp", POSCAR.format("Na Cl\n") + "0 .5 0\n", "more positions than the 2 that it counts"),
+        ("x.vasp", POSCAR.format("Na Cl\n") + "Direct configuration= 2\n.1 0 0\n", "several structures"),
+        ("x.vasp", POSCAR.format("Na Cl\n").replace("0 5 0", "0 ５ 0"), "'５' is no number"),
+        (
+            "x.vasp",
+            POSCAR.format("Na Cl\n").replace(".5 .5 .5", "1 1 1"),
+            r"sites 1 and 2 are less than 0\.1 Å",
+        ),
+        ("x.extxyz", FRAME.replace("Cu 0", "Cu 1_0"), "'1_0' is no number"),
         ("x.extxyz", FRAME + "9" * 18 + "\n", "line 4 counts more atoms than there are lines"),
     ],
 )
@@ -233,6 +255,7 @@ def test_what_would_be_guessed_is_refused(name: str, text: str, told: str, tmp_p
         ("x.cif", CELL + "_symmetry_space_group_name_H-M 'P -1'\n" + SITES + "Na1 .1 .2 .3\n", "Na2"),
         ("x.cif", "data_global\n_journal_year 2000\n" + CELL + SITES + "Ne1 0 0 0\n", "Ne1"),
         ("x.vasp", POSCAR.format("Na Cl\n"), "Na1 Cl1"),
+        ("x.vasp", "1_0 ３" + POSCAR.format("Na Cl ! comment\n") + "\n0 0 0\n1 1 1\n", "Na1 Cl1"),
     ],
 )
 def test_what_is_unusual_and_clear_is_read(name: str, text: str, formula: str, tmp_path: Path) -> None:

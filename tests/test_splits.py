@@ -94,15 +94,14 @@ def test_a_split_file_may_know_more_ids(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "needs the columns id,fold"),
-        ("id,part\nx0,test\n", "needs the columns id,fold"),
+        ("", "has no column 'id'"),
+        ("id,part\nx0,test\n", "has no column 'fold'; its columns are id, part"),
+        ("id,fold,fold\nx0,test,test\n", "column 'fold' appears twice"),
         ("id,fold\nx0,training\nx1,test\n", "fold of 'x2' is missing"),
         ("id,fold\nx0,training\nx1,test\nx2,train\n", "fold of 'x2' is train; known: training, validation"),
-        ("id,fold\nx0,training\nx1,test\nx2\n", "fold of 'x2' is missing"),
-        (
-            "id,fold\nx0,training\nx1,test\nx2,test\nx0,test\n",
-            "row 5: 'x0' is in two folds, training and test",
-        ),
+        ("id,fold\nx0,training\nx1,test\nx2\n", "row 4 has 1 columns instead of 2"),
+        ("id,fold\nx0,training\nx1,test\nx2,test\nx0,test\n", "row 5: id 'x0' appears twice"),
+        ("id,fold\nx0,training\nx1,test\nx0.cif,test\n", r"row 4: id 'x0\.cif' appears twice"),
         ("id;fold\nx0;training\n", "its columns are separated by semicolons"),
         ("id,fold\nx0,training\nx1,validation\nx2,training\n", "no crystal of the data is in the test fold"),
         ("id,fold\nx0,test\nx1,validation\nx2,test\n", "no crystal of the data is in the training fold"),

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
@@ -107,25 +108,36 @@ def report_dropped(dropped: list[str]) -> None:
         print(f"left out {len(dropped)} in all", file=sys.stderr)
 
 
-def refuse_inputs(out: Path, folder: Path, *others: Path) -> None:
-    """Checks that a file can be written and does not replace what is read.
+def refuse_inputs(out: Path, folder: Path, *others: Path | None, endings: Sequence[str] = ("",)) -> None:
+    """Checks that files can be written and do not replace what is read.
 
     Args:
-        out: the file to write.
+        out: the file to write, or the common name of several.
         folder: of the crystals.
         others: files that are read, or run folders.
+        endings: what is added to the common name.
 
     Raises:
-        InputError: it would, or a folder or device is there.
+        InputError: they would, or a folder or device is there.
     """
-    from hybrid.structures import FORMATS, RESERVED
+    from hybrid.structures import FORMATS, RESERVED, the_structure
 
-    refuse_special(out)
-    place = out.resolve()
-    own = place.suffix in FORMATS or place.name in (*RESERVED, "id_prop.csv", "descriptors.csv")
-    read = {file.resolve() for other in others for file in (other, *other.glob("*"))}
-    if place.exists() and (place in read or (own and place.parent == folder.resolve())):
-        raise InputError(f"{out}: is an input and is not overwritten; choose another file to write")
+    if out.name in ("", ".."):
+        raise InputError(f"{out}: is a folder; a file is to be written there")
+    read = {file.resolve() for other in filter(None, others) for file in (other, *other.glob("*"))}
+    for path in (out.with_name(f"{out.name}{ending}") for ending in endings):
+        refuse_special(path)
+        place = path.resolve()
+        own = (
+            place.exists()
+            and place.parent == folder.resolve()
+            and (
+                place.name in (*RESERVED, "id_prop.csv", "descriptors.csv")
+                or (place.suffix in FORMATS and the_structure([place]))
+            )
+        )
+        if own or (place.exists() and place in read):
+            raise InputError(f"{path}: is an input and is not overwritten; choose another file to write")
 
 
 def default_output(folder: Path, ending: str) -> Path:

@@ -54,6 +54,8 @@ def run(options: argparse.Namespace) -> None:
     network = on_crystals(options.network, options.name, options.epochs) if options.network else None
     name = options.name or (network.label if network else options.embeddings.stem)
     out = options.out or common.default_output(options.folder, f"-{name}-probe")
+    read = (options.embeddings, options.split_file, options.beside)
+    common.refuse_inputs(out, options.folder, *read, endings=(".json", ".csv", ".md", ".png", ".pdf"))
     record = probe(
         network or options.embeddings,
         options.folder,

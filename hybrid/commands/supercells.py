@@ -4,7 +4,15 @@ import argparse
 import re
 from pathlib import Path
 
-from hybrid.commands.common import add_code, add_common, default_output, read, run_code, seed
+from hybrid.commands.common import (
+    add_code,
+    add_common,
+    default_output,
+    read,
+    refuse_inputs,
+    run_code,
+    seed,
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +35,7 @@ def run(options: argparse.Namespace) -> None:
     from hybrid.trained.loading import load_one
 
     out = options.out or default_output(options.folder, "-supercells")
+    refuse_inputs(out, options.folder, options.model, endings=(".md", ".csv"))
     run_code(options)
     model = load_one(options.model)
     folder = read(options)

@@ -78,7 +78,8 @@ def read_listing(
     if every:
         unknown = [math.nan] * n_targets
         found |= {name: (name, file, unknown) for name, file in structure_files(path, found).items()}
-    ids, files, values = ([row[i] for row in found.values()] for i in range(3))
+    ids, files = [identity for identity, *_ in found.values()], [file for _, file, _ in found.values()]
+    values = np.reshape([row for *_, row in found.values()], (-1, n_targets))
     # other .json files may be outputs of former runs
     others = {file for file in path.iterdir() if file.suffix in FORMATS and file.suffix != ".json"}
     unlisted = sorted(file.name for file in others - set(files))
@@ -86,7 +87,7 @@ def read_listing(
         note(f"{path}: {some(unlisted)} without a row in id_prop.csv left out")
     if absent:
         note(f"{path / 'id_prop.csv'}: {some(absent)} without a structure left out")
-    return Listing(ids, files, np.reshape(values, (-1, n_targets)), names, problems)
+    return Listing(ids, files, values, names, problems)
 
 
 def target_names(path: Path) -> tuple[str, ...]:

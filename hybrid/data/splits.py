@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from hybrid.atomic import atomic_file
+from hybrid.data.crystal_table import ID, read_cells
 from hybrid.errors import InputError
-from hybrid.reading import read_rows
 from hybrid.structures import without_ending
 
 FOLDS = ("training", "validation", "test")
@@ -142,21 +142,15 @@ def read_split(path: Path, ids: Sequence[str], seed: int) -> np.ndarray:
     If the file has no validation fold, a random quarter of the training fold, by `seed`, becomes validation.
 
     Raises:
-        InputError: the file does not exist, lacks an id, has an unknown fold, or leaves a fold empty.
+        InputError: the file cannot be used, see `read_cells`; it lacks an id, has an unknown fold, or leaves
+            a fold empty.
     """
     if not path.exists():
         raise InputError(f"{path}: no such split file")
-    (_, header), *rows = read_rows(path) or [(1, [])]
-    if not rows or not {"id", "fold"} <= set(header):
-        raise InputError(f"{path}: needs the columns id,fold")
-    fold_of: dict[str, str] = {}
-    for place, row in rows:
-        cells = dict(zip(header, row, strict=False))
-        identity, fold = cells.get("id", ""), cells.get("fold", "missing")
-        if fold_of.setdefault(identity, fold) != fold:
-            raise InputError(
-                f"{path}: row {place}: '{identity}' is in two folds, {fold_of[identity]} and {fold}"
-            )
+    header, rows = read_cells(path)
+    if "fold" not in header:
+        raise InputError(f"{path}: has no column 'fold'; its columns are {', '.join(header)}")
+    fold_of = {cells[ID]: cells["fold"] for _, cells in rows}
     fold_of = {i: fold_of.get(i, fold_of.get(without_ending(i), "missing")) for i in ids}
     for identity, found in fold_of.items():
         if found not in FOLDS:

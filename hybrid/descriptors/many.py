@@ -14,17 +14,20 @@ import torch
 from pymatgen.core import Structure
 
 from hybrid.atomic import atomic_file, write_text
+from hybrid.data.crystal_table import ID, read_cells
 from hybrid.descriptors.cached_rows import Row, key_of
 from hybrid.descriptors.compute import Backend, descriptor_row
 from hybrid.descriptors.matminer_reference import matminer_steps
 from hybrid.descriptors.registry import Descriptor, select_descriptors
-from hybrid.descriptors.table import ERROR, ID, DescriptorTable, read_cells
+from hybrid.descriptors.table import ERROR, DescriptorTable
 from hybrid.errors import InputError
 from hybrid.line_cache import LineCache
 from hybrid.processes import end_when
 from hybrid.progress import Progress
 from hybrid.reading import read_json
 from hybrid.structures import content_key, structure_files, without_ending
+
+MOST_JOBS = 1000
 
 
 def describe_many(
@@ -49,8 +52,11 @@ def describe_many(
         path: the table's name in messages.
 
     Raises:
-        InputError: a name is unknown, an id appears twice, or matminer is asked for and not installed.
+        InputError: a name is unknown, an id appears twice, there cannot be so many processes, or matminer
+            is asked for and not installed.
     """
+    if n_jobs != -1 and not 1 <= n_jobs <= MOST_JOBS:
+        raise InputError(f"{n_jobs} processes: there can be 1 to {MOST_JOBS}, or one for each core by -1")
     chosen = select_descriptors(names)
     if backend == "matminer":
         matminer_steps(chosen)  # fails before any work if matminer is not installed

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hybrid.data.crystal_table import ID, read_cells
 from hybrid.errors import InputError
-from hybrid.reading import plain_number, read_rows
+from hybrid.reading import plain_number
 from hybrid.structures import without_ending
 
-ID, ERROR = "id", "error"
+ERROR = "error"
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +71,10 @@ class DescriptorTable:
         """The same crystals with only the descriptors `names`, in that order.
 
         Raises:
-            InputError: the table lacks some of them; the message names all.
+            InputError: the table lacks some of them, all of which are named, or one is named twice.
         """
+        if len(set(names)) < len(names):
+            raise InputError(f"{self.path}: a descriptor is named twice: {', '.join(names)}")
         missing = [name for name in names if name not in self.names]
         if missing:
             raise InputError(
@@ -103,31 +106,6 @@ class DescriptorTable:
     @cached_property
     def _position(self) -> dict[str, int]:
         return {identity: position for position, identity in enumerate(self.ids)}
-
-
-def read_cells(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """The columns of a table with a column `id`, and its rows, each with its number and its cells by column.
-
-    Raises:
-        InputError: it cannot be read, has no such column, a column or an id appears twice, or a row has
-            another length.
-    """
-    (_, header), *rows = read_rows(path) or [(1, [])]
-    if ID not in header:
-        raise InputError(f"{path}: has no column '{ID}'; its columns are {', '.join(header) or 'none'}")
-    repeated = [name for name in header if header.count(name) > 1]
-    if repeated:
-        raise InputError(f"{path}: column '{repeated[0]}' appears twice")
-    found, seen = [], set()
-    for place, row in rows:
-        if len(row) != len(header):
-            raise InputError(f"{path}: row {place} has {len(row)} columns instead of {len(header)}")
-        cells = dict(zip(header, row, strict=True))
-        if cells[ID] in seen:
-            raise InputError(f"{path}: row {place}: id '{cells[ID]}' appears twice")
-        seen.add(cells[ID])
-        found.append((place, cells))
-    return header, found
 
 
 def _number(cell: str, where: str, error: str | None) -> float:
@@ -186,6 +164,11 @@ class Standardisation:
                 )
         mean = rows.nanmean(dim=0)
         std = (rows - mean).square().nanmean(dim=0).sqrt()
+        for name, value in zip(table.names, std.tolist(), strict=True):
+            if not math.isfinite(value):
+                raise InputError(
+                    f"{table.path}: the values of '{name}' are too large; scale them or leave it out"
+                )
         # the deviation of a constant column may differ from zero by rounding
         constant = std <= 1e-12 * rows.nan_to_num().abs().amax(dim=0)
         return cls(table.names, mean, torch.where(constant, torch.ones_like(std), std), median, limit)

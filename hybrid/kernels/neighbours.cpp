@@ -113,7 +113,7 @@ public:
     double plane[3];
 };
 
-// Points in cubes as wide as the reach of a search: an atom's neighbours are in 27 of them.
+// Points in cubes at least as wide as the reach of a search: an atom's neighbours are in 27 of them.
 class Cubes {
 public:
     Cubes(const Crystal &crystal, const std::vector<Point> &points, double width) : width(width) {
@@ -159,6 +159,7 @@ extern "C" void nearest(int64_t n_atoms, const double *positions, const double *
                         int64_t n_neighbours, double cutoff, int64_t *neighbours, double *distances) {
     const Crystal crystal(n_atoms, positions, lattice, periodic);
     const double sphere = 3 * SPARE * n_neighbours * crystal.volume() / n_atoms / (4 * M_PI);
+    const double spacing = std::cbrt(crystal.volume() / n_atoms);  // smaller cubes would be empty
     double radius = std::min(cutoff, std::cbrt(sphere));
     std::vector<int64_t> waiting(n_atoms);
     for (int64_t i = 0; i < n_atoms; i++) waiting[i] = i;
@@ -168,7 +169,7 @@ extern "C" void nearest(int64_t n_atoms, const double *positions, const double *
         if (whole) radius = cutoff;
         const std::vector<Point> points = crystal.points(radius);
         const bool many = n_atoms > FEW;
-        const Cubes cubes(crystal, many ? points : std::vector<Point>(), radius + MARGIN);
+        const Cubes cubes(crystal, many ? points : std::vector<Point>(), std::max(radius + MARGIN, spacing));
         const double limit = radius * radius + (whole ? TOLERANCE : 0.0);
         const auto cube = [&](const Point &point, int c) {  // of pymatgen's, as wide as the cut-off
             return static_cast<int64_t>(

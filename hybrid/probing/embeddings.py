@@ -11,7 +11,7 @@ import pandas as pd
 
 from hybrid.atomic import atomic_file
 from hybrid.errors import InputError, one_line
-from hybrid.reading import as_text, read_bytes
+from hybrid.reading import as_text, read_bytes, refuse_separators
 
 ID = "id"
 
@@ -101,7 +101,9 @@ class Embeddings:
 
 
 def _read_csv(path: Path, content: bytes) -> pd.DataFrame:
-    return pd.read_csv(io.StringIO(as_text(content, path)), dtype={ID: str})
+    text = as_text(content, path)
+    refuse_separators([text.partition("\n")[0].partition(",")[0]], path)
+    return pd.read_csv(io.StringIO(text), dtype={ID: str})
 
 
 def _read_parquet(_: Path, content: bytes) -> pd.DataFrame:

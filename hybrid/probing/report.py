@@ -8,6 +8,7 @@ import pandas as pd
 
 from hybrid.atomic import write_text
 from hybrid.descriptors.registry import select_descriptors
+from hybrid.errors import InputError
 from hybrid.probing.probed_models import ProbedModel
 from hybrid.report.bars import draw
 from hybrid.report.record_rows import Row, not_run_row
@@ -19,6 +20,7 @@ from hybrid.training.samples import Samples
 
 PANELS = ("a  local descriptors", "b  global descriptors", "c  crystal system", "d  other columns")
 TRIVIAL = ("mean-baseline", "majority-baseline")
+NEEDED = {"status", "model", "metrics", "network_label", "dataset", "dataset_label"}  # of a row beside
 
 
 def result_rows(
@@ -88,10 +90,15 @@ def write(record: dict[str, Any], out: Path, beside: Path | None = None) -> None
 def _rows_beside(record: dict[str, Any], path: Path) -> list[dict[str, Any]]:
     """The rows of another record for the same descriptors."""
     probed = {row["descriptor"]: row["panel"] for row in record["rows"]}
+    found = read_record(path)["rows"]
+    if not all(
+        isinstance(row, dict) and (row.get("status") != "done" or row.keys() >= NEEDED) for row in found
+    ):
+        raise InputError(f"{path}: is not a record of networks")
     rows = []
-    for row in read_record(path)["rows"]:
+    for row in (row for row in found if row.get("status") == "done"):
         name = row.get("descriptor") or ("crys_sys" if "accuracy" in row["metrics"] else None)
-        if row["status"] == "done" and name in probed and row["model"] not in TRIVIAL:
+        if name in probed and row["model"] not in TRIVIAL:
             rows.append({**row, "descriptor": name, "panel": probed[name]})
     return rows
 

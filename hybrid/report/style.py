@@ -1,5 +1,6 @@
 """The style of all figures: widths of journal columns, small sans-serif type, one colour for each meaning."""
 
+import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -8,7 +9,7 @@ import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
-from hybrid.atomic import atomic_file
+from hybrid.atomic import write_bytes
 
 COLUMN = 85.0  # mm, one column
 PAGE = 180.0  # mm, two columns
@@ -145,7 +146,8 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     paths = []
     for suffix, entries in metadata.items():
         path = stem.with_name(stem.name + suffix)
-        with atomic_file(path) as temporary:
-            figure.savefig(temporary, format=suffix[1:], metadata=entries)
+        drawn = io.BytesIO()  # matplotlib itself would not say why a file cannot be written
+        figure.savefig(drawn, format=suffix[1:], metadata=entries)
+        write_bytes(path, drawn.getbuffer())
         paths.append(path)
     return paths

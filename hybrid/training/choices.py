@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from hybrid.errors import InputError, unknown_name
+from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.settings import (
@@ -44,6 +45,8 @@ def chosen_settings(model: str, pooling: str = "mean", trainer: str = "tuned", *
         InputError: a name or value is wrong, or the model does not use it.
     """
     network = get_model(model).network
+    if network is None and (pooling, trainer) != ("mean", "tuned"):
+        raise InputError(f"--{'trainer' if pooling == 'mean' else 'pooling'}: {model} does not use it")
     values: dict[str, dict[str, Any]] = {block: {} for block in (*BLOCKS, "own")}
     for name, value in choices.items():
         block = next((block for block, kind in BLOCKS.items() if name in kind.model_fields), "own")
@@ -79,6 +82,8 @@ def _uses(model: Model, block: str, name: str) -> bool:
         return block in sizes
     if name == "ties":
         return model.network is not None and model.network.graphs in (CrystalGraphs, MergedCrystalGraphs)
+    if block == "graph" and model.network is not None:
+        return model.network.graphs is not CompositionGraphs
     if block in ("trainer", "graph", "start"):
         return model.network is not None
     if name == "descriptors":
