@@ -256,6 +256,12 @@ CODES = {
     "no parameters": (NETWORK, "pass", "return None", "has no parameters"),
     "string": (NETWORK, GOOD, "return 'x'", "forward returns str"),
     "wrong shape": (NETWORK, GOOD, "return self.layer(torch.ones(3, 1))", r"forward returns \(3, 1\)"),
+    "complex": (
+        NETWORK,
+        GOOD,
+        "return self.layer(torch.ones(len(batch.crystals.n_atoms), 1)) + 1j",
+        "forward returns complex numbers",
+    ),
     "no gradient": (
         NETWORK,
         GOOD,

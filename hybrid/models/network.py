@@ -201,6 +201,8 @@ class UserNetwork(CrystalNetwork):
                 f"{self.code.where}: forward returns {given}; for {wanted[0]} crystals and {wanted[1]} "
                 f"outputs it should return a tensor of shape {wanted}"
             )
+        if outputs.is_complex():
+            raise InputError(f"{self.code.where}: forward returns complex numbers")
         if torch.is_grad_enabled() and not outputs.requires_grad:
             raise InputError(f"{self.code.where}: what forward gives does not depend on its parameters")
         return F.log_softmax(outputs, dim=1) if self.classification else outputs
