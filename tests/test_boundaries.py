@@ -388,6 +388,23 @@ def test_what_would_only_fail_later_is_refused(
     assert told in refused(capsys, *command, *split)
 
 
+def test_a_run_folder_with_pipes_and_rubbish_does_not_hang(
+    crystal_folder: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, run = crystal_folder(6), tmp_path / "run"
+    command = ["train", path, "--out", run, *SMALL]
+    assert main(list(map(str, command))) == 0
+    os.mkfifo(path / "manifest.json")
+    assert main(list(map(str, command))) == 0
+    for rubbish in ("{}", "[1]", '{"crystals": {"x": 3}}'):
+        (run / "inputs.json").write_text(rubbish)
+        assert "inputs.json: is damaged" in refused(capsys, "predict", run, path, "--out", tmp_path / "p.csv")
+    for name in ("inputs.json", "settings.json"):
+        (run / name).unlink()
+        os.mkfifo(run / name)
+        assert "holds another run" in refused(capsys, *command)
+
+
 def test_a_name_that_is_no_text_and_a_loop_of_links_are_sentences(
     crystal_folder: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,7 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Predicts with a trained model, and prints the errors if the targets are known."""
     out = options.out or default_output(options.folder, "-predictions.csv")
-    refuse_inputs(out, options.folder, options.model)
+    refuse_inputs(out, options.folder, options.model, *options.code)
     from hybrid.device import resolve_device
     from hybrid.trained.ensemble import Ensemble
     from hybrid.trained.loading import load
@@ -73,7 +73,10 @@ def folds_in_training(inputs: Path, folder: "CrystalFolder") -> list[str]:
     """The fold of each crystal in the run that wrote `inputs`, by content; empty for other crystals."""
     if not inputs.exists():
         return []
-    seen = {key: fold for fold, key, *_ in read_json(inputs)["crystals"].values()}
+    try:
+        seen = {key: fold for fold, key, *_ in read_json(inputs)["crystals"].values()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{inputs}: is damaged, so the folds are not known; remove it") from error
     folds = [seen.get(key[:16], "") for key in folder.contents]
     return folds if any(folds) else []
 

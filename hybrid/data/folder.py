@@ -77,8 +77,8 @@ class CrystalFolder:
 
     def _manifest(self, entry: str) -> str:
         try:
-            found = json.loads((self.path / "manifest.json").read_text(encoding="utf-8"))[entry]
-        except (OSError, ValueError, KeyError, TypeError):
+            found = read_json(self.path / "manifest.json")[entry]
+        except (InputError, KeyError, TypeError):
             return ""
         return str(found or "") if self.stored else ""
 

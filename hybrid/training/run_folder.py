@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from hybrid.atomic import write_text
 from hybrid.errors import InputError
+from hybrid.reading import read_json, read_text
 from hybrid.settings import RunSettings
 from hybrid.trained.ensemble import ENSEMBLE
 from hybrid.training.samples import Samples
@@ -62,10 +63,10 @@ def refuse_other_run(folder: Path, settings: RunSettings, inputs: dict[str, Any]
     if (folder / ENSEMBLE).exists():
         raise InputError(f"{folder}: holds a run of several networks; choose another --out")
     try:
-        there = RunSettings.model_validate_json((folder / SETTINGS).read_text(encoding="utf-8"))
-        seen = json.loads((folder / INPUTS).read_text(encoding="utf-8"))
+        there = RunSettings.model_validate_json(read_text(folder / SETTINGS))
+        seen = read_json(folder / INPUTS)
         found = [*_settings_that_differ(there, settings), *_inputs_that_differ(seen, inputs)]
-    except (FileNotFoundError, ValidationError, ValueError, KeyError, TypeError, AttributeError):
+    except (InputError, ValidationError, ValueError, KeyError, TypeError, AttributeError):
         found = ["it was written by an older version, or is damaged"]
     if found:
         raise InputError(
