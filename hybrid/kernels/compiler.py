@@ -34,6 +34,23 @@ def _processor() -> str:
     return next((line for line in lines if line.startswith("flags")), platform.processor())
 
 
+POINTER = ctypes.c_void_p
+_KINDS = {"*": POINTER, "#": ctypes.c_int64, "=": ctypes.c_double}
+
+
+def structure(fields: str) -> type[ctypes.Structure]:
+    """A C structure with these fields: `*pointer`, `#int64` and `=double`, in their order."""
+    listed = tuple((field[1:], _KINDS[field[0]]) for field in fields.split())
+    return type("structure", (ctypes.Structure,), {"_fields_": listed})
+
+
+class Kernel:
+    """A compiled kernel."""
+
+    def __init__(self, library: ctypes.CDLL):
+        self.library = library
+
+
 @functools.cache
 def compiled(source: Path, *defines: str, exact: bool = False) -> ctypes.CDLL | None:
     """The shared library made from `source`, or None if this machine cannot make one.

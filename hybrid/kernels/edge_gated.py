@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import BatchNorm1d
 
-from hybrid.kernels.compiler import compiled
+from hybrid.kernels.compiler import POINTER, Kernel, compiled, structure
 from hybrid.kernels.links import Links
 from hybrid.kernels.running_statistics import update_running_statistics
 
@@ -24,27 +24,9 @@ REALS = {  # by the type of the rows: the type of the computation, and of the st
     torch.float64: ("REAL=double",),
     torch.bfloat16: ("REAL=float", "STORED=BFloat16"),
 }
-_POINTER = ctypes.c_void_p
-
-
-class _Links(ctypes.Structure):
-    _fields_ = (
-        ("n_crystals", ctypes.c_int64),
-        ("first_node", _POINTER),
-        ("n_edges", ctypes.c_int64),
-        ("first_edge", _POINTER),
-        ("source", _POINTER),
-        ("into_one", _POINTER),
-        ("share", _POINTER),
-    )
-
-
-class _Rows(ctypes.Structure):
-    _fields_ = (("values", _POINTER), ("share", _POINTER), ("n_rows", ctypes.c_int64))
-
-
-class _Norm(ctypes.Structure):
-    _fields_ = (("scale", _POINTER), ("shift", _POINTER), ("constant", _POINTER), ("slope", _POINTER))
+_Links = structure("#n_crystals *first_node #n_edges *first_edge *source *into_one *share")
+_Rows = structure("*values *share #n_rows")
+_Norm = structure("*scale *shift *constant *slope")
 
 
 class _Work(ctypes.Structure):
@@ -52,21 +34,13 @@ class _Work(ctypes.Structure):
 
 
 def _at(tensor: Tensor | None) -> ctypes.c_void_p:
-    return _POINTER(None if tensor is None else tensor.data_ptr())
+    return POINTER(None if tensor is None else tensor.data_ptr())
 
 
 def _links(links: Links) -> Any:
-    return ctypes.byref(
-        _Links(
-            len(links.first_node) - 1,
-            links.first_node.data_ptr(),
-            len(links.source),
-            links.first_of_target.data_ptr(),
-            links.source.data_ptr(),
-            links.into_one.data_ptr(),
-            links.share.data_ptr(),
-        )
-    )
+    edges = (links.first_of_target, links.source, links.into_one, links.share)
+    sizes = len(links.first_node) - 1, links.first_node.data_ptr(), len(links.source)
+    return ctypes.byref(_Links(*sizes, *(tensor.data_ptr() for tensor in edges)))
 
 
 def _work(rows: Tensor) -> Any:
@@ -153,11 +127,8 @@ class _Gradients:
         return d_rows
 
 
-class EdgeGated:
+class EdgeGated(Kernel):
     """The kernels for one precision."""
-
-    def __init__(self, library: ctypes.CDLL):
-        self.library = library
 
     @classmethod
     def get(cls, like: Tensor) -> "EdgeGated | None":

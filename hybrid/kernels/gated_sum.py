@@ -10,40 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hybrid.kernels.compiler import compiled
+from hybrid.kernels.compiler import POINTER, Kernel, compiled, structure
 
 SOURCE = Path(__file__).with_suffix(".cpp")
-_POINTER = ctypes.c_void_p
-
-
-class _Graph(ctypes.Structure):
-    _fields_ = (
-        ("first_kind", _POINTER),
-        ("first_edge", _POINTER),
-        ("neighbours", _POINTER),
-        ("times", _POINTER),
-        ("atoms_of_kind", _POINTER),
-        ("band_start", _POINTER),
-        ("gaussians", _POINTER),
-        ("n_crystals", ctypes.c_int64),
-        ("n_gaussians", ctypes.c_int64),
-        ("n_threads", ctypes.c_int64),
-    )
-
-
-class _Norm(ctypes.Structure):
-    _fields_ = (
-        ("gamma", _POINTER),
-        ("beta", _POINTER),
-        ("running_mean", _POINTER),
-        ("running_var", _POINTER),
-        ("n_batches", _POINTER),
-        ("statistics", _POINTER),
-        ("count", ctypes.c_double),
-        ("eps", ctypes.c_double),
-        ("momentum", ctypes.c_double),
-        ("training", ctypes.c_int64),
-    )
+_Graph = structure(
+    "*first_kind *first_edge *neighbours *times *atoms_of_kind *band_start *gaussians "
+    "#n_crystals #n_gaussians #n_threads"
+)
+_Norm = structure(
+    "*gamma *beta *running_mean *running_var *n_batches *statistics =count =eps =momentum #training"
+)
 
 
 class Edges:
@@ -65,11 +41,11 @@ class Edges:
         gaussians = torch.empty(self.n_edges, library.band())
         library.expand(
             ctypes.c_int64(self.n_edges),
-            _POINTER(batch.distances.data_ptr()),
+            POINTER(batch.distances.data_ptr()),
             ctypes.c_float(step),
             ctypes.c_int64(n_gaussians),
-            _POINTER(band_start.data_ptr()),
-            _POINTER(gaussians.data_ptr()),
+            POINTER(band_start.data_ptr()),
+            POINTER(gaussians.data_ptr()),
         )
         tensors = (
             batch.first_kind,
@@ -85,11 +61,8 @@ class Edges:
         self._alive = tensors
 
 
-class GatedSum:
+class GatedSum(Kernel):
     """The kernel for one length of atom vector."""
-
-    def __init__(self, library: ctypes.CDLL):
-        self.library = library
 
     @classmethod
     def get(cls, atom_fea_len: int, n_gaussians: int, like: Tensor) -> "GatedSum | None":
@@ -132,7 +105,7 @@ class GatedSum:
 
 def _pointers(*tensors: Tensor | None) -> Any:
     """The tensors' addresses, as a structure of pointers."""
-    return (_POINTER * len(tensors))(*(None if t is None else t.data_ptr() for t in tensors))
+    return (POINTER * len(tensors))(*(None if t is None else t.data_ptr() for t in tensors))
 
 
 class _Convolution(torch.autograd.Function):
@@ -167,7 +140,7 @@ class _Convolution(torch.autograd.Function):
             _pointers(*layer),
             *map(ctypes.byref, ctx.norms),
             _pointers(*kept),
-            _POINTER(new.data_ptr()),
+            POINTER(new.data_ptr()),
         )
         ctx.save_for_backward(weight, *parameters, *layer, *kept, *statistics)
         ctx.library, ctx.edges = library, edges
@@ -211,7 +184,7 @@ def _buffer(rows: int, columns: int) -> Tensor:
     return torch.from_numpy(part).view(rows, columns)
 
 
-def _norm(norm: Any, statistics: Tensor, count: float) -> _Norm:
+def _norm(norm: Any, statistics: Tensor, count: float) -> ctypes.Structure:
     running = (norm.running_mean, norm.running_var, norm.num_batches_tracked)
     pointers = (tensor.data_ptr() for tensor in (norm.weight, norm.bias, *running, statistics))
     return _Norm(*pointers, count, norm.eps, norm.momentum, norm.training)

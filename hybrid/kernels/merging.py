@@ -7,42 +7,19 @@ import ctypes
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from hybrid.kernels.compiler import compiled
+from hybrid.kernels.compiler import Kernel, compiled, structure
 
 SOURCE = Path(__file__).with_suffix(".cpp")
-_POINTER = ctypes.c_void_p
+_Crystal = structure("#n_atoms #n_bonds *species *source *target *vectors =tolerance")
+_Merged = structure("#n_atoms #n_bonds #n_angles *integers *reals")
 
 
-class _Crystal(ctypes.Structure):
-    _fields_ = (
-        ("n_atoms", ctypes.c_int64),
-        ("n_bonds", ctypes.c_int64),
-        ("species", _POINTER),
-        ("source", _POINTER),
-        ("target", _POINTER),
-        ("vectors", _POINTER),
-        ("tolerance", ctypes.c_double),
-    )
-
-
-class _Merged(ctypes.Structure):
-    _fields_ = (
-        ("n_atoms", ctypes.c_int64),
-        ("n_bonds", ctypes.c_int64),
-        ("n_angles", ctypes.c_int64),
-        ("integers", _POINTER),
-        ("reals", _POINTER),
-    )
-
-
-class Merging:
+class Merging(Kernel):
     """The kernel."""
-
-    def __init__(self, library: ctypes.CDLL):
-        self.library = library
 
     @classmethod
     def get(cls) -> "Merging | None":
@@ -82,7 +59,7 @@ class Merging:
             np.empty(2 * n_atoms + 3 * (n_bonds + n_pairs), np.int64),
             np.empty(n_bonds + n_pairs),
         )
-        merged = _Merged(0, 0, 0, integers.ctypes.data, reals.ctypes.data)
+        merged: Any = _Merged(0, 0, 0, integers.ctypes.data, reals.ctypes.data)
         self.library.merge(ctypes.byref(crystal), ctypes.byref(merged))
         n_atoms, n_bonds, n_angles = merged.n_atoms, merged.n_bonds, merged.n_angles
         species, atoms_of_kind = _cut(integers, n_atoms, n_atoms)

@@ -7,16 +7,13 @@ from typing import Self
 import numpy as np
 from pymatgen.core import Structure
 
-from hybrid.kernels.compiler import compiled
+from hybrid.kernels.compiler import POINTER, Kernel, compiled
 
 SOURCE = Path(__file__).with_name("neighbours.cpp")
 
 
-class Neighbours:
+class Neighbours(Kernel):
     """The compiled search."""
-
-    def __init__(self, library: ctypes.CDLL):
-        self._nearest = library.nearest
 
     @classmethod
     def get(cls) -> Self | None:
@@ -31,11 +28,11 @@ class Neighbours:
         periodic = np.array(structure.pbc, np.int64)
         neighbours = np.zeros((len(structure), max_neighbours), np.int64)
         distances = np.full(neighbours.shape, radius + 1.0)
-        self._nearest(
+        self.library.nearest(
             ctypes.c_int64(len(structure)),
-            *(ctypes.c_void_p(array.ctypes.data) for array in (positions, lattice, periodic)),
+            *(POINTER(array.ctypes.data) for array in (positions, lattice, periodic)),
             ctypes.c_int64(max_neighbours),
             ctypes.c_double(radius),
-            *(ctypes.c_void_p(array.ctypes.data) for array in (neighbours, distances)),
+            *(POINTER(array.ctypes.data) for array in (neighbours, distances)),
         )
         return neighbours, distances

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hybrid.kernels.compiler import compiled
+from hybrid.kernels.compiler import POINTER, Kernel, compiled, structure
 
 SOURCE = Path(__file__).with_suffix(".cpp")
-_POINTER = ctypes.c_void_p
 SHORTEST = 0.15  # Å; upstream treats two atoms at a smaller distance as one
 
 
@@ -55,24 +54,14 @@ def whole_shells(pairs: Pairs, max_neighbours: int, radius: float) -> np.ndarray
     return np.unique(rows[distances <= furthest[centres]], axis=0)
 
 
-class _Pairs(ctypes.Structure):
-    _fields_ = (
-        ("n_atoms", ctypes.c_int64),
-        ("n_pairs", ctypes.c_int64),
-        ("centres", _POINTER),
-        ("neighbours", _POINTER),
-        ("images", _POINTER),
-        ("distances", _POINTER),
-        ("shortest", ctypes.c_double),
-        ("radius", ctypes.c_double),
-    )
+_Pairs = structure("#n_atoms #n_pairs *centres *neighbours *images *distances =shortest =radius")
 
 
-class Shells:
+class Shells(Kernel):
     """The kernel."""
 
     def __init__(self, library: ctypes.CDLL):
-        self.library = library
+        super().__init__(library)
         library.shells.restype = ctypes.c_int64
 
     @classmethod
@@ -91,6 +80,6 @@ class Shells:
         n_bonds = self.library.shells(
             ctypes.byref(_Pairs(pairs.n_atoms, n_pairs, *addresses, SHORTEST, radius)),
             ctypes.c_int64(max_neighbours),
-            _POINTER(bonds.ctypes.data),
+            POINTER(bonds.ctypes.data),
         )
         return bonds[:n_bonds] if n_bonds else None
