@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
+MOST_NAMES = 60  # that a message lists
+
 
 class InputError(Exception):
     """The input cannot be used; the message names the file, the row and the reason."""
@@ -23,7 +25,12 @@ def unknown_name(kind: str, name: str, known: Iterable[str], with_all: bool = Fa
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
     hints = [f"did you mean '{near[0]}'?"] if near else []
     if with_all or not near:
-        hints.append(f"known: {', '.join(names)}")
+        shown = (
+            names
+            if len(names) <= MOST_NAMES
+            else [*names[:MOST_NAMES], f"and {len(names) - MOST_NAMES} more"]
+        )
+        hints.append(f"known: {', '.join(shown)}")
     return InputError(f"unknown {kind} '{name}'; {' '.join(hints)}")
 
 

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from hybrid.atomic import write_text
+from hybrid.errors import unknown_name
 from hybrid.report.records import Bar, bars, read_record, scale_note
 from reproduction import figures
 from reproduction.drawing.suspects import Judgement, Suspect
 from reproduction.paths import RESULTS, ROOT
 from reproduction.workflow.record import record_path
 from reproduction.workflow.runs import planned
+from reproduction.workflow.spec import SCALES
 
 COMMITTED = "cpu"  # the scale that docs/audit.md is written from
 TABLES = ("table2", "table1", "tableS1")  # a number that two of them have is listed once
@@ -45,7 +47,12 @@ def write(scale: str) -> Path:
 
     Returns:
         The file.
+
+    Raises:
+        InputError: no such scale.
     """
+    if scale not in SCALES:
+        raise unknown_name("scale", scale, SCALES)
     path = ROOT / "docs" / "audit.md" if scale == COMMITTED else RESULTS / scale / "audit.md"
     write_text(path, "\n".join([*_head(scale), *_judged(scale, path), *_outside(scale)]) + "\n")
     return path
