@@ -105,7 +105,7 @@ def test_whatever_goes_wrong_with_a_kernel_is_logged_in_one_line(
 # --- caches ---
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "foreign", "other crystals", "a folder"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "foreign", "other crystals", "a folder", "a pipe"])
 def test_damaged_graphs_are_made_anew(damage: str, crystal_folder: Callable[..., Path]) -> None:
     folder = read_folder(crystal_folder(4))
     wanted = folder.graphs(GraphSettings())
@@ -115,6 +115,8 @@ def test_damaged_graphs_are_made_anew(damage: str, crystal_folder: Callable[...,
     match damage:
         case "a folder":
             file.mkdir()
+        case "a pipe":
+            os.mkfifo(file)
         case "other crystals":
             folder.take([0]).graphs(GraphSettings())
             (other,) = (folder.path / ".hybrid").glob("graphs-*.npz")

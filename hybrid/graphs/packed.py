@@ -31,6 +31,8 @@ class Packed:
     @classmethod
     def load(cls, path: Path) -> Self | None:
         """Reads what `save` wrote; None if the file does not exist, is damaged, or is another file."""
+        if not path.is_file():  # a pipe would be waited for
+            return None
         try:
             with path.open("rb") as file, np.load(file) as arrays:  # zip, which checks what it reads
                 return cls(**{f.name: torch.from_numpy(arrays[f.name]) for f in fields(cls)})
