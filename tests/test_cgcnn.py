@@ -294,7 +294,7 @@ WRONG: dict[str, Callable[[Path], None]] = {
 @pytest.mark.parametrize("case", WRONG)
 def test_a_file_that_is_no_checkpoint(case: str, tmp_path: Path) -> None:
     WRONG[case](tmp_path / "model.ckpt")
-    with pytest.raises(InputError, match=r"model\.ckpt: is not a checkpoint of CGCNN"):
+    with pytest.raises(InputError, match=r"model\.ckpt: (is not a checkpoint|contains)"):
         load(tmp_path / "model.ckpt")
 
 

@@ -236,7 +236,7 @@ def test_bad_input_is_one_sentence(
     assert "no such folder" in refused(capsys, "train", "nowhere", *SMALL)
     assert "no such folder" in refused(capsys, "predict", bulk, "nowhere")
     assert "no such model" in refused(capsys, "predict", "nowhere.ckpt", path)
-    assert "is not a checkpoint of CGCNN" in refused(capsys, "predict", path / "x00.json", path)
+    assert "is not a checkpoint" in refused(capsys, "predict", path / "x00.json", path)
     (path / "x02.json").write_text("rubbish")
     assert "x02.json: does not parse" in refused(capsys, "train", path, *SMALL)
     assert "x02.json: does not parse" in refused(capsys, "predict", bulk, path)

@@ -459,12 +459,12 @@ def test_crystals_without_a_vector_are_left_out_if_asked(
         "size",
         "--skip-bad",
         "--out",
-        "few",
+        "found",
     )
     code, _, err = hybrid(capsys, *asked)
     assert code == 0
     assert "left out 20 in all" in err
-    row = json.loads(Path("few.json").read_text())["rows"][0]
+    row = json.loads(Path("found.json").read_text())["rows"][0]
     assert row["n_train"] + row["n_val"] + row["n_test"] == 40
 
 
