@@ -118,6 +118,15 @@ def test_an_ensemble_goes_on_and_is_not_taken_for_another_run(
     for other in ([], ["--seeds", "3"], ["--folds", "2"]):
         assert trained(path, *other, "--out", "run") == 2
         assert "choose another --out" in capsys.readouterr().err
+    for damaged in (
+        "[]",
+        "{}",
+        '{"members": [1]}',
+        '{"members": ["seed-0"], "calibrations": 3, "scaled": 1}',
+    ):
+        Path("whole/ensemble.json").write_text(damaged)
+        assert main(["predict", "whole", str(path)]) == 2
+        assert "is damaged" in capsys.readouterr().err
     assert trained(path, "--out", "one") == 0
     assert trained(path, "--seeds", "2", "--out", "one") == 2
     assert main(["predict", "one", str(path), "--level", "0.8"]) == 2

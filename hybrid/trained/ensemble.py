@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hybrid.data.folder import CrystalFolder
 from hybrid.data.from_python import Structures, as_folder
 from hybrid.device import resolve_device
 from hybrid.errors import InputError
+from hybrid.reading import read_json
 from hybrid.trained.calibration import Calibration
 from hybrid.trained.model import ModelInputs, TrainedModel, probability_columns
 
@@ -19,6 +21,19 @@ if TYPE_CHECKING:
 
 ENSEMBLE = "ensemble.json"  # in a folder with the runs of its members
 LEVEL = 0.9
+
+
+def read_members(folder: Path) -> tuple[list[str], dict[str, Any]]:
+    """The names of an ensemble's runs in its folder, and the rest of its file.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    content = read_json(folder / ENSEMBLE)
+    members = content.pop("members", None) if isinstance(content, dict) else None
+    if not isinstance(members, list) or not members or not all(isinstance(name, str) for name in members):
+        raise InputError(f"{folder / ENSEMBLE}: is damaged; it names no networks")
+    return members, content
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from hybrid.errors import InputError
-from hybrid.reading import read_json
 from hybrid.trained.checkpoint import MODEL_FILE
 from hybrid.trained.checkpoint import load as load_checkpoint
-from hybrid.trained.ensemble import ENSEMBLE, Ensemble
+from hybrid.trained.ensemble import ENSEMBLE, Ensemble, read_members
 from hybrid.trained.model import TrainedModel
 from hybrid.trained.released import released_model, released_names
 
@@ -25,9 +24,9 @@ def load(place: str | Path) -> TrainedModel | Ensemble:
         return released_model(str(place))
     if not (path / ENSEMBLE).exists():
         return load_checkpoint(path)
-    content = read_json(path / ENSEMBLE)
+    names, content = read_members(path)
+    members = tuple(load_checkpoint(path / name) for name in names)
     try:
-        members = tuple(load_checkpoint(path / str(name)) for name in content["members"])
         return Ensemble.of(members, content)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path / ENSEMBLE}: is damaged") from error

@@ -3,7 +3,6 @@
 Each network has its own run folder inside, so that a stopped call goes on where it was.
 """
 
-import csv
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,10 +16,10 @@ from hybrid.data.folder import CrystalFolder
 from hybrid.data.groups import GROUPINGS
 from hybrid.data.splits import cross_validation_folds
 from hybrid.errors import InputError
-from hybrid.reading import read_json
+from hybrid.reading import read_rows
 from hybrid.settings import RunSettings
 from hybrid.trained.calibration import Calibration
-from hybrid.trained.ensemble import ENSEMBLE, Ensemble, spread_of, voted
+from hybrid.trained.ensemble import ENSEMBLE, Ensemble, read_members, spread_of, voted
 from hybrid.training.results import Fitted, fold_metrics, write_predictions
 from hybrid.training.run import samples_of, train
 from hybrid.training.samples import Samples
@@ -139,25 +138,19 @@ def _begin(out: Path, members: list[str]) -> None:
     if not (out / ENSEMBLE).exists():
         write_text(out / ENSEMBLE, json.dumps({"members": members}) + "\n")
         return
-    there = read_json(out / ENSEMBLE).get("members")
+    there, _ = read_members(out)
     if there != members:
-        raise InputError(
-            f"{out}: holds another run, of {', '.join(map(str, there or ['nothing']))}; choose another --out"
-        )
+        raise InputError(f"{out}: holds another run, of {', '.join(there)}; choose another --out")
 
 
 def _predictions(run: Path, samples: Samples) -> np.ndarray:
     """The predictions of a run for all samples, (n_crystals, n_targets), and its probabilities if any."""
-    classes = [name for name in _header(run) if name.startswith("probability of ")]
-    columns = [f"prediction {name}".strip() for name in samples.names or ("",)] + classes
-    with (run / "predictions.csv").open(newline="", encoding="utf-8") as file:
-        rows = {row["id"]: row for row in csv.DictReader(file)}
-    return np.array([[float(rows[name][column]) for column in columns] for name in samples.folder.ids])
-
-
-def _header(run: Path) -> list[str]:
-    with (run / "predictions.csv").open(newline="", encoding="utf-8") as file:
-        return next(csv.reader(file))
+    header, *rows = (row for _, row in read_rows(run / "predictions.csv"))
+    columns = [f"prediction {name}".strip() for name in samples.names or ("",)]
+    columns += [name for name in header if name.startswith("probability of ")]
+    at = [header.index(name) for name in columns]
+    values = {row[0]: [float(row[i]) for i in at] for row in rows}
+    return np.array([values[name] for name in samples.folder.ids])
 
 
 def _finish(
@@ -170,7 +163,7 @@ def _finish(
 ) -> dict[str, Any]:
     """Writes predictions, metrics and the ensemble's calibration."""
     scored = scored or samples
-    members = read_json(out / ENSEMBLE)["members"]
+    members, _ = read_members(out)
     state: Mapping[str, Any] = (ensemble or Ensemble(())).state_dict()
     write_predictions(out / "predictions.csv", samples, fitted)
     write_text(out / ENSEMBLE, json.dumps({"members": members, **state}) + "\n")
