@@ -93,6 +93,6 @@ RELEASES = {
     "formation-energy": Release(
         "Formation energy of PBE(+U), per atom",
         "formation-energy",
-        changes={"n_structures": 20_000, "epochs": 50},
+        changes={"n_structures": 10_000, "epochs": 60},
     ),
 }
