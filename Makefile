@@ -3,12 +3,11 @@
 #   PYTHON=…   use this interpreter's environment instead of .venv
 #   SCALE=…    smoke (seconds), quick (minutes, the default), cpu (what is committed), paper
 #   ENGINE=…   upstream: train CGCNN and ALIGNN by upstream's own scripts, too, beside ours: table2-upstream
-#   CORES=…    jobs at a time (all cores)
+#   CORES=…    jobs at a time (all cores; on a cluster cores at a time, without a limit)
 #   SECONDS=…  of `make fuzz` for each reader (60)
-#   PROFILE=…  a folder of reproduction/workflow/profiles (local)
+#   PROFILE=…  local; slurm; or the path of a profile of yours (docs/cluster.md)
 
 SCALE ?= quick
-CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 PROFILE ?= local
 ENGINE ?= ours
 SECONDS ?= 60
@@ -17,6 +16,7 @@ FIGURES := $(subst _,-,$(filter-out __init__,$(basename $(notdir $(wildcard repr
 
 VENV := .venv/bin/python
 RUN := $(or $(PYTHON),$(VENV))
+HOW := --profile $(PROFILE) $(if $(CORES),--cores $(CORES))
 INSTALLED := build/installed-$(subst /,-,$(RUN))
 
 .DEFAULT_GOAL := help
@@ -36,7 +36,7 @@ $(VENV):
 
 $(INSTALLED): pyproject.toml reproduction/pyproject.toml constraints.txt | $(if $(PYTHON),,$(VENV))
 	$(RUN) -m pip install --quiet --constraint constraints.txt torch
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,alignn,roost,force-field,materials-project,reproduce]' --editable reproduction
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,alignn,roost,force-field,materials-project,reproduce,slurm]' --editable reproduction
 	@mkdir -p build && touch $@
 
 vendor: $(INSTALLED)  ## fetch the pinned upstream codes and patch them
@@ -55,10 +55,10 @@ datasets: setup  ## build every dataset
 	@$(RUN) -m hybrid dataset
 
 $(FIGURES): setup  ## reproduce a figure or table with its data and training
-	@trap : INT; $(RUN) -m reproduction reproduce $@ --scale $(SCALE) --cores $(CORES) --profile $(PROFILE) --engine $(ENGINE) || [ $$? = 130 ]  # stopped: its own line says so
+	@trap : INT; $(RUN) -m reproduction reproduce $@ --scale $(SCALE) $(HOW) --engine $(ENGINE) || [ $$? = 130 ]  # stopped: its own line says so
 
 audit: setup  ## test what may be behind disagreements with the paper; writes docs/audit.md at SCALE=cpu
-	@$(RUN) -m reproduction reproduce $(filter audit-%,$(FIGURES)) --scale $(SCALE) --cores $(CORES) --profile $(PROFILE)
+	@$(RUN) -m reproduction reproduce $(filter audit-%,$(FIGURES)) --scale $(SCALE) $(HOW)
 	@$(RUN) -m reproduction audit --scale $(SCALE)
 
 models: setup  ## train the models that the package comes with; MODELS="…": only these
@@ -68,7 +68,7 @@ site: $(INSTALLED)  ## build the site of guides and results; open site/index.htm
 	@$(RUN) -m reproduction site
 
 figures: setup  ## reproduce all figures and tables
-	@trap : INT; $(RUN) -m reproduction reproduce $(FIGURES) --scale $(SCALE) --cores $(CORES) --profile $(PROFILE) || [ $$? = 130 ]  # stopped: its own line says so
+	@trap : INT; $(RUN) -m reproduction reproduce $(FIGURES) --scale $(SCALE) $(HOW) || [ $$? = 130 ]  # stopped: its own line says so
 
 test: setup  ## run the tests (under ten minutes)
 	$(RUN) -m pytest -m "not slow"

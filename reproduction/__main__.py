@@ -1,7 +1,6 @@
 """The paper's command line: `python -m reproduction reproduce figure3h`, and the steps of its workflow."""
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,9 +27,10 @@ def _parser() -> argparse.ArgumentParser:
 
     reproduce, audit = add("reproduce", reproduce_results), add("audit", write_audit)
     reproduce.add_argument("targets", nargs="+", metavar="FIGURE")
-    cores = os.cpu_count()
-    reproduce.add_argument("--cores", type=int, default=cores, help="jobs at a time; default: all cores")
-    reproduce.add_argument("--profile", default="local", help="folder in workflow/profiles; default: local")
+    reproduce.add_argument("--cores", type=int, help="jobs at a time; default: the profile's, here all cores")
+    reproduce.add_argument("--profile", default="local", help="local (default), slurm, or a folder of yours")
+    words = "pack runs into jobs of so many minutes; default: 60 on a cluster, otherwise 0, a job for each"
+    reproduce.add_argument("--job-minutes", type=float, metavar="MINUTES", help=words)
     words = "upstream: train CGCNN and ALIGNN by upstream's own scripts, too; into TABLE-upstream"
     reproduce.add_argument("--engine", default="ours", choices=["ours", "upstream"], help=words)
 
@@ -74,7 +74,9 @@ def reproduce_results(options: argparse.Namespace) -> int:
     """Reproduce figures and tables of the paper."""
     from reproduction.workflow.reproduce import reproduce
 
-    return reproduce(options.targets, options.scale, options.cores, options.profile, options.engine)
+    return reproduce(
+        options.targets, options.scale, options.cores, options.profile, options.engine, options.job_minutes
+    )
 
 
 def write_audit(options: argparse.Namespace) -> None:

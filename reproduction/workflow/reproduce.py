@@ -15,8 +15,9 @@ from reproduction import figures
 from reproduction.drawing.recorded import draw_errors
 from reproduction.paths import RESULTS, ROOT, WORKFLOW
 from reproduction.upstream import engine as upstream
-from reproduction.workflow import force_field_calculations
+from reproduction.workflow import cluster, force_field_calculations
 from reproduction.workflow.availability import build
+from reproduction.workflow.jobs import write_plan
 from reproduction.workflow.plan import all_runs
 from reproduction.workflow.record import record_path
 from reproduction.workflow.runs import pack, planned, runs_of
@@ -25,18 +26,33 @@ from reproduction.workflow.spec import SCALES, UPSTREAM, Spec
 ALIVE = "HYBRID_WORKFLOW_ALIVE"  # the environment variable with the lock file of a workflow's call
 
 
-def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: str = "ours") -> int:
+def reproduce(
+    targets: list[str],
+    scale: str,
+    cores: int | None,
+    profile: str,
+    engine: str = "ours",
+    minutes: float | None = None,
+) -> int:
     """Runs the workflow for some figures and tables; finished parts are not repeated.
 
     Only one workflow runs in a checkout at a time. The lock ends with its process, so a killed workflow
-    leaves nothing to clean up.
+    leaves nothing to clean up but jobs on a cluster, which the next call cancels.
+
+    Args:
+        targets: names of figures and tables.
+        scale: name.
+        cores: jobs at a time; None: what the profile says.
+        profile: a folder of workflow/profiles, or the path of another one.
+        engine: ours, or upstream to train by upstream's scripts, too.
+        minutes: runs are packed into jobs of this length; None: an hour on a cluster, otherwise not at all.
 
     Returns:
         The workflow's exit code.
     """
     for target in targets:
         figures.figure(target)  # raises an error if there is none
-    if cores < 1:
+    if cores is not None and cores < 1:
         raise InputError(f"--cores {cores}: at least one is needed")
     if engine == "upstream":
         targets = [f"{target}{UPSTREAM}" for target in targets]
@@ -45,8 +61,10 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: 
     if scale not in SCALES:
         raise unknown_name("scale", scale, SCALES)
     profiles = WORKFLOW / "profiles"
-    if not (profiles / profile).is_dir():
+    chosen = (profiles / profile).resolve()
+    if not chosen.is_dir():
         raise unknown_name("profile", profile, [path.name for path in profiles.iterdir()])
+    on_cluster = cluster.is_used_by(chosen)
     RESULTS.mkdir(exist_ok=True)
     lock = os.open(RESULTS / ".lock", os.O_RDWR | os.O_CREAT)
     try:
@@ -56,8 +74,14 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: 
     specs = {name: figures.spec(name) for name in targets if name.removesuffix(UPSTREAM) in figures.specs()}
     build(dict.fromkeys(dataset for spec in specs.values() for dataset in _datasets_of(spec, scale)))
     pack(all_runs(scale).values())  # those that a killed workflow finished
-    command = [sys.executable, "-m", "snakemake", "--nolock", "--cores", str(cores), "--directory", str(ROOT)]
-    command += ["--snakefile", str(WORKFLOW / "Snakefile"), "--workflow-profile", str(profiles / profile)]
+    write_plan(specs, scale, (60 if on_cluster else 0) if minutes is None else minutes)
+    command = [sys.executable, "-m", "snakemake", "--nolock", "--directory", str(ROOT)]
+    command += ["--snakefile", str(WORKFLOW / "Snakefile"), "--workflow-profile", str(chosen)]
+    if cores:
+        command += ["--cores", str(cores)]
+    if on_cluster:
+        cluster.cancel_jobs()  # those of a killed workflow
+        command += ["--slurm-jobname-prefix", cluster.prefix()]
     unfinished = [
         str(record_path(name, scale).relative_to(ROOT))
         for name, spec in specs.items()
@@ -68,11 +92,15 @@ def reproduce(targets: list[str], scale: str, cores: int, profile: str, engine: 
     results = [result(target, scale) for target in targets]
     command += ["--config", f"scale={scale}", "--", *(str(path.relative_to(ROOT)) for path in results)]
     alive = RESULTS / ".alive"
-    environment = os.environ | {ALIVE: str(alive)}
-    if cores > 1:
+    environment = dict(os.environ) if on_cluster else os.environ | {ALIVE: str(alive)}
+    if cores != 1:
         environment.setdefault("HYBRID_PROGRESS", "lines")  # bars would overlap
-    with locked(alive):  # which this process alone holds: when it is free, jobs end
-        code = _run(command, lock, environment)
+    with locked(alive):  # which this process alone holds: when it is free, jobs on this machine end
+        try:
+            code = _run(command, lock, environment)
+        finally:
+            if on_cluster:
+                cluster.cancel_jobs()
     if code == 0:
         for path in results:
             table = path.with_suffix(".md")

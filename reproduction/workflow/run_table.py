@@ -51,7 +51,7 @@ NOT_MEASURED = ("settings", "metrics", "inputs")
 
 def is_packed(table: Path, name: str) -> bool:
     """Whether a table holds the run called `name`."""
-    return name in _column(table, "metrics")
+    return name in column_of(table, "metrics")
 
 
 def read(table: Path, folder: Path, column: str) -> Any:
@@ -125,19 +125,19 @@ def _locked(table: Path) -> Any:
 
 def _kept(table: Path, name: str, column: str) -> Any:
     """A run's entry in a column of a table; None if the run is not in it."""
-    kept = _column(table, column).get(name)
+    kept = column_of(table, column).get(name)
     if kept is None:
         return None
     return kept.as_py() or {} if column == "predictions" else json.loads(kept)
 
 
-def _column(table: Path, column: str) -> dict[str, Any]:
+def column_of(table: Path, name: str) -> dict[str, Any]:
     """The values of a column by run; a table is read again only if it was replaced."""
     try:
         found = table.stat()
     except FileNotFoundError:
         return {}
-    return _column_at(table, column, (found.st_ino, found.st_mtime_ns, found.st_size))
+    return _column_at(table, name, (found.st_ino, found.st_mtime_ns, found.st_size))
 
 
 @lru_cache(maxsize=256)
