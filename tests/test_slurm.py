@@ -1,4 +1,4 @@
-"""The workflow on a cluster: a Slurm of one node is started on this machine, and its jobs meet what jobs meet."""
+"""The workflow on a cluster: a Slurm of one node, started on this machine, and what happens to jobs there."""
 
 import json
 import os
@@ -32,7 +32,7 @@ SlurmdPidFile={state}/node.pid
 SlurmctldPort=26817
 SlurmdPort=26818
 MpiDefault=none
-ProctrackType=proctrack/linuxproc
+ProctrackType=proctrack/pgid
 TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
@@ -116,7 +116,6 @@ def profile(folder: Path, **training: Any) -> str:
     """The profile of Slurm, which looks at its jobs more often, with other resources of training."""
     written = yaml.safe_load((ROOT / "reproduction/workflow/profiles/slurm/config.yaml").read_text())
     written |= {"slurm-init-seconds-before-status-checks": 3, "slurm-status-command": "squeue"}
-    written["slurm-no-account"] = True
     written["set-resources"]["train"] |= training
     folder.mkdir()
     (folder / "config.yaml").write_text(yaml.safe_dump(written))

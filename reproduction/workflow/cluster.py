@@ -1,4 +1,4 @@
-"""Slurm, as far as Snakemake does not see to it: jobs are cancelled when the call that they belong to is stopped."""
+"""Slurm, as far as Snakemake leaves it to us: the jobs of a call that was stopped or killed are cancelled."""
 
 import getpass
 import hashlib
@@ -37,7 +37,9 @@ def cancel_jobs() -> None:
     end = time.monotonic() + PATIENCE
     while found := _jobs():
         if time.monotonic() > end:
-            raise InputError(f"Slurm has not ended its jobs {' '.join(found)} within {PATIENCE} s; see squeue")
+            raise InputError(
+                f"Slurm has not ended its jobs {' '.join(found)} within {PATIENCE} s; see squeue"
+            )
         _slurm("scancel", *found)
         time.sleep(1)
 
@@ -52,7 +54,9 @@ def _slurm(*command: str) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     except FileNotFoundError:
-        raise InputError(f"{command[0]}: is not found; a profile of Slurm needs a machine that can submit") from None
+        raise InputError(
+            f"{command[0]}: is not found; a profile of Slurm needs a machine that can submit"
+        ) from None
     except subprocess.CalledProcessError as error:
         raise InputError(f"{command[0]}: {error.stderr.strip() or error}") from None
     return done.stdout

@@ -1,8 +1,8 @@
-"""The jobs of a call of the workflow: training runs and measurements, several in one job where that is asked for.
+"""The jobs of a call of the workflow: training runs and measurements, one or more in a job.
 
-A cluster's queue dislikes jobs of two minutes. Consecutive steps, such as the seeds of a setting, are therefore
-packed into one job of so many minutes. Their times are taken from the runs that are recorded; they decide how
-steps are packed and how long a job may run, but no result.
+A cluster's queue dislikes jobs of two minutes. Consecutive steps, such as the seeds of a setting, are
+therefore packed into jobs of so many minutes. Their times are taken from recorded runs; they decide how steps
+are packed and how long a job may run, but no result.
 """
 
 import json
@@ -148,7 +148,7 @@ def _steps(experiment: str, spec: Spec, scale: str) -> Iterator[Step]:
 
 
 def _add(step: Step, jobs: list[Job], job_of: dict[str, Job], seconds: float) -> None:
-    """Adds a step, and those it needs, to the last job if there is time left in it, otherwise to a new one."""
+    """Adds a step, after those it needs, to the last job if it has time left, otherwise to a new one."""
     if step.command in job_of:
         return
     for needed in step.needed:
