@@ -3,9 +3,10 @@
 #   PYTHON=…   use this interpreter's environment instead of .venv
 #   SCALE=…    smoke (seconds), quick (minutes, the default), cpu (what is committed), paper
 #   ENGINE=…   upstream: train CGCNN and ALIGNN by upstream's own scripts, too, beside ours: table2-upstream
-#   CORES=…    jobs at a time (all cores; on a cluster cores at a time, without a limit)
+#   CORES=…    jobs at a time (all cores; on a cluster its profile says how many)
 #   SECONDS=…  of `make fuzz` for each reader (60)
 #   PROFILE=…  local; slurm; or the path of a profile of yours (docs/cluster.md)
+#   MINUTES=…  pack runs into jobs of this length (60 on a cluster, otherwise a job for each)
 
 SCALE ?= quick
 PROFILE ?= local
@@ -16,7 +17,7 @@ FIGURES := $(subst _,-,$(filter-out __init__,$(basename $(notdir $(wildcard repr
 
 VENV := .venv/bin/python
 RUN := $(or $(PYTHON),$(VENV))
-HOW := --profile $(PROFILE) $(if $(CORES),--cores $(CORES))
+HOW := --profile $(PROFILE) $(if $(CORES),--cores $(CORES)) $(if $(MINUTES),--job-minutes $(MINUTES))
 INSTALLED := build/installed-$(subst /,-,$(RUN))
 
 .DEFAULT_GOAL := help
