@@ -26,7 +26,6 @@ COLOURS = {
     "8-layers": "#E69F00",
     "18-neighbours-12A": "#56B4E9",
     "fine-tuned": "#E69F00",
-    "fine-tuned, frozen": "#56B4E9",
     "de-cgcnn": "#009E73",
     "cgcnn+descriptors": "#CC79A7",
     "forest": "#8C6D31",

@@ -22,7 +22,7 @@ SPEC = Spec(
     parts=(
         Part(
             datasets=("phonon-cv",),
-            networks=("cgcnn-sum-tuned", "cgcnn-sum-from-u", "cgcnn-sum-from-u-frozen"),
+            networks=("cgcnn-sum-tuned", "cgcnn-sum-from-u"),
             training_shares=tuple(n / N_TRAINING for n in SIZES),
             same_batches=False,
         ),
