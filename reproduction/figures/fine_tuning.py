@@ -19,6 +19,7 @@ SPEC = Spec(
     caption="MAE/MAD on the test set against the number of training crystals, from random weights and from a "
     "released model",
     metric="mae_over_mad",
+    scales={"cpu": {"epochs": 200}},
     parts=(
         Part(
             datasets=("phonon-cv",),
