@@ -19,7 +19,7 @@ from reproduction.paths import ROOT
 
 pytestmark = pytest.mark.slow
 CONFIGURATION = Path("/etc/slurm/slurm.conf")  # Snakemake's jobs see no other
-NOT_COMPARED = {"train_seconds", "machine", "device", "date", "commit"}
+NOT_COMPARED = {"train_seconds", "device"}
 SLURM = """
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
