@@ -404,11 +404,8 @@ def test_a_record_holds_what_was_run(name: str, results: Path) -> None:
         if not target:
             assert (row["target"], row["unit"]) == (dataset.target, dataset.unit)
         assert row["model"] == run.settings.model.name
-        assert row["pooling"] == (
-            run.settings.model.pooling
-            if row["model"].removeprefix("de-").startswith(("cgcnn", "alignn"))
-            else None
-        )
+        pools = row["model"].removeprefix("de-").startswith(("cgcnn", "alignn")) or ".py:" in row["model"]
+        assert row["pooling"] == (run.settings.model.pooling if pools else None)
         takes = row["model"] in ("de-cgcnn", "cgcnn+descriptors", "de-alignn", "forest")
         assert row["descriptors"] == ((list(run.settings.model.descriptors) or "all") if takes else None)
         assert (row["n_train"], row["n_val"], row["n_test"]) == (48, 6, 4)

@@ -7,6 +7,7 @@ They get the same vector in every layer, so it is computed once. Kinds are found
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from typing import Self
 
 import numpy as np
 import torch
@@ -52,12 +53,12 @@ class MergedCrystalGraphs(Packed):
     @classmethod
     def from_structures(
         cls, structures: Iterable[Structure], settings: GraphSettings, tolerance: float | None = TOLERANCE
-    ) -> "MergedCrystalGraphs":
+    ) -> Self:
         """Builds the graph of every structure; see `of`."""
         return cls.of(CrystalGraphs.from_structures(structures, settings), tolerance)
 
     @classmethod
-    def of(cls, graphs: CrystalGraphs, tolerance: float | None = TOLERANCE) -> "MergedCrystalGraphs":
+    def of(cls, graphs: CrystalGraphs, tolerance: float | None = TOLERANCE) -> Self:
         """Merges equivalent atoms and edges.
 
         Args:

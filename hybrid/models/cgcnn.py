@@ -1,8 +1,9 @@
 """CGCNN (eqs. 1-4, 13, 14) on packed graphs, with the parameters of Xie and Grossman's code."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import replace
-from typing import cast
+from functools import partial
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -35,6 +36,7 @@ class CGCNN(CrystalNetwork):
         classification: whether the outputs are log-probabilities of classes.
     """
 
+    graphs: ClassVar[Any] = MergedCrystalGraphs
     centres: Tensor
 
     def __init__(
@@ -62,18 +64,22 @@ class CGCNN(CrystalNetwork):
 
     def atom_vectors(self, batch: MergedCrystalBatch) -> Tensor:
         """The atom vectors after the last convolution, (n_kinds, atom_fea_len)."""
-        atoms = F.embedding(batch.species, self.embedding(self.atom_features))
-        layers = cast(Iterable[Convolution], self.convs)
-        kernel = GatedSum.get(atoms.shape[1], len(self.centres), atoms)
-        if kernel:
-            edges = kernel.edges(batch, self.step, len(self.centres))
-            for layer in layers:
-                atoms = kernel.convolve(layer, atoms, edges)
-        else:
-            gaussians = torch.exp(-(((batch.distances.unsqueeze(-1) - self.centres) / self.step) ** 2))
-            for layer in layers:
-                atoms = layer(atoms, batch, gaussians)
+        atoms, convolve = self.initial_vectors(batch), self.convolving(batch)
+        for layer in self.convs:
+            atoms = convolve(layer, atoms)
         return atoms
+
+    def initial_vectors(self, batch: MergedCrystalBatch) -> Tensor:
+        """The atom vectors before the first convolution, (n_kinds, atom_fea_len), of the elements alone."""
+        return F.embedding(batch.species, self.embedding(self.atom_features))
+
+    def convolving(self, batch: MergedCrystalBatch) -> Callable[[Any, Tensor], Tensor]:
+        """The function of a layer and atom vectors (n_kinds, atom_fea_len) that gives the new ones."""
+        kernel = GatedSum.get(self.embedding.out_features, len(self.centres), self.centres)
+        if kernel:
+            return partial(kernel.convolve, edges=kernel.edges(batch, self.step, len(self.centres)))
+        gaussians = torch.exp(-(((batch.distances.unsqueeze(-1) - self.centres) / self.step) ** 2))
+        return lambda layer, atoms: layer(atoms, batch, gaussians)
 
     def read_out(self, atoms: Tensor, crystals: Crystals, descriptors: Tensor | None = None) -> Tensor:
         """The result of `forward`, from the atom vectors (n_rows, atom_fea_len).

@@ -127,8 +127,9 @@ class Architecture:
 def user_architecture(code: UserCode) -> Architecture:
     """The architecture of a user's class of torch modules.
 
-    The class is called with those of the arguments `n_outputs`, `n_descriptors` and `pooling` that it takes,
-    and with its own settings. It may have the class attributes of `CrystalNetwork`.
+    The class is called with those of the arguments `n_outputs`, `n_descriptors`, `pooling`, `atom_features`
+    and `graph` that it takes, and with its own settings. It may have the class attributes of
+    `CrystalNetwork`.
     """
     arguments = inspect.signature(code.value).parameters
 
@@ -152,8 +153,8 @@ def user_architecture(code: UserCode) -> Architecture:
 class UserNetwork(CrystalNetwork):
     """Wraps a user's module for training and checkpoints, and checks its outputs.
 
-    The first argument is the class, the others are those of the built-in networks. The class gets the number
-    of outputs, the pooling, the number of descriptors and its own settings only.
+    The first argument is the class, the others are those of the built-in networks. The class gets the
+    arguments that `user_architecture` names and its own settings only.
 
     Raises:
         InputError: the class cannot be called, or is not one of torch modules.
@@ -175,6 +176,7 @@ class UserNetwork(CrystalNetwork):
         self.register_buffer("atom_features", atom_features, persistent=False)
         pooling = get_pooling(model.pooling)
         known = {"n_outputs": n_outputs, "n_descriptors": n_descriptors, "pooling": pooling}
+        known |= {"atom_features": atom_features, "graph": graph}
         arguments = inspect.signature(code.value).parameters
         named = {name: value for name, value in known.items() if name in arguments}
         try:

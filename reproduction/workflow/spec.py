@@ -20,12 +20,13 @@ from hybrid.settings import (
     TrainerSettings,
 )
 from hybrid.training.model_registry import recipe
+from hybrid.user_code import names_a_file, run_user_file
 from reproduction.data.registry import Dataset, get_dataset
 from reproduction.models import poolings  # noqa: F401  registers those that networks.yaml names
 from reproduction.models.descriptor_groups import members
 from reproduction.models.force_field import ForceFieldSettings
 from reproduction.paper import PaperStatement
-from reproduction.paths import WORKFLOW
+from reproduction.paths import REMEDIES, WORKFLOW
 
 SCALES = ("smoke", "quick", "cpu", "paper")
 UPSTREAM = "-upstream"  # ends the names of figures and networks that run through upstream's scripts
@@ -209,15 +210,17 @@ class Spec(Settings):
 
 
 def load_networks() -> dict[str, Network]:
-    """The networks in workflow/networks.yaml by name.
+    """The networks in workflow/networks.yaml by name; the files of remedies are run.
 
     Raises:
-        InputError: the file has an unknown setting or pooling.
+        InputError: the file has an unknown setting or pooling, or names a remedy that cannot be run.
     """
     path = WORKFLOW / "networks.yaml"
     networks = {name: _validate(Network, block, path) for name, block in _read(path).items()}
     for network in networks.values():
         get_pooling(network.model.pooling)
+        if names_a_file(network.model.name):
+            run_user_file(REMEDIES / network.model.name.rpartition(":")[0])
     return networks
 
 

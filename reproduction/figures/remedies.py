@@ -1,0 +1,100 @@
+"""Remedies: which change of CGCNN lets it learn the cell's periodicity, and is it told the cell?
+
+CGCNN with average pooling and one change at a time (reproduction/remedies), on the paper's own tests: the length
+of chains, with the strands of double chains also beyond each other's cut-off; the cell's descriptors; heat
+capacity and internal energy per cell; and properties that average pooling suits, where a remedy must not harm.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from hybrid.readout import get_pooling
+from hybrid.report.records import Bar, bars, scale_note
+from hybrid.user_code import names_a_file, user_code
+from reproduction.drawing.tables import require, write_rows
+from reproduction.workflow.spec import Part, Spec, load_networks
+
+CHAINS = ("chains-short", "chains-long", "chains-mixed-long", "chains-mixed-long-apart")
+PER_CELL = ("phonon-cv", "phonon-u")
+INTENSIVE = ("elastic-k", "elastic-g", "refractive-index")
+CELL = ("natoms", "a", "b", "c", "alpha", "beta", "gamma")
+METRICS = {"r2": "R²", "mae_over_mad": "MAE/MAD"}
+PICTURE = False
+
+
+def remedies() -> tuple[str, ...]:
+    """The networks whose class is in a file of reproduction/remedies, by name, in the order of networks.yaml."""
+    return tuple(name for name, network in load_networks().items() if names_a_file(network.model.name))
+
+
+SPEC = Spec(
+    caption="CGCNN with average pooling and one change, beside average and sum pooling",
+    parts=(
+        Part(datasets=CHAINS, networks=("cgcnn-one-cycle", "cgcnn-sum", *remedies())),
+        Part(
+            datasets=("mp-descriptors",),
+            networks=("cgcnn-one-cycle", "cgcnn-shifted-sum-256", *remedies()),
+            targets=CELL,
+            together=True,
+        ),
+        Part(datasets=(*PER_CELL, *INTENSIVE), networks=("cgcnn-one-cycle", "cgcnn-sum", *remedies())),
+    ),
+    scales={
+        "cpu": {
+            "epochs": 100,
+            "datasets": {"mp-descriptors": {"epochs": 10, "n_structures": 20000}},
+        }
+    },
+)
+
+
+def is_told(network: str) -> bool:
+    """Whether a network's input or readout depends on the choice of the cell."""
+    model = load_networks()[network].model
+    if names_a_file(model.name):
+        told: bool = user_code(model.name).value.told_the_cell
+        return told
+    return get_pooling(model.pooling).extensive
+
+
+def draw(stem: Path, record: dict[str, Any]) -> None:
+    """A table with a row for each network and a column for each quantity.
+
+    Raises:
+        InputError: no run is finished.
+    """
+    found = bars(record)
+    require(found, record)
+    networks = dict.fromkeys(bar.first["network"] for bar in found)
+    columns = dict.fromkeys(column(bar) for bar in found)
+    cells = {(bar.first["network"], column(bar)): bar for bar in found}
+    rows = []
+    for network in networks:
+        mine = {name: cells[network, name] for name in columns if (network, name) in cells}
+        results = {name: result(mine[name]) if name in mine else "" for name in columns}
+        label = next(iter(mine.values())).first["network_label"]
+        rows.append({"network": label, "is told the cell": "yes" if is_told(network) else "no", **results})
+    caption = f"{record['caption']}; mean over the seeds (lowest to highest), s: seconds an epoch; {scale_note(record)}."
+    write_rows(stem, caption, rows)
+
+
+def column(bar: Bar) -> str:
+    """The header of a bar's column: quantity, data set and metric."""
+    return f"{bar.first['target']}, {bar.first['dataset_label']} ({METRICS[metric(bar)]})"
+
+
+def metric(bar: Bar) -> str:
+    """R² for what probes the cell, MAE/MAD for properties."""
+    return "r2" if bar.first["dataset"] in (*CHAINS, "mp-descriptors") else "mae_over_mad"
+
+
+def result(bar: Bar) -> str:
+    """The metric over the seeds, and the time of an epoch."""
+    if not bar.done:
+        return "diverged"
+    values, name = bar.values(metric(bar)), metric(bar)
+    spread = f" ({min(values):z.2f} to {max(values):z.2f})" if len(values) > 1 else ""
+    diverged = f", {bar.n_diverged} diverged" if bar.n_diverged else ""
+    seconds = [row["train_seconds"] / row["epochs"] for row in bar.done if row.get("train_seconds")]
+    time = f", {sum(seconds) / len(seconds):.2g} s" if seconds else ""
+    return f"{bar.mean(name):z.3f}{spread}{diverged}{time}"

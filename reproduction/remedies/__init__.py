@@ -1,0 +1,1 @@
+"""Remedies for what the paper finds: a file for each, with networks that differ from CGCNN in that alone."""
