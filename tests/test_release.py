@@ -35,7 +35,7 @@ def test_a_card_is_checked_and_is_that_of_its_model(name: str) -> None:
     kept = 0.85 <= card.coverage["0.9"] <= 0.95
     assert kept == ("does not keep its promise" not in released.card_text(name))
     assert card.test.mae_over_mad is not None
-    assert card.test.mae_over_mad < min(0.6, max(card.single))
+    assert card.test.mae_over_mad < min(0.8, max(card.single))
 
 
 @pytest.mark.parametrize("name", NAMES)
