@@ -75,7 +75,7 @@ def test_a_release_is_made(
             return RunSettings(model=sizes, trainer=TrainerSettings(epochs=2, batch_size=8))
 
         def run(self, scale: str) -> object:  # type: ignore[override]
-            return type("NoRun", (), {"settings": None})
+            return type("NoRun", (), {"settings": None, "folder": tmp_path})
 
     mine = Small("Volume", "phonon-cv", members=2, external="phonon-u")
     monkeypatch.setattr(make, "RELEASES", {"mine": mine})
