@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> None:
     for name in released_names():
         card = read_card(name)
         target = " in ".join(filter(None, (card["target"], card["unit"])))
-        error, n = f"{card['test']['mae_over_mad']:.3f}", f"{card['training']['n_crystals']:,} crystals"
+        error, n = f"{card['test']['mae_over_mad']:.3f}", f"{card['training']['n_training']:,} crystals"
         rows.append((name, target, card["network"], error, n))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
