@@ -666,7 +666,7 @@ def test_own_element_features_are_kept(mine: Path) -> None:
 
 
 def spoil(folder: Path) -> None:
-    """A structure, a row, and a cell that spglib cannot analyse."""
+    """A structure, a row, and a cell with two atoms in one place."""
     (folder / "x01.json").write_text("{}")
     table = (folder / "id_prop.csv").read_text()
     (folder / "id_prop.csv").write_text(table.replace("x03,3.5", "x03,nan"))
@@ -682,7 +682,7 @@ def test_bad_rows_and_structures_stop_it(mine: Path, capsys: pytest.CaptureFixtu
     (mine / "id_prop.csv").write_text(table.replace("nan", "3.5"))
     assert refused(capsys, *arguments).startswith("mine/x01.json: does not parse as a structure")
     write_structure(random_crystal(1), mine / "x01.json")
-    assert refused(capsys, *arguments).startswith("mine/x04.json: spglib finds no symmetry at 0.01 Å")
+    assert refused(capsys, *arguments).startswith("mine/x04.json: sites 1 and 2 are less than 0.1 Å apart")
 
 
 def test_skip_bad_leaves_them_out_and_lists_them(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,7 +64,7 @@ def test_every_spec_can_be_run_at_every_scale(name: str, scale: str) -> None:
         assert run.settings.n_structures == expected.n_structures
         assert run.settings.split in splits - {None} | {get_dataset(run.dataset).split}
     if scale == "paper":
-        assert {run.settings.trainer.epochs for run in runs if run.settings.training_share == 1} == {300}
+        assert {run.settings.trainer.epochs for run in runs if run.settings.training_share == 1} <= {300}
         assert {run.settings.n_structures for run in runs} == {None}
         assert max(len(run.settings.targets) for run in runs) <= 1
     bars = {(run.dataset, run.network, target) for run in runs for target in run.shown}

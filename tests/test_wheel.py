@@ -92,7 +92,7 @@ def test_train_predict_describe_probe(
     assert "12 predictions" in hybrid("predict", out, folder, "--out", tmp_path / "predictions.csv")
     assert (out / "report.html").stat().st_size > 10_000
     assert "12 predictions" in hybrid("predict", "cv", folder, "--out", tmp_path / "released.csv")
-    assert (tmp_path / "released.csv").read_text().startswith("id,prediction,std,lower,upper,outside")
+    assert (tmp_path / "released.csv").read_text().startswith("id,target,prediction,std,lower,upper,outside")
     (folder / "descriptors.csv").unlink()
     assert "12 crystals, 0 without" in hybrid("descriptors", folder)
     rng = np.random.default_rng(0)
