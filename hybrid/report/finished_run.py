@@ -19,11 +19,11 @@ from hybrid.metrics import classification_metrics, regression_metrics
 from hybrid.reading import plain_number, read_json
 from hybrid.report.run_files import DATA, printable, read_log, read_predictions
 from hybrid.settings import RunSettings
+from hybrid.trained.model import probability_columns
 from hybrid.training.choices import chosen_settings
 from hybrid.training.run_folder import leaves, said
 
 UNSEEN = "unseen"  # the part of a cross-validation, in which each crystal was unseen by its model
-PROBABILITY = "probability of "
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class FinishedRun:
     @cached_property
     def probabilities(self) -> np.ndarray | None:
         """(n_crystals, n_classes), or None."""
-        names = [f"{PROBABILITY}{label:g}" for label in self.classes]
+        names = probability_columns(self.classes)
         return self._table(names) if set(names) <= set(self.columns) else None
 
     @cached_property

@@ -1,6 +1,6 @@
 """Tables of results: Markdown for people, CSV for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +48,15 @@ def write_table(
     notes: Sequence[str] = (),
 ) -> None:
     """Writes `<stem>.md`, which ends with the notes, and `<stem>.csv`."""
-    lines = ["| " + " | ".join(row) + " |" for row in (columns, ["---"] * len(columns), *rows)]
-    lines += ["", *notes] if notes else []
+    lines = [*markdown_table(columns, rows), *(["", *notes] if notes else [])]
     write_text(stem.with_name(stem.name + ".md"), "\n".join([f"# {stem.name}\n", f"{caption}\n", *lines, ""]))
     table = pd.DataFrame(list(rows), columns=list(columns))
     write_text(stem.with_name(stem.name + ".csv"), table.to_csv(index=False, lineterminator="\n"))
+
+
+def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table in Markdown."""
+    return ["| " + " | ".join(row) + " |" for row in (columns, ["---"] * len(columns), *rows)]
 
 
 def _row(bar: Bar, metric: str, others: list[str]) -> list[str]:

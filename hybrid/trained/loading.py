@@ -32,11 +32,20 @@ def load(place: str | Path) -> TrainedModel | Ensemble:
         raise InputError(f"{path / ENSEMBLE}: is damaged") from error
 
 
+def load_members(place: str | Path) -> tuple[TrainedModel, ...]:
+    """The same as networks, one or several.
+
+    Raises:
+        InputError: as `load`.
+    """
+    model = load(place)
+    return model.members if isinstance(model, Ensemble) else (model,)
+
+
 def load_one(place: str | Path) -> TrainedModel:
     """The same, of several networks the first.
 
     Raises:
         InputError: as `load`.
     """
-    model = load(place)
-    return model.members[0] if isinstance(model, Ensemble) else model
+    return load_members(place)[0]

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+PROBABILITY = "probability of "
+
+
 @dataclass(frozen=True)
 class ModelInputs:
     """What a model takes of a folder's crystals.
@@ -223,4 +226,4 @@ class TrainedModel:
 
 def probability_columns(classes: Iterable[float]) -> list[str]:
     """The names of the columns of the classes' probabilities."""
-    return [f"probability of {label:g}" for label in classes]
+    return [f"{PROBABILITY}{label:g}" for label in classes]

@@ -20,6 +20,7 @@ from hybrid.reading import read_rows
 from hybrid.settings import RunSettings
 from hybrid.trained.calibration import Calibration
 from hybrid.trained.ensemble import ENSEMBLE, Ensemble, read_members, spread_of, voted
+from hybrid.trained.model import PROBABILITY
 from hybrid.training.results import Fitted, fold_metrics, write_predictions
 from hybrid.training.run import samples_of, train
 from hybrid.training.samples import Samples
@@ -147,7 +148,7 @@ def _predictions(run: Path, samples: Samples) -> np.ndarray:
     """The predictions of a run for all samples, (n_crystals, n_targets), and its probabilities if any."""
     header, *rows = (row for _, row in read_rows(run / "predictions.csv"))
     columns = [f"prediction {name}".strip() for name in samples.names or ("",)]
-    columns += [name for name in header if name.startswith("probability of ")]
+    columns += [name for name in header if name.startswith(PROBABILITY)]
     at = [header.index(name) for name in columns]
     values = {row[0]: [float(row[i]) for i in at] for row in rows}
     return np.array([values[name] for name in samples.folder.ids])

@@ -9,8 +9,7 @@ from torch import nn
 
 from hybrid.errors import InputError
 from hybrid.settings import RunSettings, StartSettings
-from hybrid.trained.ensemble import Ensemble
-from hybrid.trained.loading import load
+from hybrid.trained.loading import load_members
 from hybrid.trained.model import TrainedModel
 
 
@@ -30,7 +29,7 @@ def start_choices(
     Raises:
         InputError: the trained model cannot be read, or something else is asked for.
     """
-    source, *_ = members = _members(place)
+    source, *_ = members = load_members(place)
     name, sizes = source.settings.name, set(source.architecture.sizes)
     model = model or name
     if model.removeprefix("de-") != name.removeprefix("de-"):
@@ -69,25 +68,28 @@ def start(
     chosen = settings.start
     if not chosen.init_from:
         return None
-    members = _members(chosen.init_from)
+    members = load_members(chosen.init_from)
     if _digest(members) != chosen.init_sha256:
         raise InputError(f"{chosen.init_from}: has changed since this run began")
     source = members[settings.model_seed % len(members)]
-    head, weights = source.architecture.head, source.network.state_dict()
-    wanted = network.state_dict()
+    weights, wanted = source.network.state_dict(), network.state_dict()
+
+    def of_head(name: str) -> bool:
+        return name.split(".")[0] in source.architecture.head
+
     unlike = [
         name for name, tensor in wanted.items() if weights.get(name, torch.empty(0)).shape != tensor.shape
     ]
-    if any(name.split(".")[0] not in head for name in unlike):
+    if not all(map(of_head, unlike)):
         raise InputError(f"{chosen.init_from}: its '{unlike[0]}' does not fit this network")
     if _head_is_kept(chosen, source, target, names, bool(unlike)):
         taken, kept = weights, source
     else:
-        taken, kept = {n: w for n, w in weights.items() if n.split(".")[0] not in head}, None
+        taken, kept = {n: w for n, w in weights.items() if not of_head(n)}, None
     network.load_state_dict({**wanted, **taken})
     if chosen.freeze:
         for name, parameter in network.named_parameters():
-            parameter.requires_grad_(name.split(".")[0] in head)
+            parameter.requires_grad_(of_head(name))
     return kept
 
 
@@ -101,11 +103,6 @@ def _head_is_kept(
         raise InputError("--head keep: the head does not fit, as descriptors or the number of outputs differ")
     same = source.targets == names and source.target == target and bool(names or target)
     return not unlike and (chosen.head == "keep" or (chosen.head == "auto" and same))
-
-
-def _members(place: str | Path) -> tuple[TrainedModel, ...]:
-    model = load(place)
-    return model.members if isinstance(model, Ensemble) else (model,)
 
 
 def _digest(members: tuple[TrainedModel, ...]) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hybrid.report.tables import markdown_table
+
 
 class Record(BaseModel):
     """A part of a card; unknown entries are an error."""
@@ -207,5 +209,4 @@ def _kept(coverage: dict[str, float]) -> str:
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = (columns, ["---"] * len(columns), *rows)
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    return "\n".join(markdown_table(columns, rows)) + "\n"

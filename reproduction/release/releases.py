@@ -1,7 +1,6 @@
 """What is released: which network, trained on which data."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from hybrid.settings import RunSettings
 from reproduction.workflow.plan import all_runs
@@ -17,7 +16,8 @@ class Release:
         dataset: name.
         network: name; its settings are those of the tables.
         members: number of networks; they share the split of seed 0.
-        changes: of the tables' settings: n_structures and epochs.
+        n_structures: at scale cpu, instead of the tables'.
+        epochs: likewise.
         external: a data set with the same target that the model has never seen, if there is one.
         not_for: what it must not be used for, beside what is said on every card.
     """
@@ -26,7 +26,8 @@ class Release:
     dataset: str
     network: str = "cgcnn-tuned"
     members: int = 3
-    changes: dict[str, Any] = field(default_factory=dict)
+    n_structures: int | None = None
+    epochs: int | None = None
     external: str = ""
     not_for: str = ""
 
@@ -43,13 +44,12 @@ class Release:
 
     def settings(self, scale: str) -> RunSettings:
         """The settings of the first member."""
-        settings, changes = self.run(scale).settings, dict(self.changes)
-        if "epochs" in changes and scale == "cpu":
-            trainer = settings.trainer.model_copy(update={"epochs": changes["epochs"]})
-            settings = settings.model_copy(update={"trainer": trainer})
-        if "n_structures" in changes and scale == "cpu":
-            settings = settings.model_copy(update={"n_structures": changes["n_structures"]})
-        return settings
+        settings = self.run(scale).settings
+        if scale != "cpu":
+            return settings
+        trainer = settings.trainer.model_copy(update={"epochs": self.epochs or settings.trainer.epochs})
+        size = self.n_structures or settings.n_structures
+        return settings.model_copy(update={"trainer": trainer, "n_structures": size})
 
 
 _CELL = "The value is that of the whole cell of the file, so it doubles with the cell."
@@ -94,6 +94,7 @@ RELEASES = {
         "Formation energy of PBE(+U), per atom",
         "formation-energy",
         members=2,
-        changes={"n_structures": 10_000, "epochs": 60},
+        n_structures=10_000,
+        epochs=60,
     ),
 }
