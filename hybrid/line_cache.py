@@ -3,18 +3,25 @@
 import contextlib
 import io
 import json
+import os
+import stat
 import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from hybrid.errors import InputError
-from hybrid.reading import read_bytes
+from hybrid.errors import InputError, readable
 
-MARK = b',"crc":'  # before the checksum of what is before it, at the end of a line
+BEGIN, MARK = (
+    b'{"key":"',
+    b',"crc":',
+)  # of a line; before the checksum of what is before it, at the end of a line
 
 
-class LineCache(dict[str, Any]):
-    """Entries by key, in memory and, with a path, also in a file with one entry and its checksum a line.
+class LineCache(Mapping[str, Any]):
+    """Entries by key, in a file with one entry and its checksum a line, or in memory without a path.
+
+    Of the entries in the file only the places are in memory. They are read when they are asked for.
 
     Args:
         path: the file, made with its first entry; None: entries are kept in memory only.
@@ -26,57 +33,102 @@ class LineCache(dict[str, Any]):
     """
 
     def __init__(self, path: Path | None = None, required: bool = True):
-        super().__init__()
-        self._file: io.FileIO | None = None
+        self._entries: dict[
+            str, tuple[int, int] | bytes
+        ] = {}  # first byte and end in the file, or the content
+        self._read: io.FileIO | None = None
+        self._write: io.FileIO | None = None
         self._required = required
-        if path is None:
-            return
-        content = b""
+        if path is not None:
+            self._open(path)
+
+    def _open(self, path: Path) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.exists():
-                content = read_bytes(path)
+            whole = self._index(path)
             # unbuffered, and each entry in one write: a kill can only cut the last line short
-            self._file = path.open("ab", buffering=0)
-            if content and not content.endswith(b"\n"):
-                self._file.write(b"\n")
+            self._write = path.open("ab", buffering=0)
+            self._read = self._read or path.open("rb", buffering=0)
+            if not whole:
+                self._write.write(b"\n")
         except (OSError, InputError) as error:
-            self._file = None
-            with contextlib.suppress(InputError):
-                content = read_bytes(path)  # of a file that cannot be written
-            if required and not content:
-                said = getattr(error, "strerror", error)
+            if self._required and not self._entries:  # a file that cannot be written may be read
+                said = getattr(error, "strerror", None) or error
                 raise InputError(f"{path}: cannot be written ({said})") from error
-        for line in content.splitlines():
-            try:
-                body, mark, checksum = line.rpartition(MARK)
-                if mark and zlib.crc32(body) == int(checksum.rstrip(b"}")):
-                    entry = json.loads(body + b"}")
-                    self[entry.pop("key")] = entry
-            except (ValueError, KeyError, TypeError, AttributeError):
-                continue  # half a line, or of something else; its entry is made again
+
+    def _index(self, path: Path) -> bool:
+        """Notes where the entries of a file are; returns whether its last line has an end."""
+        if not path.exists():
+            return True
+        with readable(path):
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise InputError(f"{path}: is no file")
+            self._read = path.open("rb", buffering=0)
+            at, line = 0, b"\n"
+            with path.open("rb") as lines:
+                for line in lines:
+                    end = at + len(line)
+                    if key := _key(line):
+                        self._entries[key] = (at, end)
+                    at = end
+        return line.endswith(b"\n")
+
+    def __getitem__(self, key: str) -> Any:
+        place = self._entries[key]
+        if isinstance(place, tuple):
+            assert self._read
+            line = os.pread(self._read.fileno(), place[1] - place[0], place[0])
+            place = line.rpartition(MARK)[0] + b"}"
+        entry = json.loads(place)
+        del entry["key"]
+        return entry
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._entries
 
     def add(self, key: str, entry: dict[str, Any]) -> None:
         """Keeps an entry, a mapping that JSON can hold."""
-        self[key] = entry
-        if self._file is None:
+        content = json.dumps({"key": key, **entry}, separators=(",", ":")).encode()
+        self._entries[key] = content
+        if self._write is None:
             return
-        body = json.dumps({"key": key, **entry}, separators=(",", ":")).encode()[:-1]
+        body = content[:-1]
+        line = body + MARK + f"{zlib.crc32(body)}}}\n".encode()
         try:
-            self._file.write(body + MARK + f"{zlib.crc32(body)}}}\n".encode())
+            if self._write.write(line) == len(line):
+                end = self._write.tell()
+                self._entries[key] = (end - len(line), end)
         except OSError as error:
             if self._required:
-                raise InputError(f"{self._file.name}: cannot be written ({error.strerror})") from error
-            self.close()
-            self._file = None
+                raise InputError(f"{self._write.name}: cannot be written ({error.strerror})") from error
+            self._write.close()
+            self._write = None
 
     def close(self) -> None:
         """Closes the file."""
-        if self._file:
-            self._file.close()
+        for file in filter(None, (self._read, self._write)):
+            file.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def _key(line: bytes) -> str | None:
+    """The key of a line's entry; None for half a line, or one of something else."""
+    body, mark, checksum = line.rpartition(MARK)
+    with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
+        if mark and zlib.crc32(body) == int(checksum.strip().rstrip(b"}")):
+            plain = body[len(BEGIN) : body.find(b'"', len(BEGIN))]
+            if body.startswith(BEGIN) and b"\\" not in plain:
+                return plain.decode()
+            return str(json.loads(body + b"}")["key"])
+    return None

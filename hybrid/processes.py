@@ -1,11 +1,61 @@
-"""Processes that end with the one that started them, however that one ends."""
+"""Work in several processes, which end with the one that started them, however that one ends."""
 
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import TypeVar
+
+from hybrid.errors import InputError
 
 EVERY = 0.5  # s
+MOST = 1000  # processes
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+def in_parallel(
+    function: Callable[[A], B], items: Iterable[A], jobs: int, order: bool = False
+) -> Iterator[B]:
+    """What a function makes of some items, as each is finished.
+
+    Args:
+        function: can be pickled, as can items and results.
+        items: taken as they are needed.
+        jobs: processes; 1: this one; -1: one for each core.
+        order: keep the items' order.
+    """
+    if jobs == 1:
+        return map(function, items)
+    import joblib
+
+    pool = joblib.Parallel(n_jobs=jobs, return_as="generator" if order else "generator_unordered")
+    found: Iterator[B] = pool(joblib.delayed(_in_child)(function, item, os.getpid()) for item in items)
+    return found
+
+
+def check_jobs(jobs: int) -> int:
+    """A number of processes.
+
+    Raises:
+        InputError: there cannot be so many.
+    """
+    if jobs != -1 and not 1 <= jobs <= MOST:
+        raise InputError(f"{jobs} processes: there can be 1 to {MOST}, or one for each core by -1")
+    return jobs
+
+
+def _in_child(function: Callable[[A], B], item: A, parent: int) -> B:
+    _end_with(parent)
+    return function(item)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """A worker does not outlive the command."""
+    if os.getpid() != parent:
+        end_when(lambda: os.getppid() != parent)
 
 
 def end_when(gone: Callable[[], bool]) -> None:

@@ -14,6 +14,8 @@ import pytest
 from conftest import random_crystal
 from torch.utils.flop_counter import FlopCounterMode
 
+from hybrid.data.written_folder import CrystalFile
+from hybrid.errors import InputError
 from hybrid.graphs import line_graph
 from hybrid.kernels import products
 from hybrid.kernels.edge_gated import EdgeGated
@@ -23,6 +25,7 @@ from reproduction.benchmarks import alignn, cgcnn, files, inputs
 from reproduction.benchmarks.measure import Task, measure
 from reproduction.benchmarks.rows import ROWS, Row, Run
 from reproduction.data.folders import write_folder
+from reproduction.figures import scaling
 
 
 def test_every_row_has_its_tasks_and_its_crystals():
@@ -51,7 +54,7 @@ def test_the_limit_does_the_work_of_the_networks_linear_layers(
     merged = line_graph._merged
     monkeypatch.setattr(line_graph, "_merged", lambda species, bonds, _: merged(species, bonds, None))
     monkeypatch.setattr(line_graph, "_groups", lambda values: np.arange(len(values)))
-    crystals = ((f"x{seed:02d}", random_crystal(seed, 4), 1.0) for seed in range(16))
+    crystals = (CrystalFile.of(f"x{seed:02d}", random_crystal(seed, 4), 1.0) for seed in range(16))
     write_folder(tmp_path / "crystals", crystals, {})
     task = make(tmp_path / "crystals", "64")
     with FlopCounterMode(display=False) as training:
@@ -122,3 +125,26 @@ def test_rows_that_are_not_named_stay(tiny_rows):
         bench.main(["alone"])
     with pytest.raises(SystemExit, match="no row nothing; there are: alone, beside"):
         bench.main(["nothing"])
+
+
+def test_the_scaling_figure_tells_what_is_proportional(tmp_path):
+    """Graphs take twice as long for twice as many crystals, an epoch four times."""
+    times = {"graphs": lambda n: 0.01 * n, "epoch": lambda n: 1e-5 * n**2}
+    rows = [
+        {"name": f"scaling_{n}_{task}", "ours": time(n), "peak_memory_mb": {"ours": 300.0 + n}}
+        for task, time in times.items()
+        for n in (2000, 1000)
+    ]
+    file = tmp_path / "benchmarks.json"
+    file.write_text(json.dumps({"rows": [{"name": "descriptors", "ours": 1.0}, *rows]}))
+    measured = scaling.measurements(file)
+    assert measured["crystals"].tolist() == [1000, 2000] * 2
+    slopes = measured.groupby("task").apply(scaling.slope, include_groups=False)
+    assert slopes["graphs"] == pytest.approx(1)
+    assert slopes["epoch"] == pytest.approx(2)
+    times_drawn, memories_drawn = scaling.draw_figure(measured).axes
+    assert [line.get_ydata().tolist() for line in times_drawn.lines[::2]] == [[10, 20], [10, 40]]
+    assert memories_drawn.lines[0].get_ydata() == pytest.approx(np.array([1300, 2300]) / 1024)
+    file.write_text('{"rows": []}')
+    with pytest.raises(InputError, match="has no rows scaling"):
+        scaling.measurements(file)

@@ -109,7 +109,7 @@ def test_whatever_goes_wrong_with_a_kernel_is_logged_in_one_line(
 def test_damaged_graphs_are_made_anew(damage: str, crystal_folder: Callable[..., Path]) -> None:
     folder = read_folder(crystal_folder(4))
     wanted = folder.graphs(GraphSettings())
-    (file,) = (folder.path / ".hybrid").glob("graphs-*.npz")
+    (file,) = (folder.path / ".hybrid").glob("graphs-*.columns")
     whole = file.read_bytes()
     file.unlink()
     match damage:
@@ -119,7 +119,7 @@ def test_damaged_graphs_are_made_anew(damage: str, crystal_folder: Callable[...,
             os.mkfifo(file)
         case "other crystals":
             folder.take([0]).graphs(GraphSettings())
-            (other,) = (folder.path / ".hybrid").glob("graphs-*.npz")
+            (other,) = (folder.path / ".hybrid").glob("graphs-*.columns")
             other.rename(file)
         case "foreign":
             np.savez(file, species=np.ones(3))

@@ -8,6 +8,7 @@ from pymatgen.core import Lattice, Structure
 from scipy.constants import R, atomic_mass, hbar, k
 
 from hybrid.data.folder import ATOM_INIT, read_folder
+from hybrid.data.written_folder import CrystalFile
 from hybrid.errors import InputError
 from hybrid.settings import ModelSettings, RunSettings
 from hybrid.training.run import train
@@ -79,7 +80,7 @@ def folder_of(path, target: str, unit: str, per_cell: bool = True):
         volume, mass = crystal.volume / len(crystal), float(crystal.composition.weight) / len(crystal)
         theta = debye_temperature(effective_stiffness(50.0, volume), volume, mass)
         value = float(internal_energy(theta)) * (len(crystal) if per_cell else 1)
-        crystals.append((f"x{i:02d}", crystal, value))
+        crystals.append(CrystalFile.of(f"x{i:02d}", crystal, value))
     write_folder(path, crystals, {"target": target, "unit": unit})
     return read_folder(path)
 

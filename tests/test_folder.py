@@ -10,6 +10,7 @@ from conftest import random_crystal, write_structure
 from pymatgen.core import Lattice, Structure
 
 from hybrid.data.folder import ATOM_INIT, read_atom_features, read_folder
+from hybrid.data.written_folder import CrystalFile
 from hybrid.errors import InputError
 from hybrid.settings import GraphSettings, RunSettings
 from hybrid.training.run import train
@@ -274,8 +275,8 @@ def test_upstreams_element_features() -> None:
 
 
 def test_a_written_folder_is_read_back(tmp_path: Path, NaCl: Structure, Cu: Structure) -> None:
-    targets = [("NaCl", NaCl, np.float64(0.1)), ("Cu", Cu, 2 / 3)]
-    write_folder(tmp_path / "data", targets, {"source": "textbook"})  # type: ignore[arg-type]
+    crystals = [CrystalFile.of("NaCl", NaCl, np.float64(0.1)), CrystalFile.of("Cu", Cu, 2 / 3)]
+    write_folder(tmp_path / "data", crystals, {"source": "textbook"})
     folder = read_folder(tmp_path / "data")
     assert folder.ids == ["NaCl", "Cu"]
     assert folder.targets is not None
@@ -287,7 +288,7 @@ def test_a_written_folder_is_read_back(tmp_path: Path, NaCl: Structure, Cu: Stru
 
 def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path, NaCl: Structure) -> None:
     def crystals():
-        yield "NaCl", NaCl, 1.0
+        yield CrystalFile.of("NaCl", NaCl, 1.0)
         raise RuntimeError("in the middle")
 
     with pytest.raises(RuntimeError, match="in the middle"):

@@ -13,6 +13,7 @@ from pymatgen.core import Lattice, Structure
 from scipy.constants import R, atomic_mass, eV, h, k
 
 from hybrid.data.folder import ATOM_INIT, read_folder
+from hybrid.data.written_folder import CrystalFile
 from hybrid.errors import InputError
 from hybrid.settings import RunSettings
 from reproduction.data.folders import write_folder
@@ -175,7 +176,8 @@ def calculation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calculation:
     crystals = []
     for i in range(10):
         crystal = Structure(Lattice(fcc * (3.6 + 0.01 * i)), ["Cu"], [[0, 0, 0]])
-        crystals.append((f"x{i}", crystal * (6, 1, 1) if i == 7 else crystal, 24.0 * (6 if i == 7 else 1)))
+        n_cells = 6 if i == 7 else 1
+        crystals.append(CrystalFile.of(f"x{i}", crystal * (n_cells, 1, 1), 24.0 * n_cells))
     folds = {f"x{i}": "training" if i < 3 else "validation" if i < 6 else "test" for i in range(10)}
     write_folder(tmp_path / "data", crystals, {"target": "Cv", "unit": "J/(mol-cell K)"}, {"authors": folds})
     monkeypatch.setattr(jobs, "dataset_folder", lambda _: read_folder(tmp_path / "data"))

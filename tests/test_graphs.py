@@ -3,9 +3,11 @@
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
+from hybrid.data import graphs_of_folder
 from hybrid.data.folder import read_folder
+from hybrid.errors import InputError
 from hybrid.graphs.crystal import CrystalBatch, CrystalGraphs
 from hybrid.graphs.nearest_neighbours import nearest_neighbours
 from hybrid.settings import GraphSettings
@@ -255,18 +259,18 @@ def test_a_batch_is_a_loop_over_crystals(
 
 def test_saved_graphs_are_read_back(packed: tuple[list[Structure], CrystalGraphs], tmp_path: Path) -> None:
     _, graphs = packed
-    graphs.save(tmp_path / "deep" / "graphs.npz")
-    loaded = CrystalGraphs.load(tmp_path / "deep" / "graphs.npz")
+    CrystalGraphs.save([graphs], tmp_path / "deep" / "graphs.columns")
+    loaded = CrystalGraphs.load(tmp_path / "deep" / "graphs.columns")
     assert len(loaded) == len(graphs) == 12
     every = torch.arange(12)
     assert_equal_batches(loaded.batch(every), graphs.batch(every))
-    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["graphs.npz"]
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["graphs.columns"]
 
 
 def test_graphs_move_to_another_precision(packed: tuple[list[Structure], CrystalGraphs]) -> None:
     graphs = packed[1].to("cpu", torch.float64)
     assert graphs.distances.dtype == torch.float64
-    assert graphs.neighbours.dtype == torch.int64
+    assert graphs.neighbours.dtype == torch.int32
     assert packed[1].distances.dtype == torch.float32
 
 
@@ -312,3 +316,65 @@ def test_a_folder_that_cannot_be_written_to_is_read_all_the_same(
     path = crystal_folder(3)
     (path / ".hybrid").write_text("in the way")
     assert len(read_folder(path).graphs(GraphSettings())) == 3
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_folder_in_parts_has_the_graphs_of_the_whole(
+    jobs: int, crystal_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = crystal_folder(7)
+    whole = CrystalGraphs.from_structures(read_folder(path).structures(), GraphSettings())
+    shutil.rmtree(path / ".hybrid")
+    monkeypatch.setattr(graphs_of_folder, "PART", 3)
+    graphs = replace(read_folder(path), jobs=jobs).graphs(GraphSettings())
+    for column in fields(whole):
+        assert torch.equal(getattr(graphs, column.name), getattr(whole, column.name))
+    assert not list((path / ".hybrid").glob("*.parts"))
+    assert (path / ".hybrid" / "structures.jsonl").read_bytes().count(b"\n") == 7
+
+
+def test_finished_parts_are_not_made_again(
+    crystal_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last part fails at first; then it is made alone."""
+    path = crystal_folder(7)
+    whole = CrystalGraphs.from_structures(read_folder(path).structures(), GraphSettings())
+    shutil.rmtree(path / ".hybrid")
+    monkeypatch.setattr(graphs_of_folder, "PART", 3)
+    monkeypatch.setattr(graphs_of_folder, "read_structure", fails_at("x06.json"))
+    with pytest.raises(InputError, match=r"x06\.json"):
+        read_folder(path).graphs(GraphSettings())
+    monkeypatch.undo()
+    monkeypatch.setattr(graphs_of_folder, "PART", 3)
+    made = []
+    build = CrystalGraphs.from_structures
+    monkeypatch.setattr(
+        CrystalGraphs, "from_structures", lambda crystals, how: made.append(1) or build(crystals, how)
+    )
+    assert torch.equal(read_folder(path).graphs(GraphSettings()).distances, whole.distances)
+    assert made == [1]
+
+
+def fails_at(name: str) -> Callable[[Path], Structure]:
+    """Reads structures, but for one file."""
+
+    def read(path: Path) -> Structure:
+        if path.name == name:
+            raise InputError(f"{path}: is not there yet")
+        return read_structure(path)
+
+    return read
+
+
+def test_training_reads_kept_graphs_from_their_file(crystal_folder: Callable[..., Path]) -> None:
+    """They are mapped into memory, not copied."""
+    graphs = read_folder(crystal_folder(5)).graphs(GraphSettings())
+    place = graphs.distances.data_ptr()
+    ranges = [line.split() for line in Path("/proc/self/maps").read_text().splitlines()]
+    (file,) = {
+        words[-1]
+        for words in ranges
+        for low, high in [words[0].split("-")]
+        if int(low, 16) <= place < int(high, 16)
+    }
+    assert file.endswith(".columns")

@@ -338,8 +338,8 @@ def test_rows_of_a_group_share_their_gradient(packed: LineGraphs) -> None:
 
 
 def test_saved_graphs_are_read_back(packed: LineGraphs, tmp_path: Path) -> None:
-    packed.save(tmp_path / "graphs.npz")
-    loaded = LineGraphs.load(tmp_path / "graphs.npz")
+    LineGraphs.save([packed], tmp_path / "graphs.columns")
+    loaded = LineGraphs.load(tmp_path / "graphs.columns")
     assert len(loaded) == 6
     assert_equal_batches(every(loaded), every(packed))
 
@@ -356,4 +356,4 @@ def test_a_folder_keeps_both_kinds_of_graphs(crystal_folder: Callable[..., Path]
     assert isinstance(folder.graphs(GraphSettings()), CrystalGraphs)
     again = folder.graphs(GraphSettings(), LineGraphs)
     assert_equal_batches(every(first), every(again))
-    assert len(list((folder.path / ".hybrid").glob("graphs-*.npz"))) == 2
+    assert len(list((folder.path / ".hybrid").glob("graphs-*.columns"))) == 2

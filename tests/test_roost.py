@@ -152,8 +152,8 @@ def test_formulas_are_those_of_the_reduced_formula(NaCl: Structure, NaCl_primiti
 
 def test_graphs_are_kept_as_they_are(tmp_path: Path) -> None:
     graphs = graphs_of()
-    graphs.save(tmp_path / "graphs.npz")
-    found = CompositionGraphs.load(tmp_path / "graphs.npz")
+    CompositionGraphs.save([graphs], tmp_path / "graphs.columns")
+    found = CompositionGraphs.load(tmp_path / "graphs.columns")
     assert found.formulas() == graphs.formulas()
     assert torch.equal(found.weights, graphs.weights)
 

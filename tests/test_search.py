@@ -8,6 +8,7 @@ import pytest
 from pymatgen.core import Structure
 
 from hybrid.data.folder import read_folder
+from hybrid.data.written_folder import CrystalFile
 from reproduction.data.folders import write_folder
 from reproduction.paths import RESULTS
 from reproduction.workflow import search as searching
@@ -23,7 +24,7 @@ def small_search(tmp_path: Path, NaCl: Structure, Si: Structure, monkeypatch: py
     for number, strain in enumerate(rng.uniform(-0.05, 0.05, 24)):
         crystal = (NaCl if number % 2 else Si).copy()
         crystal.apply_strain(strain)
-        crystals.append((f"crystal-{number:02d}", crystal, float(len(crystal) * (1 + strain))))
+        crystals.append(CrystalFile.of(f"crystal-{number:02d}", crystal, len(crystal) * (1 + strain)))
     write_folder(tmp_path / "crystals", crystals, {})
     loaded = load_search().model_copy(
         update={

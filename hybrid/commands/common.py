@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
@@ -19,6 +20,12 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     """Adds the options of every command that computes."""
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"], help="default: auto")
     parser.add_argument("--skip-bad", action="store_true", help="leave out and list what cannot be used")
+
+
+def add_jobs(parser: Any) -> None:
+    """Adds the option for the number of processes."""
+    words = "processes that prepare the crystals; -1: one for each core; default: 1"
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help=words)
 
 
 def seed(text: str) -> int:
@@ -94,8 +101,11 @@ def given(options: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]
 def read(options: argparse.Namespace, targets: bool = False, every: bool = False) -> "CrystalFolder":
     """The folder of the command, see `read_folder`; crystals that are left out are listed on stderr."""
     from hybrid.data.folder import read_folder
+    from hybrid.processes import check_jobs
 
+    jobs = check_jobs(getattr(options, "jobs", 1))
     folder = read_folder(options.folder, targets, options.skip_bad, several_targets=True, every=every)
+    folder = replace(folder, jobs=jobs)
     report_dropped(folder.dropped)
     return folder
 

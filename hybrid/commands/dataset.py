@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from hybrid.commands.common import report_dropped, seed
+from hybrid.commands.common import add_jobs, report_dropped, seed
 from hybrid.errors import InputError, unknown_name
 
 
@@ -13,6 +13,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
     parser.add_argument("names", nargs="*", help="default: all that can be built here")
     parser.add_argument("--list", action="store_true", help="list the known datasets instead")
+    add_jobs(parser)
     own = parser.add_argument_group("your own structures").add_argument
     own("--from", dest="source", type=Path, metavar="FOLDER", help="id_prop.csv and structure files")
     own("--out", type=Path, metavar="FOLDER", help="the folder to write: reduced cells as CIF")
@@ -39,6 +40,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _build(options: argparse.Namespace) -> None:
     from hybrid.data.named import named_datasets
+    from hybrid.processes import check_jobs
 
     for option in ("out", "given_per", "per", "skip_bad", "random_split", "grouped_split"):
         if getattr(options, option):
@@ -56,10 +58,10 @@ def _build(options: argparse.Namespace) -> None:
         for name in names:
             print(f"{name:24} {known[name].description}")
         return
-    failed = []
+    failed, jobs = [], check_jobs(options.jobs)
     for name in names:
         try:
-            folder = known[name].folder()
+            folder = known[name].folder(jobs)
             print(f"{name}: {len(folder)} structures; {os.path.relpath(folder.path)}")
         except InputError as error:
             failed.append(name)
@@ -85,6 +87,7 @@ def _normalise(options: argparse.Namespace) -> None:
         groupings=options.grouped_split,
         fractions=options.random_split or FRACTIONS,
         seed=options.data_seed,
+        jobs=options.jobs,
     )
     report_dropped(manifest["dropped"])
     for name, counts in manifest["splits"].items():

@@ -4,15 +4,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from hybrid.commands.common import add_code, run_code
+from hybrid.commands.common import add_code, add_jobs, run_code
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--jobs", type=int, default=1, help="processes; default: 1")
     backends = ["fast", "matminer"]
     parser.add_argument("--backend", default="fast", choices=backends, help="matminer: the slow reference")
+    add_jobs(parser)
     add_code(parser)
 
 

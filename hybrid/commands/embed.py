@@ -3,7 +3,15 @@
 import argparse
 from pathlib import Path
 
-from hybrid.commands.common import add_code, add_common, default_output, read, refuse_inputs, run_code
+from hybrid.commands.common import (
+    add_code,
+    add_common,
+    add_jobs,
+    default_output,
+    read,
+    refuse_inputs,
+    run_code,
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="FILE", help=outputs)
     add_code(parser)
     add_common(parser)
+    add_jobs(parser)
 
 
 def run(options: argparse.Namespace) -> None:

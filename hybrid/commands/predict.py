@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hybrid.atomic import atomic_file
-from hybrid.commands.common import add_code, add_common, default_output, read, refuse_inputs, run_code
+from hybrid.commands.common import (
+    add_code,
+    add_common,
+    add_jobs,
+    default_output,
+    read,
+    refuse_inputs,
+    run_code,
+)
 from hybrid.errors import InputError
 from hybrid.reading import read_json
 
@@ -29,6 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="CSV to write; default: <folder>-predictions.csv here")
     add_code(parser)
     add_common(parser)
+    add_jobs(parser)
 
 
 def run(options: argparse.Namespace) -> None:

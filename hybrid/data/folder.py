@@ -4,37 +4,27 @@ It is the folder of upstream CGCNN and ALIGNN. An `atom_init.json` in it replace
 upstream CGCNN.
 """
 
-import contextlib
-import hashlib
-import json
 import math
-import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from pymatgen.core import Element, Structure
-from typing_extensions import TypeVar
+from pymatgen.core import Structure
 
+from hybrid.data.graphs_of_folder import G, StoredCrystals, sized
 from hybrid.data.listed import read_listing
 from hybrid.data.structure_table import StructureTable
 from hybrid.errors import InputError
-from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.crystal import CrystalGraphs
-from hybrid.graphs.limits import refuse_too_large
-from hybrid.graphs.line_graph import LineGraphs
-from hybrid.graphs.merged_crystal import MergedCrystalGraphs
+from hybrid.graphs.limits import refuse_without_features
 from hybrid.progress import Progress
 from hybrid.reading import read_json
 from hybrid.settings import GraphSettings
 from hybrid.structures import content_key, structure_files, unknown_files
 
-G = TypeVar(
-    "G", bound=MergedCrystalGraphs | CrystalGraphs | LineGraphs | CompositionGraphs, default=CrystalGraphs
-)
 ATOM_INIT = Path(__file__).with_name("atom_init.json")
 
 
@@ -48,6 +38,7 @@ class CrystalFolder:
     files: list[Any]  # paths; structures if they are in memory
     atom_features: dict[int, list[float]]  # by atomic number
     dropped: list[str] = field(default_factory=list)  # a reason for each crystal that was left out
+    jobs: int = 1  # processes that make graphs and descriptors; -1: one for each core
     stored: bool = True  # in a folder, where graphs and descriptors are kept; `path` is a mere name otherwise
     target_names: tuple[str, ...] = ()  # (n_targets,) if there are several
 
@@ -112,41 +103,18 @@ class CrystalFolder:
         Raises:
             InputError: an element has no features.
         """
-        for number, site in enumerate(structure, start=1):
-            if site.specie.Z not in self.atom_features:
-                name = Element.from_Z(site.specie.Z).symbol
-                raise InputError(f"{path}: site {number} is {name}, which atom_init.json does not describe")
+        refuse_without_features(structure, self.atom_features, str(path))
         return structure
 
     def graphs(self, settings: GraphSettings, kind: type[G] = CrystalGraphs) -> G:  # type: ignore[assignment]
-        """The crystals' graphs, which are kept in `.hybrid/` inside the folder."""
-        if not self.stored:
-            return cast(G, kind.from_structures(self._sized(settings, kind), settings))
-        cache = self.path / ".hybrid" / f"graphs-{self._key(settings, kind)}.npz"
-        graphs: Any = kind.load(cache)
-        if graphs and len(graphs) == len(self) and set(graphs.species.tolist()) <= self.atom_features.keys():
-            return cast(G, graphs)  # otherwise `structures` names the element without features
-        bar = Progress(self._sized(settings, kind), f"graphs of {self.path.name}", len(self), unit="crystals")
-        graphs = kind.from_structures(bar, settings)
-        with contextlib.suppress(OSError, InputError):  # the folder cannot be written to
-            graphs.save(cache)
-        return cast(G, graphs)
-
-    def _sized(self, settings: GraphSettings, kind: type) -> Iterable[Structure]:
-        """The structures, after a check that their graphs are not too large."""
-        for where, structure in zip(self.files if self.stored else self.ids, self.structures(), strict=True):
-            if kind is not CompositionGraphs:
-                refuse_too_large(structure, settings, kind is LineGraphs, str(where))
-            yield structure
-
-    def _key(self, settings: GraphSettings, kind: type) -> str:
-        """A hash of the structures, of what the graphs hold and of their settings."""
-        columns = " ".join(column.name for column in fields(kind))
-        prefix = "" if kind is CrystalGraphs else f"{kind.__name__} {columns} "
-        ties = "" if settings.ties == "found" else f" {settings.ties}"
-        key = hashlib.sha256(f"{prefix}{settings.max_neighbours} {settings.radius}{ties}".encode())
-        key.update(" ".join(self.contents).encode())
-        return key.hexdigest()[:16]
+        """The crystals' graphs; those of a stored folder are kept in `.hybrid/` inside it."""
+        if self.stored:
+            stored = StoredCrystals(
+                self.path, self.contents, self.files, frozenset(self.atom_features), self.jobs
+            )
+            return stored.graphs(settings, kind)
+        named = zip(self.structures(), self.ids, strict=True)
+        return cast(G, kind.from_structures((sized(*one, settings, kind) for one in named), settings))
 
 
 def read_folder(
@@ -222,22 +190,3 @@ def read_atom_features(path: Path) -> dict[int, list[float]]:
     if len({len(values) for values in features.values()}) != 1:
         raise InputError(f"{path}: the elements' features differ in length")
     return features
-
-
-def write_crystals(folder: Path, crystals: Iterable[tuple[str, Structure, float]]) -> list[str]:
-    """Writes CIF files, id_prop.csv and atom_init.json into a folder, and returns the ids."""
-    from pymatgen.io.cif import CifWriter  # loads symmetry analysis, which reading a folder does not need
-
-    rows = {}
-    for identity, structure, target in crystals:
-        CifWriter(structure).write_file(folder / f"{identity}.cif")
-        rows[identity] = f"{identity},{float(target)!r}\n"
-    (folder / "id_prop.csv").write_text("".join(rows.values()), encoding="utf-8")
-    shutil.copy(ATOM_INIT, folder / "atom_init.json")
-    return list(rows)
-
-
-def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Writes manifest.json into a folder."""
-    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    (folder / "manifest.json").write_text(text, encoding="utf-8")

@@ -12,7 +12,7 @@ class NamedDataset:
     """A dataset that can be built."""
 
     description: str  # one line
-    folder: Callable[[], CrystalFolder]  # returns its folder, after building it if necessary
+    folder: Callable[[int], CrystalFolder]  # returns it; builds it first, by so many processes, if it must
 
 
 def named_datasets() -> dict[str, NamedDataset]:

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from pymatgen.core import Structure
 from hybrid.atomic import atomic_folder
 from hybrid.cells import reduced_cell
 from hybrid.data.extensive_targets import NORMALISATIONS, renormalise
-from hybrid.data.folder import ATOM_INIT, read_folder, write_crystals, write_manifest
+from hybrid.data.folder import ATOM_INIT, read_folder
 from hybrid.data.groups import GROUPINGS
 from hybrid.data.splits import FOLDS, grouped_split, random_split, write_split
+from hybrid.data.written_folder import CrystalFile, write_crystals, write_manifest
 from hybrid.errors import InputError, unknown_name
+from hybrid.processes import check_jobs, in_parallel
 from hybrid.progress import Progress
 
 FRACTIONS = (0.8, 0.1, 0.1)
@@ -31,6 +34,7 @@ def normalise_folder(
     groupings: Sequence[str] = (),
     fractions: Sequence[float] = FRACTIONS,
     seed: int = 0,
+    jobs: int = 1,
 ) -> dict[str, Any]:
     """Writes a dataset folder with the crystals of another one, and returns its manifest.
 
@@ -47,6 +51,7 @@ def normalise_folder(
             a group are in the same fold, such as `splits/formula-0.csv`.
         fractions: of training, validation and test.
         seed: of the splits.
+        jobs: processes; -1: one for each core.
 
     Raises:
         InputError: an option, the folder, a row or a structure cannot be used, or `out` exists already.
@@ -57,30 +62,28 @@ def normalise_folder(
             raise unknown_name("grouping", name, GROUPINGS)
     if out.exists():
         raise InputError(f"{out}: exists already")
+    check_jobs(jobs)
     folder = read_folder(source, skip_bad=skip_bad)
     assert folder.targets is not None
-    targets = folder.targets.tolist()
     if random or groupings:
         random_split(len(folder), fractions, seed)  # an error comes before the work
-    groups: dict[str, list[str]] = {}  # of each crystal, in each grouping
-    dropped, n_reduced = list(folder.dropped), 0
+    targets, dropped = folder.targets.tolist(), list(folder.dropped)
+    groups: list[list[str]] = []  # of each crystal, in each grouping
+    n_reduced = 0
+    normalise = partial(_normalised, given_per=given_per, per=per, groupings=groupings, skip_bad=skip_bad)
 
-    def crystals() -> Iterator[tuple[str, Structure, float]]:
+    def crystals() -> Iterator[CrystalFile]:
         nonlocal n_reduced
         structures = Progress(folder.structures(), "reducing cells", len(folder), unit="crystals")
-        for identity, path, target, given in zip(folder.ids, folder.files, targets, structures, strict=True):
-            try:
-                cell = reduced_cell(given)
-                groups[identity] = [GROUPINGS[name](cell) for name in groupings]
-            except InputError as error:
-                if not skip_bad:
-                    raise InputError(f"{path}: {error}") from error
-                dropped.append(f"{path}: {error}")
+        items = zip(folder.ids, folder.files, targets, structures, strict=True)
+        for made in in_parallel(normalise, items, jobs, order=True):
+            if isinstance(made, str):
+                dropped.append(made)
                 continue
-            n_reduced += len(cell) < len(given)
-            if given_per and per:
-                target = renormalise(target, given, given_per, cell, per)
-            yield identity, cell, target
+            crystal, of_crystal, is_smaller = made
+            groups.append(of_crystal)
+            n_reduced += is_smaller
+            yield crystal
 
     with atomic_folder(out) as scratch:
         ids = write_crystals(scratch, crystals())
@@ -90,7 +93,7 @@ def normalise_folder(
             shutil.copy(source / ATOM_INIT.name, scratch)
         splits = {"random": random_split(len(ids), fractions, seed)} if random else {}
         for i, name in enumerate(groupings):
-            splits[name] = grouped_split([groups[identity][i] for identity in ids], fractions, seed)
+            splits[name] = grouped_split([of_crystal[i] for of_crystal in groups], fractions, seed)
         for name, folds in splits.items():
             write_split(scratch / "splits" / f"{name}-{seed}.csv", ids, folds.tolist())
         manifest = {
@@ -109,6 +112,27 @@ def normalise_folder(
         }
         write_manifest(scratch, manifest)
     return manifest
+
+
+def _normalised(
+    item: tuple[str, Path, float, Structure],
+    given_per: str | None,
+    per: str | None,
+    groupings: Sequence[str],
+    skip_bad: bool,
+) -> tuple[CrystalFile, list[str], bool] | str:
+    """A crystal, its group in each grouping, and whether its cell is smaller; or why it is left out."""
+    identity, path, target, given = item
+    try:
+        cell = reduced_cell(given)
+        groups = [GROUPINGS[name](cell) for name in groupings]
+    except InputError as error:
+        if not skip_bad:
+            raise InputError(f"{path}: {error}") from error
+        return f"{path}: {error}"
+    if given_per and per:
+        target = renormalise(target, given, given_per, cell, per)
+    return CrystalFile.of(identity, cell, target), groups, len(cell) < len(given)
 
 
 def _check_units(given_per: str | None, per: str | None) -> None:

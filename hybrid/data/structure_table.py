@@ -1,6 +1,7 @@
 """Structures that have been read before, so that no file is parsed twice."""
 
 from pathlib import Path
+from typing import Any
 
 from pymatgen.core import Lattice, Structure
 
@@ -26,12 +27,19 @@ class StructureTable(LineCache):
         """
         key = content_key(path)
         if key not in self:
-            structure = read_structure(path)
-            row = {
-                "lattice": structure.lattice.matrix.tolist(),
-                "species": [site.species_string for site in structure],
-                "frac": structure.frac_coords.tolist(),
-            }
-            self.add(key, row)
-        row = self[key]
-        return Structure(Lattice(row["lattice"]), row["species"], row["frac"])
+            self.add(key, row_of(read_structure(path)))
+        return structure_of(self[key])
+
+
+def row_of(structure: Structure) -> dict[str, Any]:
+    """A structure as a row of the table."""
+    return {
+        "lattice": structure.lattice.matrix.tolist(),
+        "species": [site.species_string for site in structure],
+        "frac": structure.frac_coords.tolist(),
+    }
+
+
+def structure_of(row: dict[str, Any]) -> Structure:
+    """The structure in a row of the table."""
+    return Structure(Lattice(row["lattice"]), row["species"], row["frac"])

@@ -4,12 +4,12 @@ import contextlib
 import csv
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import joblib
+import numpy as np
 import torch
 from pymatgen.core import Structure
 
@@ -22,12 +22,10 @@ from hybrid.descriptors.registry import Descriptor, select_descriptors
 from hybrid.descriptors.table import ERROR, DescriptorTable
 from hybrid.errors import InputError
 from hybrid.line_cache import LineCache
-from hybrid.processes import end_when
+from hybrid.processes import check_jobs, in_parallel
 from hybrid.progress import Progress
 from hybrid.reading import read_json
 from hybrid.structures import content_key, structure_files, without_ending
-
-MOST_JOBS = 1000
 
 
 def describe_many(
@@ -55,8 +53,7 @@ def describe_many(
         InputError: a name is unknown, an id appears twice, there cannot be so many processes, or matminer
             is asked for and not installed.
     """
-    if n_jobs != -1 and not 1 <= n_jobs <= MOST_JOBS:
-        raise InputError(f"{n_jobs} processes: there can be 1 to {MOST_JOBS}, or one for each core by -1")
+    check_jobs(n_jobs)
     chosen = select_descriptors(names)
     if backend == "matminer":
         matminer_steps(chosen)  # fails before any work if matminer is not installed
@@ -70,12 +67,13 @@ def describe_many(
         crystals[keys[identity]] = structure
     with LineCache(cache, required=False) as rows:
         missing = {key: structure for key, structure in crystals.items() if key not in rows}
-        results = _computed(missing, chosen, backend, n_jobs)
+        row_of = partial(_row, chosen=chosen, backend=backend)
+        results = in_parallel(row_of, missing.items(), n_jobs if len(missing) > 1 else 1)
         done = len(crystals) - len(missing)
         bar = Progress(results, "descriptors", len(crystals), unit="crystals", shown=progress, initial=done)
         for key, row in bar:
             rows.add(key, vars(row))
-        return _table({identity: Row(**rows[key]) for identity, key in keys.items()}, chosen, path)
+        return _table(rows, keys, chosen, path)
 
 
 def write_descriptors(
@@ -179,41 +177,24 @@ def _own_columns(path: Path, known: set[str]) -> dict[str, dict[str, str]]:
     return {without_ending(row[ID]): {name: row[name] for name in names} for _, row in rows if names}
 
 
-def _computed(
-    crystals: Mapping[str, Structure | Path], chosen: Sequence[Descriptor], backend: Backend, n_jobs: int
-) -> Iterable[tuple[str, Row]]:
-    """Rows by key as they are finished, in any order."""
-    if n_jobs == 1 or len(crystals) < 2:
-        return ((key, descriptor_row(structure, chosen, backend)) for key, structure in crystals.items())
-    pool = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    finished: Iterable[tuple[str, Row]] = pool(
-        joblib.delayed(_keyed)(key, structure, chosen, backend, os.getpid())
-        for key, structure in crystals.items()
-    )
-    return finished
-
-
-def _keyed(
-    key: str, structure: Structure | Path, chosen: Sequence[Descriptor], backend: Backend, parent: int
+def _row(
+    item: tuple[str, Structure | Path], chosen: Sequence[Descriptor], backend: Backend
 ) -> tuple[str, Row]:
-    _end_with(parent)
+    """The descriptors of a crystal, with its key."""
+    key, structure = item
     return key, descriptor_row(structure, chosen, backend)
 
 
-@cache
-def _end_with(parent: int) -> None:
-    """A worker does not outlive the command."""
-    if os.getpid() != parent:
-        end_when(lambda: os.getppid() != parent)
-
-
-def _table(rows: dict[str, Row], chosen: Sequence[Descriptor], path: Path) -> DescriptorTable:
+def _table(
+    rows: Mapping[str, dict[str, Any]], keys: dict[str, str], chosen: Sequence[Descriptor], path: Path
+) -> DescriptorTable:
+    """The rows of crystals by id, which are read one by one."""
     names = tuple(descriptor.name for descriptor in chosen)
-    values = [[row.values.get(name, math.nan) for name in names] for row in rows.values()]
-    return DescriptorTable(
-        tuple(rows),
-        names,
-        torch.tensor(values, dtype=torch.float64).reshape(len(rows), len(names)),
-        {identity: row.error for identity, row in rows.items() if row.error},
-        path,
-    )
+    values = np.full((len(keys), len(names)), math.nan)
+    errors = {}
+    for i, (identity, key) in enumerate(keys.items()):
+        row = Row(**rows[key])
+        values[i] = [row.values.get(name, math.nan) for name in names]
+        if row.error:
+            errors[identity] = row.error
+    return DescriptorTable(tuple(keys), names, torch.from_numpy(values), errors, path)

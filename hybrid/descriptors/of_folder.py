@@ -36,7 +36,7 @@ def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> Desc
     table = DescriptorTable.read(path) if path.exists() else None
     try:
         if table is None or _changed(folder):
-            write_descriptors(folder.path)
+            write_descriptors(folder.path, n_jobs=folder.jobs)
             table = DescriptorTable.read(path)
     except OSError:  # the folder cannot be written to
         return _computed(folder, asked)
@@ -86,5 +86,10 @@ def _computed(folder: CrystalFolder, names: Sequence[str]) -> DescriptorTable:
     crystals = zip(folder.ids, folder.files, strict=True)
     cache = kept_rows(folder.path) if folder.stored else None
     return describe_many(
-        crystals, names, cache=cache, progress=folder.stored, path=folder.path / "descriptors.csv"
+        crystals,
+        names,
+        n_jobs=folder.jobs,
+        cache=cache,
+        progress=folder.stored,
+        path=folder.path / "descriptors.csv",
     )

@@ -6,13 +6,14 @@ atomic number, so that crystals of one reduced formula have exactly the same gra
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from pymatgen.core import Element, Structure
 from torch import Tensor
 
-from hybrid.graphs.packed import Packed
+from hybrid.graphs.packed import Packed, begins
 from hybrid.settings import GraphSettings
 
 N_NUMBERS = 128  # more than there are atomic numbers
@@ -36,7 +37,6 @@ class CompositionGraphs(Packed):
     species: Tensor  # (n_elements,) atomic numbers, ascending within a crystal
     weights: Tensor  # (n_elements,) each element's share of its crystal's atoms
     n_elements: Tensor  # (n_crystals,)
-    first_element: Tensor  # (n_crystals,) position of each crystal's first element
 
     @classmethod
     def from_structures(
@@ -57,11 +57,15 @@ class CompositionGraphs(Packed):
             torch.from_numpy(species),
             torch.from_numpy(weights).to(dtype),
             n_elements,
-            n_elements.cumsum(0) - n_elements,
         )
 
     def __len__(self) -> int:
         return len(self.n_elements)
+
+    @cached_property
+    def first_element(self) -> Tensor:
+        """(n_crystals,) position of each crystal's first element."""
+        return begins(self.n_elements)
 
     @property
     def n_atoms(self) -> Tensor:
@@ -71,14 +75,14 @@ class CompositionGraphs(Packed):
     def batch(self, indices: Tensor) -> CompositionBatch:
         """The graphs at `indices` (n_crystals,), on the device where the graphs are."""
         n_elements = self.n_elements[indices]
-        first = n_elements.cumsum(0) - n_elements
+        first = begins(n_elements)
         crystals = torch.arange(len(indices), device=n_elements.device)
         of_element = torch.repeat_interleave(crystals, n_elements)
         elements = torch.arange(len(of_element), device=n_elements.device)
         rows = elements + (self.first_element[indices] - first)[of_element]
         n_edges = n_elements[of_element]  # out of and into each element
         target = torch.repeat_interleave(elements, n_edges)
-        first_edge = n_edges.cumsum(0) - n_edges
+        first_edge = begins(n_edges)
         place = torch.arange(len(target), device=n_elements.device) - first_edge[target]
         source = place + first[of_element][target]
         return CompositionBatch(

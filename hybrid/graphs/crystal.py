@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from pymatgen.core import Structure
 from torch import Tensor
 
 from hybrid.graphs.nearest_neighbours import nearest_by_element, nearest_neighbours
-from hybrid.graphs.packed import Packed, Rows
+from hybrid.graphs.packed import Packed, Rows, begins
 from hybrid.readout import Crystals
 from hybrid.settings import GraphSettings
 
@@ -32,7 +33,6 @@ class CrystalGraphs(Packed):
     neighbours: Tensor  # (n_atoms, max_neighbours) index of the neighbour within its crystal
     distances: Tensor  # (n_atoms, max_neighbours) Å
     n_atoms: Tensor  # (n_crystals,)
-    first_atom: Tensor  # (n_crystals,) position of each crystal's first atom
 
     @classmethod
     def from_structures(cls, structures: Iterable[Structure], settings: GraphSettings) -> "CrystalGraphs":
@@ -41,20 +41,23 @@ class CrystalGraphs(Packed):
         species, neighbours, distances = [], [], []
         for structure in structures:
             nearest, lengths = choose(structure, settings.max_neighbours, settings.radius)
-            species.append(np.array(structure.atomic_numbers, dtype=np.int64))
-            neighbours.append(nearest)
+            species.append(np.array(structure.atomic_numbers, dtype=np.int32))
+            neighbours.append(nearest.astype(np.int32))
             distances.append(lengths.astype(np.float32))
-        n_atoms = torch.tensor([len(numbers) for numbers in species])
         return cls(
             torch.from_numpy(np.concatenate(species)),
             torch.from_numpy(np.concatenate(neighbours)),
             torch.from_numpy(np.concatenate(distances)),
-            n_atoms,
-            n_atoms.cumsum(0) - n_atoms,
+            torch.tensor([len(numbers) for numbers in species]),
         )
 
     def __len__(self) -> int:
         return len(self.n_atoms)
+
+    @cached_property
+    def first_atom(self) -> Tensor:
+        """(n_crystals,) position of each crystal's first atom."""
+        return begins(self.n_atoms)
 
     def batch(self, indices: Tensor) -> CrystalBatch:
         """The graphs at `indices` (n_crystals,), on the device where the graphs are."""
@@ -62,4 +65,4 @@ class CrystalGraphs(Packed):
         atoms = Rows.of(self.first_atom[indices], n_atoms)
         neighbours = self.neighbours[atoms.at] + atoms.first[atoms.crystal].unsqueeze(1)
         crystals = Crystals(atoms.crystal, torch.ones_like(atoms.crystal), n_atoms)
-        return CrystalBatch(self.species[atoms.at], neighbours, self.distances[atoms.at], crystals)
+        return CrystalBatch(self.species[atoms.at].long(), neighbours, self.distances[atoms.at], crystals)

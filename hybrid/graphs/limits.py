@@ -1,8 +1,9 @@
-"""How large a crystal's graph may be, asked before it is made."""
+"""What a crystal's graph may hold, asked before it is made."""
 
 import math
+from collections.abc import Container
 
-from pymatgen.core import Structure
+from pymatgen.core import Element, Structure
 
 from hybrid.errors import InputError
 from hybrid.settings import GraphSettings
@@ -32,3 +33,20 @@ def refuse_too_large(structure: Structure, settings: GraphSettings, angles: bool
             f"{where}: its graph would have {pairs:.1e} {what}; fewer --max-neighbours or a smaller --radius "
             "are needed"
         )
+
+
+def refuse_without_features(structure: Structure, described: Container[int], where: str) -> None:
+    """Checks that there are features for all elements of a crystal.
+
+    Args:
+        structure: the crystal.
+        described: the atomic numbers that have features.
+        where: the crystal, for the error.
+
+    Raises:
+        InputError: an element has none.
+    """
+    for number, site in enumerate(structure, start=1):
+        if site.specie.Z not in described:
+            name = Element.from_Z(site.specie.Z).symbol
+            raise InputError(f"{where}: site {number} is {name}, which atom_init.json does not describe")

@@ -6,6 +6,7 @@ Equivalent atoms, bonds and angles are merged: there is one of each kind, and th
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from hybrid.graphs.bonds import Bonds, angles_of, bonds_of
 from hybrid.graphs.equivalence import TOLERANCE, MergedGraph, merge_equivalent
-from hybrid.graphs.packed import Packed, Rows
+from hybrid.graphs.packed import Packed, Rows, begins
 from hybrid.kernels.links import EqualRows, Links
 from hybrid.kernels.merging import Merging
 from hybrid.readout import Crystals
@@ -54,7 +55,6 @@ class LineGraphs(Packed):
     n_groups: Tensor  # (n_crystals, 2) numbers of different lengths and cosines
     n_atoms: Tensor  # (n_crystals,)
     n_kinds: Tensor  # (n_crystals, 3) numbers of kinds of atoms, bonds and angles
-    first_kind: Tensor  # (n_crystals, 3) positions of each crystal's first ones
 
     @classmethod
     def from_structures(
@@ -86,11 +86,16 @@ class LineGraphs(Packed):
         tensors = [torch.from_numpy(np.concatenate(column)) for column in zip(*columns, strict=True)]
         packed = [t.to(dtype) if t.is_floating_point() else t.to(torch.int32) for t in tensors]
         n_kinds = torch.tensor([[len(graph[k]) for k in (0, 2, 6)] for graph in columns])
-        packed += [torch.tensor(n_groups), torch.tensor(n_atoms), n_kinds, n_kinds.cumsum(0) - n_kinds]
+        packed += [torch.tensor(n_groups), torch.tensor(n_atoms), n_kinds]
         return cls(**{f.name: tensor for f, tensor in zip(fields(cls), packed, strict=True)})
 
     def __len__(self) -> int:
         return len(self.n_atoms)
+
+    @cached_property
+    def first_kind(self) -> Tensor:
+        """(n_crystals, 3) positions of each crystal's first kind of atom, bond and angle."""
+        return begins(self.n_kinds)
 
     def batch(self, indices: Tensor) -> LineBatch:
         """The graphs at `indices` (n_crystals,), on the device where the graphs are."""

@@ -7,6 +7,7 @@ They get the same vector in every layer, so it is computed once. Kinds are found
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from hybrid.graphs.crystal import CrystalBatch, CrystalGraphs
 from hybrid.graphs.equivalence import TOLERANCE, Kinds, bins_of, hashed
-from hybrid.graphs.packed import Packed, Rows
+from hybrid.graphs.packed import Packed, Rows, begins
 from hybrid.readout import Crystals
 from hybrid.settings import GraphSettings
 
@@ -48,7 +49,6 @@ class MergedCrystalGraphs(Packed):
     distances: Tensor  # (n_edges,) Å
     n_atoms: Tensor  # (n_crystals,)
     n_kinds: Tensor  # (n_crystals, 2) numbers of kinds of atoms and of edges
-    first_kind: Tensor  # (n_crystals, 2) positions of each crystal's first ones
 
     @classmethod
     def from_structures(
@@ -70,11 +70,16 @@ class MergedCrystalGraphs(Packed):
         columns = zip(*(_merged(graphs.batch(part), tolerance) for part in parts), strict=True)
         packed = [torch.from_numpy(np.concatenate(column)) for column in columns]
         *packed, n_kinds = packed
-        packed += [graphs.n_atoms, n_kinds, n_kinds.cumsum(0) - n_kinds]
+        packed += [graphs.n_atoms, n_kinds]
         return cls(**{f.name: tensor for f, tensor in zip(fields(cls), packed, strict=True)})
 
     def __len__(self) -> int:
         return len(self.n_atoms)
+
+    @cached_property
+    def first_kind(self) -> Tensor:
+        """(n_crystals, 2) positions of each crystal's first kind of atom and first edge."""
+        return begins(self.n_kinds)
 
     def batch(self, indices: Tensor) -> MergedCrystalBatch:
         """The graphs at `indices` (n_crystals,), on the device where the graphs are."""

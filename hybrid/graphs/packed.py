@@ -1,20 +1,33 @@
 """Packed graphs: the graphs of a data set in a few tensors, which are moved and saved together."""
 
+import io
+import math
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.lib import format as npy
 from torch import Tensor
 from torch.nn import functional as F
 
 from hybrid.atomic import atomic_file
 
+ALIGNED = 64  # bytes: where columns begin in a file
+AT_ONCE = 2**24  # bytes that are checked together
+
 
 @dataclass(frozen=True)
 class Packed:
-    """The graphs of a data set as tensors, one after the other."""
+    """The graphs of a data set as tensors, one after the other.
+
+    Every column has rows for each crystal, or for each of its atoms, edges or whatever there is; no number in
+    them depends on the crystals before. So the graphs of two parts of a data set follow each other as they
+    are.
+    """
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Self:
         """The graphs on `device`, with floating-point tensors converted to `dtype` if it is given."""
@@ -23,21 +36,78 @@ class Packed:
             moved |= {name: t.to(dtype) for name, t in moved.items() if t.is_floating_point()}
         return type(self)(**moved)
 
-    def save(self, path: Path) -> None:
-        """Writes the graphs to one .npz file, atomically."""
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The graphs of several parts, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(**{f.name: torch.cat([getattr(part, f.name) for part in parts]) for f in fields(cls)})
+
+    @classmethod
+    def save(cls, parts: Sequence[Self], path: Path) -> None:
+        """Writes the graphs of several parts to one file, atomically: a column after the other, a checksum.
+
+        A column is an array as in numpy's .npy files. Only one column of one part is in memory at a time.
+        """
         with atomic_file(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **{f.name: getattr(self, f.name).numpy() for f in fields(self)})
+            checksum = 0
+            for block in (b for f in fields(cls) for b in _blocks([getattr(p, f.name) for p in parts])):
+                file.write(block)
+                checksum = zlib.crc32(block, checksum)
+            file.write(checksum.to_bytes(4, "little"))
 
     @classmethod
     def load(cls, path: Path) -> Self | None:
-        """Reads what `save` wrote; None if the file does not exist, is damaged, or is another file."""
+        """The graphs that `save` wrote, which stay in the file until they are used.
+
+        None if the file does not exist, is damaged, or is another file.
+        """
         if not path.is_file():  # a pipe would be waited for
             return None
         try:
-            with path.open("rb") as file, np.load(file) as arrays:  # zip, which checks what it reads
-                return cls(**{f.name: torch.from_numpy(arrays[f.name]) for f in fields(cls)})
+            whole = np.memmap(path, mode="c")
+            _check(whole)
+            with path.open("rb") as file:
+                return cls(**{f.name: torch.from_numpy(_column(file, whole)) for f in fields(cls)})
         except Exception:  # another kind of file can raise any error
             return None
+
+
+def begins(counts: Tensor) -> Tensor:
+    """(n_crystals, …) positions of each crystal's first row, from the numbers of rows (n_crystals, …)."""
+    return counts.cumsum(0) - counts
+
+
+def _blocks(parts: Sequence[Tensor]) -> Iterator[Any]:
+    """A column as bytes: a header, the rows of each part, and what is missing to a whole line."""
+    dtype = parts[0].numpy().dtype
+    shape = (sum(len(part) for part in parts), *parts[0].shape[1:])
+    header = io.BytesIO()
+    described = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    npy.write_array_header_1_0(header, described)
+    yield header.getvalue()
+    for part in parts:
+        yield np.ascontiguousarray(part.numpy()).data.cast("B") if part.numel() else b""
+    yield bytes(-math.prod(shape) * dtype.itemsize % ALIGNED)
+
+
+def _check(whole: np.ndarray) -> None:
+    """Raises an error unless the last four bytes are the checksum of the others."""
+    checksum = 0
+    for first in range(0, len(whole) - 4, AT_ONCE):
+        checksum = zlib.crc32(whole[first : min(first + AT_ONCE, len(whole) - 4)].data, checksum)
+    if checksum.to_bytes(4, "little") != whole[-4:].tobytes():
+        raise ValueError("is damaged")
+
+
+def _column(file: Any, whole: np.ndarray) -> np.ndarray:
+    """The column at the file's position, which moves to the next one."""
+    npy.read_magic(file)
+    shape, _, dtype = npy.read_array_header_1_0(file)
+    begin = file.tell()
+    end = begin + math.prod(shape) * dtype.itemsize
+    file.seek(end + -(end - begin) % ALIGNED)
+    return whole[begin:end].view(dtype).reshape(shape)
 
 
 @dataclass(frozen=True)

@@ -56,5 +56,12 @@ class Calibration:
 
     @classmethod
     def from_state_dict(cls, state: Mapping[str, Any]) -> "Calibration":
-        """The calibration from its entry."""
-        return cls(float(state["floor"]), tuple(map(float, state["quantiles"])))
+        """The calibration from its entry.
+
+        Raises:
+            ValueError: there is another number of quantiles.
+        """
+        quantiles = tuple(map(float, state["quantiles"]))
+        if len(quantiles) != len(LEVELS):
+            raise ValueError(f"{len(quantiles)} quantiles instead of {len(LEVELS)}")
+        return cls(float(state["floor"]), quantiles)

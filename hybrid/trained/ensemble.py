@@ -58,8 +58,14 @@ class Ensemble:
 
     @classmethod
     def of(cls, members: tuple[TrainedModel, ...], state: Mapping[str, Any]) -> "Ensemble":
-        """From its members and the entries of `state_dict`."""
+        """From its members and the entries of `state_dict`.
+
+        Raises:
+            ValueError: a calibration is not whole, or there is not one for each target.
+        """
         calibrations = tuple(map(Calibration.from_state_dict, state["calibrations"]))
+        if calibrations and len(calibrations) != max(1, len(members[0].targets)):
+            raise ValueError(f"{len(calibrations)} calibrations")
         return cls(members, calibrations, bool(state["scaled"]))
 
     def state_dict(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pymatgen.core import Structure
 
+from hybrid.data.written_folder import CrystalFile
 from reproduction.data.chains import LONG, chain_set
 from reproduction.data.folders import write_folder
 from reproduction.data.registry import get_dataset
@@ -25,8 +26,10 @@ def _binaries() -> list[dict[str, Any]]:
 
 def _write(folder: Path, entries: list[dict[str, Any]]) -> None:
     crystals = ((Structure.from_dict(entry["structure"]), entry["heat_capacity"]) for entry in entries)
-    rows = ((f"crystal-{n:04d}", crystal, float(target)) for n, (crystal, target) in enumerate(crystals))
-    write_folder(folder, rows, {})
+    files = (
+        CrystalFile.of(f"crystal-{n:04d}", crystal, target) for n, (crystal, target) in enumerate(crystals)
+    )
+    write_folder(folder, files, {})
 
 
 def _evenly(folder: Path, count: int) -> None:
@@ -35,8 +38,11 @@ def _evenly(folder: Path, count: int) -> None:
 
 
 def _long(folder: Path) -> None:
-    write_folder(folder, ((name, chain, chain.lattice.a) for name, chain in chain_set("single", LONG)), {})
+    chains = chain_set("single", LONG)
+    write_folder(folder, (CrystalFile.of(name, chain, chain.lattice.a) for name, chain in chains), {})
 
+
+SIZES = 1000, 10_000, 40_000, 140_000  # crystals, of the sets that show how time grows with the number
 
 WRITERS: dict[str, Callable[[Path], object]] = {
     "long": _long,
@@ -45,6 +51,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "ten": lambda folder: _evenly(folder, 10),
     "phonon-cv": lambda folder: get_dataset("phonon-cv").build(folder),
     "mp-descriptors": lambda folder: get_dataset("mp-descriptors").build(folder),
+    **{f"strained-{count}": Path.mkdir for count in SIZES},  # its tasks write the crystals
 }
 
 

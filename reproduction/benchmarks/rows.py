@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from reproduction.benchmarks.inputs import N_SAMPLE
+from reproduction.benchmarks.inputs import N_SAMPLE, SIZES
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,20 @@ def _table(name: str, data: str, n_crystals: str) -> Row:
     return Row(f"descriptors_{name}_set", note, Run("files.table", data))
 
 
+def _scaling(count: int) -> list[Row]:
+    data = f"{count:,} crystals of at most 20 atoms"
+    notes = {
+        "building": f"the folder of {data} from structures in memory: reduced cells, CIF files, their table",
+        "graphs": f"CGCNN's graphs of {data} from the table of structures",
+        "descriptors": f"descriptors.csv of {data} from CIF files, nothing kept from before",
+        "epoch": f"`train` for one epoch of {data} from kept graphs, with the prediction of all of them",
+    }
+    return [
+        Row(f"scaling_{count}_{task}", note, Run(f"scaling.{task} {count}", f"strained-{count}"))
+        for task, note in notes.items()
+    ]
+
+
 ROWS = (
     _epoch("long", "long"),
     _epoch("long_kept_buffers", "long", kept=True),
@@ -107,4 +121,5 @@ ROWS = (
         Run("files.ours_predict", "ten"),
         Run("files.upstream_predict", "ten"),
     ),
+    *(row for count in SIZES for row in _scaling(count)),
 )

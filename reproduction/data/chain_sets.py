@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from hybrid.data.written_folder import CrystalFile
 from reproduction.data import chains
 from reproduction.data.folders import write_folder
 
@@ -29,4 +30,5 @@ def build_chains(
             "double_offset": double_offset,
         },
     }
-    write_folder(path, ((identity, chain, chain.lattice.a) for identity, chain in generated), manifest)
+    files = (CrystalFile.of(identity, chain, chain.lattice.a) for identity, chain in generated)
+    write_folder(path, files, manifest)

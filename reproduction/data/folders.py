@@ -4,16 +4,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pymatgen.core import Structure
-
 from hybrid.atomic import atomic_folder
-from hybrid.data.folder import write_crystals, write_manifest
 from hybrid.data.splits import write_split
+from hybrid.data.written_folder import CrystalFile, write_crystals, write_manifest
 
 
 def write_folder(
     path: Path,
-    crystals: Iterable[tuple[str, Structure, float]],
+    crystals: Iterable[CrystalFile],
     manifest: dict[str, Any],
     splits: Mapping[str, Mapping[str, str]] | None = None,
 ) -> None:
@@ -21,7 +19,7 @@ def write_folder(
 
     Args:
         path: the folder.
-        crystals: ids, structures and targets.
+        crystals: with their targets.
         manifest: written last, so that entries can be added while the crystals are generated.
         splits: folds by id, by the split's name; only ids that were written appear in its file.
     """

@@ -10,7 +10,9 @@ from pymatgen.core import Structure
 from hybrid.atomic import atomic_folder
 from hybrid.cells import reduced_cell
 from hybrid.data.extensive_targets import renormalise
+from hybrid.data.written_folder import CrystalFile
 from hybrid.errors import InputError
+from hybrid.processes import in_parallel
 from hybrid.progress import Progress
 from reproduction.data.checks import Check
 from reproduction.data.files import MissingDataError
@@ -55,8 +57,8 @@ class Recipe:
     target: Callable[[Structure], float] | None = None
     task: Literal["regression", "classification"] = "regression"
 
-    def build(self, path: Path, target: str, unit: str) -> None:
-        """Writes the folder.
+    def build(self, path: Path, target: str, unit: str, jobs: int = 1) -> None:
+        """Writes the folder, with `jobs` processes.
 
         Beside the crystals, the manifest and the split there are the labels without a structure, one id a
         line, and the authors' predictions, rows id,prediction,model, if there are any.
@@ -78,7 +80,8 @@ class Recipe:
         splits = {"authors": labels.folds} if labels.folds else {}
         seen: set[str] = set()
         with atomic_folder(path) as folder:
-            write_folder(folder, self._crystals(path.name, entries, seen, labels, manifest), manifest, splits)
+            crystals = self._crystals(path.name, entries, seen, labels, manifest, jobs)
+            write_folder(folder, crystals, manifest, splits)
             _write(folder / WITHOUT, [(i,) for i in labels.values if i not in seen])
             predictions = [(i, repr(p), labels.model) for i, p in labels.predictions.items() if i in seen]
             _write(folder / PREDICTIONS, [("id", "prediction", "model"), *predictions] if predictions else [])
@@ -99,26 +102,45 @@ class Recipe:
         return Labels({}), self.entries()
 
     def _crystals(
-        self, name: str, entries: Iterable[Entry], seen: set[str], labels: Labels, manifest: dict[str, Any]
-    ) -> Iterator[tuple[str, Structure, float]]:
-        """Ids, reduced cells and targets; what is left out, and why, is added to the manifest."""
+        self,
+        name: str,
+        entries: Iterable[Entry],
+        seen: set[str],
+        labels: Labels,
+        manifest: dict[str, Any],
+        jobs: int,
+    ) -> Iterator[CrystalFile]:
+        """Reduced cells with their targets; what is left out, and why, is added to the manifest."""
         dropped: list[str] = manifest["dropped"]
-        for entry in Progress(entries, f"building {name}", unit="crystals", delay=0.5):
-            if entry.id in seen:
-                raise InputError(f"{name}: id '{entry.id}' occurs twice")
-            seen.add(entry.id)
-            try:
-                given = self.given(entry) if self.given else entry
-                cell = reduced_cell(given.structure)
-                yield entry.id, cell, self._value(given, cell)
-            except InputError as error:
-                dropped.append(f"{entry.id}: {error}")
+
+        def once() -> Iterator[Entry]:
+            for entry in entries:
+                if entry.id in seen:
+                    raise InputError(f"{name}: id '{entry.id}' occurs twice")
+                seen.add(entry.id)
+                yield entry
+
+        made = in_parallel(self._reduced, once(), jobs, order=True)
+        for crystal in Progress(made, f"building {name}", unit="crystals", delay=0.5):
+            if isinstance(crystal, str):
+                dropped.append(crystal)
+            else:
+                yield crystal
         if len(dropped) > MAX_REFUSED * len(seen):
             raise InputError(
                 f"{name}: {len(dropped)} of {len(seen)} entries cannot be right; first {dropped[0]}"
             )
         if labels.values:
             manifest["labels without a structure"] = len(labels.values.keys() - seen)
+
+    def _reduced(self, entry: Entry) -> CrystalFile | str:
+        """The reduced cell with its target, or why there is none."""
+        try:
+            given = self.given(entry) if self.given else entry
+            cell = reduced_cell(given.structure)
+            return CrystalFile.of(entry.id, cell, self._value(given, cell))
+        except InputError as error:
+            return f"{entry.id}: {error}"
 
     def _value(self, entry: Entry, cell: Structure) -> float:
         value = self.target(cell) if self.target else entry.values[self.quantity]

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Literal
 
 from hybrid.data.folder import CrystalFolder, read_folder
@@ -28,7 +27,7 @@ class Dataset:
         target: the quantity in id_prop.csv, by the paper's symbol.
         unit: its unit.
         description: one line for people.
-        build: writes the folder.
+        build: writes the folder, with so many processes.
         intensive: whether the target does not grow with the cell.
         split: how it is split: fractions, or the name of a published split.
         task: what the target is learnt as.
@@ -38,7 +37,7 @@ class Dataset:
     target: str
     unit: str
     description: str
-    build: Callable[[Path], None]
+    build: Callable[..., None]
     intensive: bool = True
     split: Split | str = (0.6, 0.2, 0.2)
     task: Literal["regression", "classification"] = "regression"
@@ -55,7 +54,7 @@ def _chains(kind: chains.Kind, length: str, offset: float = chains.DOUBLE_OFFSET
         "a",
         "Å",
         description,
-        lambda path: build_chains(path, kind, (first, end), double_offset=offset),
+        lambda path, jobs=1: build_chains(path, kind, (first, end), double_offset=offset),
         intensive=False,
         split=(0.8, 0.1, 0.1),
     )
@@ -64,15 +63,12 @@ def _chains(kind: chains.Kind, length: str, offset: float = chains.DOUBLE_OFFSET
 def _crystals(target: str, unit: str, description: str, recipe: Recipe, label: str = "") -> Dataset:
     intensive = recipe.per != "cell" and target != "a"
 
-    def build(path: Path) -> None:
-        recipe.build(path, target, unit)
-
     return Dataset(
         label or target,
         target,
         unit,
         description,
-        build,
+        lambda path, jobs=1: recipe.build(path, target, unit, jobs),
         intensive,
         split="authors" if recipe.published else (0.6, 0.2, 0.2),
         task=recipe.task,
@@ -251,8 +247,8 @@ def get_dataset(name: str) -> Dataset:
     return REGISTRY[name]
 
 
-def dataset_folder(name: str) -> CrystalFolder:
-    """The folder of a dataset, built if it does not exist.
+def dataset_folder(name: str, jobs: int = 1) -> CrystalFolder:
+    """The folder of a dataset, built by `jobs` processes if it does not exist.
 
     Raises:
         MissingDataError: its source data are not available.
@@ -260,7 +256,7 @@ def dataset_folder(name: str) -> CrystalFolder:
     dataset, path = get_dataset(name), DATASETS / name
     (DATASETS / ".hybrid").mkdir(exist_ok=True)  # where all of them keep what is computed of a crystal
     if not (path / "manifest.json").exists():
-        dataset.build(path)
+        dataset.build(path, jobs)
     return read_folder(path)
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.graphs.merged_crystal import MergedCrystalBatch, MergedCrystalGraphs
+from hybrid.graphs.packed import begins
 from hybrid.settings import GraphSettings
 from reproduction.remedies.remedy import Remedy
 
@@ -77,7 +78,7 @@ class ReciprocalGraphs(MergedCrystalGraphs):
     def batch(self, indices: Tensor) -> ReciprocalBatch:
         """The graphs at `indices` (n_crystals,), on the device where the graphs are."""
         batch = MergedCrystalGraphs.batch(self, indices)
-        first = (self.n_vectors.cumsum(0) - self.n_vectors)[indices]
+        first = begins(self.n_vectors)[indices]
         alike = torch.argsort(self.n_atoms[indices], stable=True).split(TOGETHER)
         waves = [self._waves(indices[part], batch.first_kind[part], first[part]) for part in alike]
         return ReciprocalBatch(**vars(batch), waves=waves)

@@ -27,6 +27,7 @@ with atheris.instrument_imports(include=["hybrid", "pymatgen.io", "ase.io"]):
     from hybrid.graphs.crystal import CrystalGraphs
     from hybrid.line_cache import LineCache
     from hybrid.probing.embeddings import Embeddings
+    from hybrid.settings import GraphSettings
     from hybrid.structures import read_structure
     from hybrid.trained.checkpoint import load
 
@@ -107,6 +108,13 @@ def kept_line() -> bytes:
         return Path(folder, "x").read_bytes()
 
 
+def kept_graphs() -> bytes:
+    """A cache of graphs."""
+    with tempfile.TemporaryDirectory() as folder:
+        CrystalGraphs.save([CrystalGraphs.from_structures([NaCl], GraphSettings())], Path(folder, "x"))
+        return Path(folder, "x").read_bytes()
+
+
 XYZ = '1\nLattice="3 0 0 0 3 0 0 0 3" Properties=species:S:1:pos:R:3 pbc="T T T"\nCu 0 0 0\n'
 TARGETS: dict[str, tuple[str, Callable[[Path], object], bytes]] = {
     "cif": ("x.cif", structure, NaCl.to(fmt="cif").encode()),
@@ -119,7 +127,7 @@ TARGETS: dict[str, tuple[str, Callable[[Path], object], bytes]] = {
     "embeddings-csv": ("x.csv", embeddings, b"id,u,v\nx0,1,2\n"),
     "embeddings-npz": ("x.npz", embeddings, npz(id=np.array(["x0"]), u=np.ones((1, 2)))),
     "checkpoint": ("x.ckpt", load, saved({"state_dict": {"w": torch.ones(2)}, "args": {}, "normalizer": {}})),
-    "graphs": ("x.npz", graphs, npz(species=np.ones(2, int), neighbours=np.zeros((2, 1), int))),
+    "graphs": ("x.columns", graphs, kept_graphs()),
     "lines": ("x.jsonl", lines, kept_line()),
 }
 """The name of a file, what reads and checks it, and an example."""
