@@ -53,7 +53,7 @@ repatch: $(INSTALLED)  ## fold edits of a vendored tree into its last patch
 	@$(RUN) -m reproduction.upstream.vendor repatch
 
 datasets: setup  ## build every dataset
-	@$(RUN) -m hybrid dataset
+	@$(RUN) -m hybrid dataset --jobs $(or $(CORES),-1)
 
 $(FIGURES): setup  ## reproduce a figure or table with its data and training
 	@trap : INT; $(RUN) -m reproduction reproduce $@ --scale $(SCALE) $(HOW) --engine $(ENGINE) || [ $$? = 130 ]  # stopped: its own line says so

@@ -118,11 +118,14 @@ def test_an_ensemble_goes_on_and_is_not_taken_for_another_run(
     for other in ([], ["--seeds", "3"], ["--folds", "2"]):
         assert trained(path, *other, "--out", "run") == 2
         assert "choose another --out" in capsys.readouterr().err
+    whole = {"floor": 1.0, "quantiles": [1.0] * len(LEVELS)}
     for damaged in (
         "[]",
         "{}",
         '{"members": [1]}',
         '{"members": ["seed-0"], "calibrations": 3, "scaled": 1}',
+        '{"members": ["seed-0"], "calibrations": [{"floor": 1, "quantiles": [1, 2]}], "scaled": 1}',
+        json.dumps({"members": ["seed-0"], "calibrations": [whole, whole], "scaled": 1}),
     ):
         Path("whole/ensemble.json").write_text(damaged)
         assert main(["predict", "whole", str(path)]) == 2

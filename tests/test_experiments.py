@@ -105,7 +105,7 @@ def test_data_that_cannot_be_had_leaves_rows_that_say_so(
 ) -> None:
     monkeypatch.setattr(availability, "DATASETS", tmp_path)
 
-    def build(name: str) -> None:
+    def build(name: str, jobs: int) -> None:
         if name == "magnetization":
             raise InputError("no key")
 
@@ -119,7 +119,7 @@ def test_data_that_cannot_be_had_leaves_rows_that_say_so(
     write_record("table1", "cpu")
     rows = json.loads((results / "cpu" / "table1.json").read_text())["rows"]
     assert [row["dataset_label"] for row in rows if row["note"] == "no key"] == ["M per formula"]
-    monkeypatch.setattr(availability, "dataset_folder", lambda name: None)
+    monkeypatch.setattr(availability, "dataset_folder", lambda name, jobs: None)
     availability.build(["magnetization"])
     assert "magnetization" in {run.dataset for run in runs_of(loaded, "cpu")}
 

@@ -13,7 +13,7 @@ import torch
 from pymatgen.core import Element, Structure
 from torch import Tensor
 
-from hybrid.graphs.packed import Packed, begins
+from hybrid.graphs.packed import Packed, Rows, begins
 from hybrid.settings import GraphSettings
 
 N_NUMBERS = 128  # more than there are atomic numbers
@@ -37,6 +37,8 @@ class CompositionGraphs(Packed):
     species: Tensor  # (n_elements,) atomic numbers, ascending within a crystal
     weights: Tensor  # (n_elements,) each element's share of its crystal's atoms
     n_elements: Tensor  # (n_crystals,)
+
+    on_host = ("n_elements",)
 
     @classmethod
     def from_structures(
@@ -73,20 +75,17 @@ class CompositionGraphs(Packed):
         return self.n_elements
 
     def batch(self, indices: Tensor) -> CompositionBatch:
-        """The graphs at `indices` (n_crystals,), on the device where the graphs are."""
-        n_elements = self.n_elements[indices]
-        first = begins(n_elements)
-        crystals = torch.arange(len(indices), device=n_elements.device)
-        of_element = torch.repeat_interleave(crystals, n_elements)
-        elements = torch.arange(len(of_element), device=n_elements.device)
-        rows = elements + (self.first_element[indices] - first)[of_element]
-        n_edges = n_elements[of_element]  # out of and into each element
-        target = torch.repeat_interleave(elements, n_edges)
-        first_edge = begins(n_edges)
-        place = torch.arange(len(target), device=n_elements.device) - first_edge[target]
-        source = place + first[of_element][target]
+        """The graphs at `indices` (n_crystals,) of the host, on the device where the graphs are."""
+        n_elements, device = self.n_elements[indices], self.species.device
+        elements = Rows.of(self.first_element[indices], n_elements, device)
+        n_edges = n_elements.repeat_interleave(n_elements)  # out of and into each element
+        edges = Rows.of(begins(n_elements).repeat_interleave(n_elements), n_edges, device)
         return CompositionBatch(
-            self.species[rows], self.weights[rows].unsqueeze(1), target, source, of_element
+            self.species[elements.at],
+            self.weights[elements.at].unsqueeze(1),
+            edges.crystal,
+            edges.at,
+            elements.crystal,
         )
 
     def formulas(self) -> list[str]:

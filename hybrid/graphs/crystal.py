@@ -10,7 +10,7 @@ from pymatgen.core import Structure
 from torch import Tensor
 
 from hybrid.graphs.nearest_neighbours import nearest_by_element, nearest_neighbours
-from hybrid.graphs.packed import Packed, Rows, begins
+from hybrid.graphs.packed import Packed, Rows, begins, to_device
 from hybrid.readout import Crystals
 from hybrid.settings import GraphSettings
 
@@ -33,6 +33,8 @@ class CrystalGraphs(Packed):
     neighbours: Tensor  # (n_atoms, max_neighbours) index of the neighbour within its crystal
     distances: Tensor  # (n_atoms, max_neighbours) Å
     n_atoms: Tensor  # (n_crystals,)
+
+    on_host = ("n_atoms",)
 
     @classmethod
     def from_structures(cls, structures: Iterable[Structure], settings: GraphSettings) -> "CrystalGraphs":
@@ -60,9 +62,9 @@ class CrystalGraphs(Packed):
         return begins(self.n_atoms)
 
     def batch(self, indices: Tensor) -> CrystalBatch:
-        """The graphs at `indices` (n_crystals,), on the device where the graphs are."""
-        n_atoms = self.n_atoms[indices]
-        atoms = Rows.of(self.first_atom[indices], n_atoms)
+        """The graphs at `indices` (n_crystals,) of the host, on the device where the graphs are."""
+        n_atoms, device = self.n_atoms[indices], self.species.device
+        atoms = Rows.of(self.first_atom[indices], n_atoms, device)
         neighbours = self.neighbours[atoms.at] + atoms.first[atoms.crystal].unsqueeze(1)
-        crystals = Crystals(atoms.crystal, torch.ones_like(atoms.crystal), n_atoms)
+        crystals = Crystals(atoms.crystal, torch.ones_like(atoms.crystal), to_device(n_atoms, device))
         return CrystalBatch(self.species[atoms.at].long(), neighbours, self.distances[atoms.at], crystals)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from hybrid.graphs.bonds import Bonds, angles_of, bonds_of
 from hybrid.graphs.equivalence import TOLERANCE, MergedGraph, merge_equivalent
-from hybrid.graphs.packed import Packed, Rows, begins
+from hybrid.graphs.packed import Packed, Rows, begins, to_device
 from hybrid.kernels.links import EqualRows, Links
 from hybrid.kernels.merging import Merging
 from hybrid.readout import Crystals
@@ -55,6 +55,8 @@ class LineGraphs(Packed):
     n_groups: Tensor  # (n_crystals, 2) numbers of different lengths and cosines
     n_atoms: Tensor  # (n_crystals,)
     n_kinds: Tensor  # (n_crystals, 3) numbers of kinds of atoms, bonds and angles
+
+    on_host = ("n_groups", "n_atoms", "n_kinds")
 
     @classmethod
     def from_structures(
@@ -98,9 +100,9 @@ class LineGraphs(Packed):
         return begins(self.n_kinds)
 
     def batch(self, indices: Tensor) -> LineBatch:
-        """The graphs at `indices` (n_crystals,), on the device where the graphs are."""
-        n_kinds, first_kind = self.n_kinds[indices], self.first_kind[indices]
-        atoms, bonds, angles = (Rows.of(first_kind[:, k], n_kinds[:, k]) for k in range(3))
+        """The graphs at `indices` (n_crystals,) of the host, on the device where the graphs are."""
+        n_kinds, first_kind, device = self.n_kinds[indices], self.first_kind[indices], self.species.device
+        atoms, bonds, angles = (Rows.of(first_kind[:, k], n_kinds[:, k], device) for k in range(3))
         source, target = (bonds.shifted(of, atoms) for of in (self.source, self.target))
         first, second = (angles.shifted(of, bonds) for of in (self.first, self.second))
         lengths, cosines = self.lengths[bonds.at], self.cosines[angles.at]
@@ -108,18 +110,19 @@ class LineGraphs(Packed):
         n_of_bonds = self.bonds_of_kind[bonds.at].to(lengths.dtype)
         n_of_angles = self.angles_of_kind[angles.at].to(lengths.dtype)
         n_groups = self.n_groups[indices]
-        moved, totals = n_groups.cumsum(0) - n_groups, n_groups.sum(dim=0).tolist()
+        moved, totals = to_device(begins(n_groups), device), n_groups.sum(dim=0).tolist()
+        n_nodes, n_edges = (to_device(n_kinds[:, k], device) for k in range(2))
         by_length = self.length_group[bonds.at] + moved[bonds.crystal, 0]
         by_cosine = self.cosine_group[angles.at] + moved[angles.crystal, 1]
         return LineBatch(
             self.species[atoms.at].long(),
             lengths,
             cosines,
-            Links.of(source, target, n_of_bonds, n_of_atoms, n_kinds[:, 0]),
-            Links.of(first, second, n_of_angles, n_of_bonds, n_kinds[:, 1]),
+            Links.of(source, target, n_of_bonds, n_of_atoms, n_nodes),
+            Links.of(first, second, n_of_angles, n_of_bonds, n_edges),
             EqualRows.of(by_length, totals[0], n_of_bonds),
             EqualRows.of(by_cosine, totals[1], n_of_angles),
-            Crystals(atoms.crystal, n_of_atoms, self.n_atoms[indices]),
+            Crystals(atoms.crystal, n_of_atoms, to_device(self.n_atoms[indices], device)),
         )
 
 

@@ -8,7 +8,7 @@ They get the same vector in every layer, so it is computed once. Kinds are found
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from hybrid.graphs.crystal import CrystalBatch, CrystalGraphs
 from hybrid.graphs.equivalence import TOLERANCE, Kinds, bins_of, hashed
-from hybrid.graphs.packed import Packed, Rows, begins
+from hybrid.graphs.packed import Packed, Rows, begins, to_device
 from hybrid.readout import Crystals
 from hybrid.settings import GraphSettings
 
@@ -49,6 +49,8 @@ class MergedCrystalGraphs(Packed):
     distances: Tensor  # (n_edges,) Å
     n_atoms: Tensor  # (n_crystals,)
     n_kinds: Tensor  # (n_crystals, 2) numbers of kinds of atoms and of edges
+
+    on_host: ClassVar[tuple[str, ...]] = ("n_atoms", "n_kinds")
 
     @classmethod
     def from_structures(
@@ -82,9 +84,9 @@ class MergedCrystalGraphs(Packed):
         return begins(self.n_kinds)
 
     def batch(self, indices: Tensor) -> MergedCrystalBatch:
-        """The graphs at `indices` (n_crystals,), on the device where the graphs are."""
-        n_kinds, first_kind = self.n_kinds[indices], self.first_kind[indices]
-        atoms, edges = (Rows.of(first_kind[:, k], n_kinds[:, k]) for k in range(2))
+        """The graphs at `indices` (n_crystals,) of the host, on the device where the graphs are."""
+        n_kinds, first_kind, device = self.n_kinds[indices], self.first_kind[indices], self.species.device
+        atoms, edges = (Rows.of(first_kind[:, k], n_kinds[:, k], device) for k in range(2))
         return MergedCrystalBatch(
             self.species[atoms.at],
             self.edges_of_kind[atoms.at],
@@ -92,7 +94,7 @@ class MergedCrystalGraphs(Packed):
             self.times[edges.at],
             self.distances[edges.at],
             atoms.first,
-            Crystals(atoms.crystal, self.atoms_of_kind[atoms.at], self.n_atoms[indices]),
+            Crystals(atoms.crystal, self.atoms_of_kind[atoms.at], to_device(self.n_atoms[indices], device)),
         )
 
 

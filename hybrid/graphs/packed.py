@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -27,11 +27,17 @@ class Packed:
     Every column has rows for each crystal, or for each of its atoms, edges or whatever there is; no number in
     them depends on the crystals before. So the graphs of two parts of a data set follow each other as they
     are.
+
+    Columns in `on_host` stay in the memory of the processor: the numbers of rows of the crystals, from which
+    the sizes of a batch are known without waiting for the device.
     """
+
+    on_host: ClassVar[tuple[str, ...]] = ()
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Self:
         """The graphs on `device`, with floating-point tensors converted to `dtype` if it is given."""
-        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self)}
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        moved = {name: t if name in self.on_host else t.to(device) for name, t in columns.items()}
         if dtype is not None:
             moved |= {name: t.to(dtype) for name, t in moved.items() if t.is_floating_point()}
         return type(self)(**moved)
@@ -71,6 +77,11 @@ class Packed:
                 return cls(**{f.name: torch.from_numpy(_column(file, whole)) for f in fields(cls)})
         except Exception:  # another kind of file can raise any error
             return None
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """A small tensor of the host on a device, which is not waited for."""
+    return tensor.to(device, non_blocking=True)
 
 
 def begins(counts: Tensor) -> Tensor:
@@ -119,11 +130,16 @@ class Rows:
     first: Tensor  # (n_crystals + 1,) position in the batch of each crystal's first row; last, their number
 
     @classmethod
-    def of(cls, first: Tensor, counts: Tensor) -> "Rows":
-        """The rows of crystals that have `counts` (n_crystals,) from position `first` on."""
-        crystal = torch.repeat_interleave(counts)
+    def of(cls, first: Tensor, counts: Tensor, device: torch.device) -> "Rows":
+        """The rows of crystals that have `counts` (n_crystals,) from position `first` (n_crystals,) on.
+
+        Both are on the host, so that `device`, on which the rows are, is not waited for.
+        """
+        total = int(counts.sum())
+        first, counts = to_device(first, device), to_device(counts, device)
+        crystal = torch.repeat_interleave(counts, output_size=total)
         begin = F.pad(counts.cumsum(0), (1, 0))
-        places = torch.arange(len(crystal), device=counts.device)
+        places = torch.arange(total, device=device)
         return cls(places + (first - begin[:-1])[crystal], crystal, begin)
 
     def shifted(self, packed: Tensor, rows: "Rows") -> Tensor:

@@ -16,6 +16,7 @@ from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import DescriptorTable, Standardisation
 from hybrid.device import resolve_device
 from hybrid.errors import InputError
+from hybrid.graphs.packed import to_device
 from hybrid.models.network import Architecture, CrystalNetwork, PackedGraphs
 from hybrid.models.network_registry import get_network
 from hybrid.progress import Progress
@@ -175,10 +176,10 @@ class TrainedModel:
         """
         network, graphs = self.network.to(device).eval(), graphs.to(device)
         descriptors = None if descriptors is None else descriptors.to(device)
-        batches = torch.arange(len(graphs), device=device).split(batch_size or self.architecture.at_once)
+        batches = torch.arange(len(graphs)).split(batch_size or self.architecture.at_once)
         outputs = [
-            network(graphs.batch(indices), None if descriptors is None else descriptors[indices])
-            for indices in Progress(batches, "predicting", unit="batches", shown=progress)
+            network(graphs.batch(at), None if descriptors is None else descriptors[to_device(at, device)])
+            for at in Progress(batches, "predicting", unit="batches", shown=progress)
         ]
         output = torch.cat(outputs)
         if self.classes:
@@ -192,7 +193,7 @@ class TrainedModel:
     def crystal_embeddings(self, graphs: PackedGraphs, device: torch.device) -> np.ndarray:
         """The crystals' embeddings mean_i a_i, (n_crystals, n_features)."""
         network, graphs = self.network.to(device).eval(), graphs.to(device)
-        batches = torch.arange(len(graphs), device=device).split(self.architecture.at_once)
+        batches = torch.arange(len(graphs)).split(self.architecture.at_once)
         return np.asarray(torch.cat([network.crystal_embeddings(graphs.batch(at)) for at in batches]).cpu())
 
     def save(self, path: Path | str, **provenance: Any) -> None:

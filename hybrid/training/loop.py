@@ -16,6 +16,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, OneCycleLR
 
 from hybrid.errors import DivergedError
+from hybrid.graphs.packed import to_device
 from hybrid.settings import RunSettings, TrainerSettings
 from hybrid.training.log import Log
 from hybrid.training.objective import Objective
@@ -30,12 +31,13 @@ RESUME_EVERY = 10  # epochs between the checkpoints from which a stopped run con
 class Training:
     """The training of one network.
 
-    All data are on the device, and losses are summed there and read once in each epoch, so that no step waits
-    for the one before.
+    All data are on the device, but for the numbers that the sizes of batches follow from, and losses are
+    summed there and read once in each epoch, so that no step waits for the one before.
 
     Args:
         network: called with a batch and its descriptors.
-        graphs: of all crystals, or other data of them with the methods `batch(indices)` and `to(device)`.
+        graphs: of all crystals, or other data of them with the methods `batch(indices)`, which are on the
+            host, and `to(device)`.
         descriptors: (n_crystals, n_descriptors), standardised, or None.
         objective: targets, loss and error.
         samples: the folds.
@@ -58,7 +60,7 @@ class Training:
         self.objective = objective.to(job.device)
         self.descriptors = None if descriptors is None else descriptors.to(job.device)
         self.training, self.validation = (
-            torch.from_numpy(samples.at(fold)).to(job.device) for fold in ("training", "validation")
+            torch.from_numpy(samples.at(fold)) for fold in ("training", "validation")
         )
         self.optimiser = _optimiser(network, self.settings)
         steps = self.settings.epochs * len(cut(self.training, self.settings.batch_size))
@@ -102,7 +104,8 @@ class Training:
         for indices in cut(shuffled(self.training, self.seed, epoch), self.settings.batch_size):
             self.optimiser.zero_grad()
             with self.precision:
-                loss = self.objective.loss(self._outputs(indices), indices)
+                outputs, at = self._outputs(indices)
+                loss = self.objective.loss(outputs, at)
             loss.backward()
             if self.settings.gradient_clip:
                 nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.gradient_clip)
@@ -118,13 +121,14 @@ class Training:
         total = torch.zeros((), dtype=torch.float64, device=self.job.device)
         for indices in cut(self.validation, self.settings.batch_size):
             with self.precision:
-                total += self.objective.error(self._outputs(indices), indices) * len(indices)
+                total += self.objective.error(*self._outputs(indices)) * len(indices)
         return float(total) / len(self.validation)
 
-    def _outputs(self, indices: Tensor) -> Tensor:
-        descriptors = None if self.descriptors is None else self.descriptors[indices]
-        outputs: Tensor = self.network(self.graphs.batch(indices), descriptors)
-        return outputs
+    def _outputs(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """The network's outputs for a batch of the host's indices, and these on the device."""
+        at = to_device(indices, self.job.device)
+        descriptors = None if self.descriptors is None else self.descriptors[at]
+        return self.network(self.graphs.batch(indices), descriptors), at
 
     def _resume(self) -> None:
         """Continues from the checkpoint, if there is one and it can be used."""
@@ -166,7 +170,7 @@ def shuffled(indices: Tensor, seed: int, epoch: int) -> Tensor:
     """Indices (n,) in an order that depends on seed and epoch only, the same in a resumed run."""
     order = np.arange(len(indices))
     np.random.default_rng((seed, epoch)).shuffle(order)
-    return indices[torch.from_numpy(order).to(indices.device)]
+    return indices[torch.from_numpy(order)]
 
 
 def cut(indices: Tensor, size: int) -> Sequence[Tensor]:

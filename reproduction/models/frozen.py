@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hybrid.graphs.packed import to_device
 from hybrid.models.cgcnn import ARCHITECTURES
 from hybrid.settings import ModelSettings, RunSettings
 from hybrid.trained.checkpoint import MODEL_FILE, load
@@ -32,8 +33,8 @@ class FrozenVectors:
     vectors: Tensor  # (n_crystals, n_features)
 
     def batch(self, indices: Tensor) -> Tensor:
-        """The embeddings at `indices`."""
-        return self.vectors[indices]
+        """The embeddings at `indices` of the host."""
+        return self.vectors[to_device(indices, self.vectors.device)]
 
     def __len__(self) -> int:
         return len(self.vectors)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.graphs.merged_crystal import MergedCrystalBatch, MergedCrystalGraphs
-from hybrid.graphs.packed import begins
+from hybrid.graphs.packed import begins, to_device
 from hybrid.settings import GraphSettings
 from reproduction.remedies.remedy import Remedy
 
@@ -56,6 +56,8 @@ class ReciprocalGraphs(MergedCrystalGraphs):
     lengths: Tensor  # (n_vectors,) |k| in 1/Å
     n_vectors: Tensor  # (n_crystals,)
 
+    on_host = (*MergedCrystalGraphs.on_host, "n_vectors")
+
     @classmethod
     def from_structures(
         cls, structures: Iterable[Structure], settings: GraphSettings, tolerance: float | None = None
@@ -76,23 +78,25 @@ class ReciprocalGraphs(MergedCrystalGraphs):
         return cls(**vars(merged), places=places, vectors=vectors, lengths=lengths, n_vectors=counts)
 
     def batch(self, indices: Tensor) -> ReciprocalBatch:
-        """The graphs at `indices` (n_crystals,), on the device where the graphs are."""
+        """The graphs at `indices` (n_crystals,) of the host, on the device where the graphs are."""
         batch = MergedCrystalGraphs.batch(self, indices)
-        first = begins(self.n_vectors)[indices]
+        first_row, first_vector = begins(self.n_atoms[indices]), begins(self.n_vectors)[indices]
         alike = torch.argsort(self.n_atoms[indices], stable=True).split(TOGETHER)
-        waves = [self._waves(indices[part], batch.first_kind[part], first[part]) for part in alike]
+        waves = [self._waves(indices[part], first_row[part], first_vector[part]) for part in alike]
         return ReciprocalBatch(**vars(batch), waves=waves)
 
     def _waves(self, crystals: Tensor, first_row: Tensor, first_vector: Tensor) -> Waves:
         atom, is_atom = _filled(self.n_atoms[crystals])
         vector, is_vector = _filled(self.n_vectors[crystals])
-        places = self.places[(self.first_kind[crystals, :1] + atom) * is_atom]
-        at = (first_vector.unsqueeze(1) + vector) * is_vector
-        vectors, lengths = self.vectors[at], self.lengths[at]
-        phases = 2 * math.pi * places @ vectors.mT
         there = is_atom.unsqueeze(2) & is_vector.unsqueeze(1)
         rows = (first_row.unsqueeze(1) + atom).where(is_atom, -1)
-        return Waves(rows, phases.cos() * there, phases.sin() * there, lengths, self.n_atoms[crystals])
+        place = (self.first_kind[crystals, :1] + atom) * is_atom
+        at = (first_vector.unsqueeze(1) + vector) * is_vector
+        found = (place, at, there, rows, self.n_atoms[crystals])
+        place, at, there, rows, n_atoms = (to_device(tensor, self.places.device) for tensor in found)
+        vectors, lengths = self.vectors[at], self.lengths[at]
+        phases = 2 * math.pi * self.places[place] @ vectors.mT
+        return Waves(rows, phases.cos() * there, phases.sin() * there, lengths, n_atoms)
 
 
 def _filled(counts: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,12 +11,17 @@ from reproduction.data.registry import dataset_folder
 from reproduction.paths import DATASETS
 
 
-def build(names: Iterable[str]) -> None:
-    """Builds datasets that do not exist; the reason why one cannot be built is noted in a file."""
+def build(names: Iterable[str], jobs: int = 1) -> None:
+    """Builds datasets that do not exist; the reason why one cannot be built is noted in a file.
+
+    Args:
+        names: of the datasets.
+        jobs: processes; -1: one for each core.
+    """
     for name in names:
         note = _note(name)
         try:
-            dataset_folder(name)
+            dataset_folder(name, jobs)
             note.unlink(missing_ok=True)
         except InputError as error:
             write_text(note, f"{error}\n")

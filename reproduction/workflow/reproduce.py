@@ -72,7 +72,8 @@ def reproduce(
     except BlockingIOError:
         raise InputError(f"{ROOT}: another reproduction is running here; wait until it ends") from None
     specs = {name: figures.spec(name) for name in targets if name.removesuffix(UPSTREAM) in figures.specs()}
-    build(dict.fromkeys(dataset for spec in specs.values() for dataset in _datasets_of(spec, scale)))
+    datasets = dict.fromkeys(dataset for spec in specs.values() for dataset in _datasets_of(spec, scale))
+    build(datasets, cores or (1 if on_cluster else -1))  # a login node is not to be filled unasked
     pack(all_runs(scale).values())  # those that a killed workflow finished
     write_plan(specs, scale, (60 if on_cluster else 0) if minutes is None else minutes)
     command = [sys.executable, "-m", "snakemake", "--nolock", "--directory", str(ROOT)]
