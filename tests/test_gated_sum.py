@@ -239,7 +239,7 @@ def test_without_the_kernel_everything_works_in_pytorch(how: str, tmp_path: Path
     from hybrid.trained.model import TrainedModel
 
     graphs = MergedCrystalGraphs.from_structures(map(random_crystal, range(5)), GraphSettings())
-    graphs.save(tmp_path / "graphs.npz")
+    MergedCrystalGraphs.save([graphs], tmp_path / "graphs.columns")
     settings = ModelSettings(atom_fea_len=20, n_conv=2, h_fea_len=8)
     torch.manual_seed(0)
     network = CGCNN(torch.rand(60, 6), GraphSettings(), settings)
@@ -258,7 +258,7 @@ def test_without_the_kernel_everything_works_in_pytorch(how: str, tmp_path: Path
         sys.executable,
         "-c",
         WITHOUT_KERNEL,
-        *(str(tmp_path / n) for n in ("graphs.npz", "model.ckpt")),
+        *(str(tmp_path / n) for n in ("graphs.columns", "model.ckpt")),
     ]
     done = subprocess.run([*command, str(tmp_path / "out")], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -155,7 +155,6 @@ def test_the_mean_is_over_the_atoms_of_each_crystal():
         torch.zeros(3, 2, dtype=torch.long),
         distances,
         torch.tensor([2, 1]),
-        torch.tensor([0, 2]),
     )
     assert measured_radius(graphs, GraphSettings(max_neighbours=2)) == pytest.approx([3, 5])
 

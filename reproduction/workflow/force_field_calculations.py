@@ -148,8 +148,8 @@ def calculate(calculation: Calculation, jobs: int = 1, forces: Forces | None = N
     )
     for identity, row in Progress(results, calculation.name, len(missing), unit="crystals"):
         lines.add(identity, row)
-    lines.close()
     rows = [{"id": identity, **lines[identity]} for identity in sorted(crystals)]
+    lines.close()
     with atomic_file(calculation.table) as temporary:
         table = pd.DataFrame(rows, columns=COLUMNS)
         table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
