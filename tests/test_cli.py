@@ -443,6 +443,8 @@ def test_ones_own_run_is_embedded_and_probed(
     assert main(["probe", str(path), "--embeddings", "crystals-run.csv", "--descriptors", "a", "b"]) == 0
     assert Path("crystals-run-probe.json").exists()
     assert "did you mean 'chgnet'" in refused(capsys, "embed", path, "--model", "chgnett")
+    wanted = ("embed", path, "--model", "run", "--pooling", "cumulants")
+    assert "--pooling cumulants: is for pretrained models; run has mean and sum" in refused(capsys, *wanted)
 
 
 # --- nothing of the user's is replaced, and nothing goes stale ---

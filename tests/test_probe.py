@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,19 @@ import pandas as pd
 import pytest
 import torch
 from conftest import random_crystal, write_structure
-from pymatgen.core import Lattice, Structure
+from pymatgen.core import Structure
+from scipy.stats import skew
 from torch import nn
 
 from hybrid import cli
 from hybrid import user_code as files
 from hybrid.data.folder import read_folder
 from hybrid.errors import InputError
+from hybrid.line_cache import LineCache
 from hybrid.probing import pretrained
 from hybrid.probing.embeddings import Embeddings, check_format
-from hybrid.probing.pretrained import Pretrained, embed
+from hybrid.probing.force_fields import Pretrained
+from hybrid.probing.pretrained import embed
 from hybrid.probing.probe import probe
 from hybrid.probing.probed_models import on_crystals
 from hybrid.probing.report import as_table, write
@@ -262,16 +265,16 @@ def test_a_stopped_call_goes_on(folder: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A pretrained model, `numbers`, that sums Z and Z²; and how many crystals it was given."""
+    """A pretrained model, `numbers`, with the atom vectors Z and Z²; and how many crystals it was given."""
     seen: list[int] = []
 
-    def sums(structures: list[Structure]) -> np.ndarray:
+    def vectors(structures: Sequence[Structure]) -> list[np.ndarray]:
         if any("Kr" in structure.composition for structure in structures):
             raise ValueError("no krypton, please")
         seen.append(len(structures))
-        return np.array([[sum(s.atomic_numbers), sum(z * z for z in s.atomic_numbers)] for s in structures])
+        return [np.array([[z, z * z] for z in structure.atomic_numbers]) for structure in structures]
 
-    monkeypatch.setitem(pretrained.PRETRAINED, "numbers", Pretrained("numpy", lambda device: sums))
+    monkeypatch.setitem(pretrained.PRETRAINED, "numbers", Pretrained("numpy", lambda path, device: vectors))
     return seen
 
 
@@ -284,6 +287,48 @@ def test_vectors_are_made_once_and_pooled(crystal_folder: Callable[..., Path], c
     assert sum(counted) == 20
     assert embed(folder, "numbers", "sum").rows(folder.ids[:5]) == pytest.approx(total)
     assert sum(counted) == 20
+
+
+def test_cumulants_are_of_the_atoms_of_a_crystal(
+    crystal_folder: Callable[..., Path], counted: list[int]
+) -> None:
+    folder = read_folder(crystal_folder(20))
+    table = embed(folder, "numbers", "cumulants").table
+    cumulants = ("mean", "deviation", "skewness", "smallest", "largest")
+    assert list(table) == [f"numbers_{name}_{i}" for name in cumulants for i in (0, 1)]
+    for row, structure in zip(table.to_numpy(), folder.structures(), strict=True):
+        z = np.array([[z, z * z] for z in structure.atomic_numbers], dtype=float)
+        expected = (z.mean(0), z.std(0), np.nan_to_num(skew(z)), z.min(0), z.max(0))
+        assert row == pytest.approx(np.concatenate(expected), rel=1e-5, abs=1e-6)
+    assert np.abs(table["numbers_skewness_0"]).max() > 0.3
+    embed(folder, "numbers", "sum")
+    assert sum(counted) == 20
+
+
+def test_rounding_among_equal_atoms_has_no_skewness(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    atoms = 0.3 + np.array([[0, 0, 3e-7]], dtype=np.float32).T
+    nearly = Pretrained("numpy", lambda path, device: lambda structures: [atoms for _ in structures])
+    monkeypatch.setitem(pretrained.PRETRAINED, "nearly", nearly)
+    row = embed(read_folder(folder), "nearly", "cumulants").table.iloc[0]
+    assert row.to_numpy() == pytest.approx([0.3, 0, 0, 0.3, 0.3], abs=1e-6)
+
+
+def test_what_was_cached_for_means_serves_means_and_is_completed_for_cumulants(
+    crystal_folder: Callable[..., Path], counted: list[int]
+) -> None:
+    folder = read_folder(crystal_folder(20))
+    cache = folder.path / ".hybrid" / "numbers.jsonl"
+    table = embed(folder, "numbers", "cumulants").table
+    with LineCache(cache) as rows:
+        old = {key: {"n_atoms": row["n_atoms"], "sum": row["sum"]} for key, row in rows.items()}
+    cache.unlink()
+    with LineCache(cache) as rows:
+        for key, row in old.items():
+            rows.add(key, row)
+    assert vectors_of(folder, "numbers", "mean") == pytest.approx(table.to_numpy()[:, :2])
+    assert sum(counted) == 20
+    assert embed(folder, "numbers", "cumulants").table.equals(table)
+    assert sum(counted) == 40
 
 
 def test_a_crystal_that_a_pretrained_model_cannot_take_is_named(
@@ -311,39 +356,6 @@ def test_probes_of_pretrained_vectors_are_models_of_experiments(
         metrics = train(folder, settings, tmp_path / model, progress=False)
         assert metrics["note"].startswith("2-long vectors of numpy")
         assert all(metrics["test"][name]["r2"] > 0.8 for name in ("heavy", "light"))
-
-
-def test_chgnet_vectors_of_a_supercell(NaCl_primitive: Structure, tmp_path: Path) -> None:
-    pytest.importorskip("chgnet")
-    write_structure(NaCl_primitive, tmp_path / "one.json")
-    write_structure(NaCl_primitive * (2, 1, 1), tmp_path / "two.json")
-    folder = read_folder(tmp_path, targets=False)
-    total = vectors_of(folder, "chgnet", "sum")
-    assert total.shape == (2, 64)
-    assert total[1] == pytest.approx(2 * total[0], rel=1e-4, abs=1e-5)
-    mean = vectors_of(folder, "chgnet")
-    assert mean[1] == pytest.approx(mean[0], rel=1e-4, abs=1e-5)
-    assert np.abs(mean).max() > 0.01
-
-
-def test_chgnet_has_a_vector_for_atoms_without_neighbours(NaCl_primitive: Structure, tmp_path: Path) -> None:
-    pytest.importorskip("chgnet")
-    lone = Structure(Lattice.cubic(9), ["Na"], [[0, 0, 0]])
-    for name, crystal in {"a": lone, "b": lone * (2, 1, 1), "c": NaCl_primitive}.items():
-        write_structure(crystal, tmp_path / f"{name}.json")
-    one, two, salt = vectors_of(read_folder(tmp_path, targets=False), "chgnet", "sum")
-    assert two == pytest.approx(2 * one, rel=1e-4, abs=1e-5)
-    assert np.abs(salt - one).max() > 0.1
-
-
-def test_a_pretrained_model_that_is_not_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(
-        pretrained.PRETRAINED, "absent", Pretrained("no-such-package-here", lambda device: None)
-    )
-    with pytest.raises(InputError, match="need the package no-such-package-here"):
-        vectors_of(read_folder(folder), "absent")
-    with pytest.raises(InputError, match="did you mean 'chgnet'"):
-        vectors_of(read_folder(folder), "chgnett")
 
 
 # --- the command line ---

@@ -21,9 +21,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--model",
         default="chgnet",
-        help="a run folder, a checkpoint, or the pretrained chgnet; default: chgnet",
+        help="a run folder, a checkpoint, or a pretrained force field: chgnet, sevennet-0, sevennet-l3i5, "
+        "sevennet-mf-0 or diep; default: chgnet",
     )
-    add("--pooling", default="mean", help="mean or sum of the atoms' vectors; default: mean")
+    add("--pooling", default="mean", help="mean, sum or cumulants of the atoms' vectors; default: mean")
     outputs = ".csv, .npz, .parquet; default: <folder>-<model>.csv here"
     add("--out", type=Path, metavar="FILE", help=outputs)
     add_code(parser)

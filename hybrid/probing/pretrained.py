@@ -1,11 +1,9 @@
 """Embeddings of crystals by pretrained models, and by those trained here."""
 
 import contextlib
-import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,23 +16,17 @@ from hybrid.descriptors.many import kept_rows
 from hybrid.errors import InputError, one_line, unknown_name
 from hybrid.line_cache import LineCache
 from hybrid.probing.embeddings import Embeddings
+from hybrid.probing.force_fields import PRETRAINED, AtomVectors, atom_vectors, source
 from hybrid.progress import Progress
 from hybrid.structures import content_key
 from hybrid.trained.loading import load_one
 from hybrid.trained.released import released_names
 
-POOLINGS = ("mean", "sum")
+SUMMARY = ("sum", "deviation", "skewness", "smallest", "largest")
+POOLINGS = {"mean": SUMMARY[:1], "sum": SUMMARY[:1], "cumulants": SUMMARY}
+"""What of the distribution of a crystal's atom vectors a pooling needs."""
 AT_ONCE = 16  # crystals in a forward pass
-SumVectors = Callable[[Sequence[Structure]], np.ndarray]
-"""Maps crystals to the sums of their atom vectors, (n_crystals, n_features)."""
-
-
-@dataclass(frozen=True)
-class Pretrained:
-    """A pretrained model."""
-
-    package: str  # which contains it and its weights
-    load: Callable[[torch.device], SumVectors]  # loads it on a device
+ROUNDING = 1e-3  # a standard deviation: the skewness of much smaller ones, which are rounding, is zero
 
 
 def embed(
@@ -42,13 +34,15 @@ def embed(
 ) -> Embeddings:
     """The embeddings (n_crystals, n_features) of a folder's crystals by a model.
 
-    Those of a pretrained model are cached in `.hybrid/<name>.jsonl` by the content of the structure file. A
-    stopped call continues from there, and a crystal in several datasets is computed once.
+    What the poolings need of a pretrained model's atom vectors is cached in `.hybrid/<name>.jsonl` by the
+    content of the structure file. A stopped call continues from there, and a crystal in several datasets is
+    computed once.
 
     Args:
         folder: the crystals.
         name: a name from PRETRAINED, or the path of a run folder or checkpoint.
-        pooling: mean or sum of the atom vectors.
+        pooling: mean or sum of the atom vectors, or cumulants: mean, standard deviation, skewness, minimum
+            and maximum over the atoms.
         device: where to compute; None: the CPU.
 
     Raises:
@@ -65,29 +59,33 @@ def embed(
         with contextlib.suppress(OSError):  # the folder cannot be written to
             stack.enter_context(locked(cache.with_suffix(".lock")))
         rows = stack.enter_context(LineCache(cache, required=False))
-        missing = [i for i, key in enumerate(keys) if key not in rows]
+        needed = set(POOLINGS[pooling])
+        missing = [i for i, key in enumerate(keys) if not needed <= rows.get(key, {}).keys()]
         if missing:
-            vectors = PRETRAINED[name].load(device or torch.device("cpu"))
+            vectors = atom_vectors(name, device or torch.device("cpu"))
             crystals = iter(
                 Progress(folder.take(missing).structures(), f"{name} vectors", len(missing), unit="crystals")
             )
             for first in range(0, len(missing), AT_ONCE):
                 at = missing[first : first + AT_ONCE]
                 batch = [next(crystals) for _ in at]
-                sums = _sums(vectors, batch, [folder.files[i] for i in at])
-                for i, crystal, row in zip(at, batch, sums, strict=True):
-                    numbers = [float(f"{value:.7g}") for value in row]
-                    rows.add(keys[i], {"n_atoms": len(crystal), "sum": numbers})
-        found = [rows[key] for key in keys]
-    values = np.array([row["sum"] for row in found], dtype=np.float64)
-    if pooling == "mean":
-        values /= np.array([[row["n_atoms"]] for row in found])
-    names = [f"{name}_{i}" for i in range(values.shape[1])]
+                found = _atom_vectors(vectors, batch, [folder.files[i] for i in at])
+                for i, atoms in zip(at, found, strict=True):
+                    rows.add(keys[i], {"n_atoms": len(atoms), **_summary(atoms)})
+        parts = [_pooled(rows[key], pooling) for key in keys]
+    values = np.array([np.concatenate(list(part.values())) for part in parts])
+    names = [f"{name}{what}_{i}" for what, numbers in parts[0].items() for i in range(len(numbers))]
     return Embeddings(pd.DataFrame(values, index=folder.ids, columns=names), folder.path)
 
 
 def _learnt(folder: CrystalFolder, path: Path, pooling: str, device: torch.device) -> Embeddings:
-    """The vectors of crystals after the last convolution of a trained network."""
+    """The vectors of crystals after the last convolution of a trained network.
+
+    Raises:
+        InputError: the pooling is of pretrained models alone.
+    """
+    if pooling not in ("mean", "sum"):
+        raise InputError(f"--pooling {pooling}: is for pretrained models; {path} has mean and sum")
     model = load_one(path)
     graphs = replace(folder, atom_features=model.atom_features).graphs(model.graph, model.architecture.graphs)
     vectors = model.crystal_embeddings(graphs, device)
@@ -97,50 +95,34 @@ def _learnt(folder: CrystalFolder, path: Path, pooling: str, device: torch.devic
     return Embeddings(pd.DataFrame(vectors, index=folder.ids, columns=names), folder.path)
 
 
-def source(name: str) -> str:
-    """The package and version of a pretrained model.
+def _summary(vectors: np.ndarray) -> dict[str, list[float]]:
+    """The distribution over the atoms of each number of their vectors (n_atoms, n_features): SUMMARY.
 
-    Raises:
-        InputError: the model is unknown or its package is not installed.
+    The sum has the precision of the vectors, as a model adds them up itself.
     """
-    if name not in PRETRAINED:
-        raise unknown_name("run folder, checkpoint or pretrained model", name, PRETRAINED)
-    package = PRETRAINED[name].package
-    try:
-        return f"{package} {version(package)}"
-    except PackageNotFoundError:
-        install = "pip install '.[force-field]' in the checkout"
-        raise InputError(f"embeddings by {name} need the package {package}; {install}") from None
+    exact = vectors.astype(np.float64)
+    centred = exact - exact.mean(axis=0)
+    variance = (centred**2).mean(axis=0)
+    skewness = (centred**3).mean(axis=0) / (variance + ROUNDING**2) ** 1.5
+    values = (vectors.sum(axis=0), np.sqrt(variance), skewness, exact.min(axis=0), exact.max(axis=0))
+    return {name: [float(f"{value:.7g}") for value in row] for name, row in zip(SUMMARY, values, strict=True)}
 
 
-def _sums(vectors: SumVectors, crystals: list[Structure], files: list[Path]) -> np.ndarray:
-    """The embeddings of some crystals together or, if that fails, one by one to find which one fails."""
+def _pooled(row: dict[str, Any], pooling: str) -> dict[str, np.ndarray]:
+    """A crystal's embedding, from what is cached of it, in parts (n_features,) named as its columns are."""
+    total, *others = (np.array(row[name], dtype=np.float64) for name in POOLINGS[pooling])
+    first = total if pooling == "sum" else total / row["n_atoms"]
+    if not others:
+        return {"": first}
+    return {"_mean": first} | {f"_{name}": part for name, part in zip(SUMMARY[1:], others, strict=True)}
+
+
+def _atom_vectors(vectors: AtomVectors, crystals: list[Structure], files: list[Path]) -> list[np.ndarray]:
+    """The atom vectors of some crystals together or, if that fails, one by one to find which one fails."""
     try:
         return vectors(crystals)
     except (ValueError, RuntimeError, KeyError, IndexError) as error:
         if len(files) == 1:
             raise InputError(f"{files[0]}: the pretrained model cannot use it ({one_line(error)})") from error
         pairs = zip(crystals, files, strict=True)
-        return np.concatenate([_sums(vectors, [crystal], [path]) for crystal, path in pairs])
-
-
-def _chgnet(device: torch.device) -> SumVectors:
-    """CHGNet's `crystal_fea`: the sum of its atom vectors after the last convolution, of length 64.
-
-    Atoms without neighbours within CHGNet's cut-off of 6 Å have a vector too, although they have no energy.
-    """
-    from chgnet.model import CHGNet
-
-    with contextlib.redirect_stdout(io.StringIO()):  # CHGNet prints its number of parameters
-        model = CHGNet.load(use_device=device.type, verbose=False).eval()
-    model.graph_converter.set_isolated_atom_response("ignore")
-
-    @torch.inference_mode()
-    def vectors(structures: Sequence[Structure]) -> np.ndarray:
-        graphs = [model.graph_converter(structure).to(device) for structure in structures]
-        return np.asarray(model(graphs, task="e", return_crystal_feas=True)["crystal_fea"].cpu())
-
-    return vectors
-
-
-PRETRAINED = {"chgnet": Pretrained("chgnet", _chgnet)}
+        return [atoms for crystal, path in pairs for atoms in _atom_vectors(vectors, [crystal], [path])]

@@ -118,8 +118,8 @@ def recipe(model: ModelSettings, trainer: str = "tuned") -> Recipe:
         InputError: no such model or pooling.
     """
     network = get_model(model.name).network
-    extensive = get_pooling(model.pooling).extensive
     if network is None:
         return Recipe()
+    extensive = get_pooling(model.pooling).extensive
     recipes = network.paper if trainer == "paper" else network.tuned
     return recipes.get("sum" if extensive else "mean") or recipes.get("mean") or Recipe()
