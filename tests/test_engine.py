@@ -199,7 +199,7 @@ def test_a_row_of_upstreams_has_the_papers_number_beside_it() -> None:
         ("figure4-upstream", "figure4 measures networks"),
         ("learning-curve-upstream", "learning-curve compares sizes of the training set"),
         ("figure3g-upstream", "have 12 neighbours within 8 Å"),
-        ("probe-chgnet-upstream", "support one target"),
+        ("probe-force-fields-upstream", "support one target"),
         ("tabel2-upstream", "did you mean 'table2'"),
     ],
 )

@@ -218,7 +218,8 @@ def load_networks() -> dict[str, Network]:
     path = WORKFLOW / "networks.yaml"
     networks = {name: _validate(Network, block, path) for name, block in _read(path).items()}
     for network in networks.values():
-        get_pooling(network.model.pooling)
+        if not network.model.vectors:
+            get_pooling(network.model.pooling)
         if names_a_file(network.model.name):
             run_user_file(REMEDIES / network.model.name.rpartition(":")[0])
     return networks
