@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from ase.calculators.emt import EMT
 from pymatgen.core import Lattice, Structure
 from scipy.constants import R, atomic_mass, eV, h, k
 
@@ -19,12 +20,12 @@ from hybrid.settings import RunSettings
 from reproduction.data.folders import write_folder
 from reproduction.figures import umlff
 from reproduction.models.force_field import (
-    CHGNetForces,
     ForceFieldSettings,
     TooLargeError,
     supercell_size,
     thermal,
 )
+from reproduction.models.forces import CalculatorForces, CHGNetForces, load_forces
 from reproduction.models.oscillators import heat_capacities, internal_energies
 from reproduction.workflow import force_field_calculations as jobs
 from reproduction.workflow import runs as workflow_runs
@@ -32,6 +33,7 @@ from reproduction.workflow.force_field_calculations import Calculation, calculat
 from reproduction.workflow.force_field_record import compared
 from reproduction.workflow.spec import ForceFieldScale, Spec
 
+EMT_VOLUME = 3.5897**3 / 4  # Å³ an atom of copper, by effective medium theory
 SMALL = ForceFieldSettings(shortest_image=5.0, mesh_length=25.0, displacement=0.01)
 
 
@@ -160,8 +162,30 @@ def test_a_missing_package_is_named_with_what_brings_it(monkeypatch, Cu, package
         if module.split(".")[0] == package:
             monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(InputError, match=rf"{package} is not installed; pip install .*force-field"):
+    with pytest.raises(InputError, match=rf"{package}.*; pip install .*force-field"):
         thermal(Cu, SMALL, CHGNetForces() if package == "chgnet" else fcc_springs(1.0))
+
+
+# --- forces of a calculator ---
+
+
+def test_forces_are_the_slope_of_the_energy_and_vanish_after_relaxation(Cu):
+    crystal = Cu * (2, 2, 2)
+    crystal.perturb(0.1)
+    forces = CalculatorForces(EMT())
+    (found,) = forces([crystal])
+    atoms, step = crystal.to_ase_atoms(msonable=False), 1e-4
+    atoms.calc = EMT()
+    energies = []
+    for sign in (1, -1):
+        atoms.positions[3, 1] += sign * step
+        energies.append(atoms.get_potential_energy())
+        atoms.positions[3, 1] -= sign * step
+    assert found[3, 1] == pytest.approx((energies[1] - energies[0]) / (2 * step), abs=1e-5)
+    relaxed = forces.relax(crystal)
+    assert np.abs(forces([relaxed])[0]).max() < 0.005
+    assert relaxed.volume / 8 == pytest.approx(EMT_VOLUME, rel=0.01)
+    assert relaxed.species == crystal.species
 
 
 # --- jobs ---
@@ -243,10 +267,12 @@ def test_the_smallest_are_chosen_by_the_supercell(calculation):
     assert sorted(jobs.crystals_of(few)) == ["x6", "x8", "x9"]
 
 
-def test_another_setting_is_another_calculation(calculation):
-    other = Calculation(
-        "phonon", calculation.runs, SMALL.model_copy(update={"relax": False}), calculation.size, "cpu"
-    )
+@pytest.mark.parametrize("change", [{"relax": False}, {"force_field": "sevennet-l3i5"}])
+def test_another_setting_is_another_calculation_named_by_its_force_field(calculation, change):
+    settings = SMALL.model_copy(update=change)
+    other = Calculation("phonon", calculation.runs, settings, calculation.size, "cpu")
+    assert calculation.name.startswith("phonon-chgnet-")
+    assert other.name.startswith(f"phonon-{settings.force_field}-")
     assert other.name != calculation.name
 
 
@@ -264,7 +290,7 @@ def write_predictions(run: workflow_runs.Run, rows: dict[str, tuple[str, float, 
 
 @pytest.fixture
 def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict], list[dict]]:
-    """The rows of a record: the force field has a result for two of three test crystals."""
+    """The rows of a record: of four test crystals, CHGNet has a result for three, SevenNet for two."""
     for module in (jobs, workflow_runs):
         monkeypatch.setattr(module, "RESULTS", tmp_path)
     spec = Spec.model_validate(
@@ -272,24 +298,31 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict
             "caption": "Cv",
             "metric": "mae_over_mad",
             "parts": [{"datasets": ["phonon-cv"], "networks": ["cgcnn"], "seeds": [0]}],
-            "force_field": {"sets": {"phonon": ["phonon-cv"]}, "scales": {"cpu": {}}},
+            "force_field": {
+                "sets": {"phonon": ["phonon-cv"]},
+                "settings": [{}, {"force_field": "sevennet-l3i5", "relax": False}],
+                "scales": {"cpu": {}},
+            },
             "paper": [{"dataset": "phonon-cv", "network": "chgnet", "mae_over_mad": 0.1298, "source": "SI"}],
         }
     )
     (run,) = workflow_runs.planned(spec, "cpu")
     folds = {"a": ("training", 1.0, 1.0)}
     tested = {"b": ("test", 10.0, 12.0), "c": ("test", 20.0, 23.0), "d": ("test", 60.0, 60.0)}
+    tested["e"] = ("test", 90.0, 0.0)
     write_predictions(run, folds | tested)
-    (calculation,) = jobs.calculations(spec, "cpu")
-    calculation.table.parent.mkdir(parents=True)
     blank = dict.fromkeys(jobs.COLUMNS, "")
     done = {"status": "done", "u": 1, "n_atoms": 2, "n_supercell": 8, "cpu_seconds": 2, "formula": "Cu"}
-    with calculation.table.open("w", newline="") as file:
-        writer = csv.DictWriter(file, jobs.COLUMNS)
-        writer.writeheader()
-        writer.writerow({**blank, **done, "id": "b", "cv": 10, "cv_magnitude": 10, "imaginary": 0})
-        writer.writerow({**blank, **done, "id": "c", "cv": 21, "cv_magnitude": 25, "imaginary": 0.2})
-        writer.writerow({**blank, "id": "d", "status": "too large", "note": "it has 999"})
+    last = ({**done, "cv": 1000, "cv_magnitude": 1000, "imaginary": 0}, {"status": "failed", "note": "no"})
+    for calculation, of_e in zip(jobs.calculations(spec, "cpu"), last, strict=True):
+        calculation.table.parent.mkdir(parents=True, exist_ok=True)
+        with calculation.table.open("w", newline="") as file:
+            writer = csv.DictWriter(file, jobs.COLUMNS)
+            writer.writeheader()
+            writer.writerow({**blank, **done, "id": "b", "cv": 10, "cv_magnitude": 10, "imaginary": 0})
+            writer.writerow({**blank, **done, "id": "c", "cv": 21, "cv_magnitude": 25, "imaginary": 0.2})
+            writer.writerow({**blank, "id": "d", "status": "too large", "note": "it has 999"})
+            writer.writerow({**blank, **of_e, "id": "e"})
     network = {
         "dataset": "phonon-cv",
         "dataset_label": "Cv per cell",
@@ -313,8 +346,14 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict
     return rows, points
 
 
-def test_force_field_and_network_are_compared_on_the_same_crystals(recorded):
-    (force_field, network), points = recorded
+def test_force_fields_and_network_are_compared_on_the_same_crystals(recorded):
+    (force_field, other, network), points = recorded
+    assert (other["network"], other["network_label"]) == (
+        "sevennet-l3i5-unrelaxed",
+        "SevenNet-l3i5, unrelaxed",
+    )
+    assert other["metrics"] == force_field["metrics"]
+    assert (other["paper"], list(other["force_field"]["failed"])) == (None, ["e"])
     assert force_field["metrics"]["mae"] == pytest.approx(0.5)
     assert force_field["metrics"]["mae_over_mad"] == pytest.approx(0.1)
     assert network["metrics"]["mae"] == pytest.approx(2.5)
@@ -324,9 +363,11 @@ def test_force_field_and_network_are_compared_on_the_same_crystals(recorded):
     assert force_field["force_field"]["too_large"] == ["d"]
     assert force_field["force_field"]["n_unstable"] == 1
     assert force_field["force_field"]["magnitude"]["mae"] == pytest.approx(2.5)
-    assert [(point["id"], point["target"], point["prediction"]) for point in points] == [
-        ("b", 10, 10),
-        ("c", 20, 21),
+    assert [(point["network"], point["id"], point["target"], point["prediction"]) for point in points] == [
+        ("chgnet", "b", 10, 10),
+        ("chgnet", "c", 20, 21),
+        ("sevennet-l3i5-unrelaxed", "b", 10, 10),
+        ("sevennet-l3i5-unrelaxed", "c", 20, 21),
     ]
 
 
@@ -337,12 +378,16 @@ def test_tables_and_figure_are_drawn_from_the_record(recorded, tmp_path):
     table = (tmp_path / "umlff.md").read_text()
     assert "| Cv per cell | CHGNet |" in table
     assert "0.1298" in table
-    assert "trained on the Materials Project" in table
+    assert "CHGNet was trained on energies, forces and stresses along relaxations" in table
+    assert "| Cv per cell | SevenNet-l3i5, unrelaxed |" in table
     assert (tmp_path / "umlff.png").stat().st_size > 10_000
-    assert "| 3 | 3 | 2 | 1 | 0 | 1 | 0.100 | 0.500 |" in (tmp_path / "umlff-calculations.md").read_text()
+    how = (tmp_path / "umlff-calculations.md").read_text()
+    assert "| 4 | 4 | 2 | 1 | 0 | 1 | 0.100 | 0.500 |" in how
+    assert "| 4 | 4 | 2 | 1 | 1 | 1 | 0.100 | 0.500 |" in how
+    assert "- failed: e, SevenNet-l3i5, unrelaxed: no" in how
 
 
-# --- CHGNet ---
+# --- pretrained force fields ---
 
 
 @pytest.fixture(scope="module")
@@ -366,6 +411,17 @@ def test_forces_are_those_that_chgnet_gives_itself(chgnet, NaCl):
 def test_silicon(chgnet, Si):
     # measured: 19.8 J/(mol K) an atom at 298 K
     found = thermal(Si, ForceFieldSettings(), chgnet, chgnet.relax)
+    assert found.cv == pytest.approx(2 * 19.8, rel=0.1)
+    assert found.imaginary < 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "package"), [("sevennet-l3i5", "sevenn"), ("diep", "diep")])
+def test_silicon_by_other_force_fields(name, package, Si):
+    pytest.importorskip(package)
+    pytest.importorskip("phonopy")
+    forces = load_forces(name)
+    found = thermal(Si, SMALL, forces, forces.relax)
     assert found.cv == pytest.approx(2 * 19.8, rel=0.1)
     assert found.imaginary < 0.01
 

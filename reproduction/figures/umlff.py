@@ -1,9 +1,9 @@
-"""SI section 7: Cv and U from a universal force field, beside networks trained on Cv and U.
+"""SI section 7: Cv and U from universal force fields, beside networks trained on Cv and U.
 
-All have exactly the same test crystals. The paper takes M3GNet; here it is CHGNet, whose weights come
-with its package. Both were trained on relaxation trajectories of the Materials Project, and so on energies and
-forces of many of these crystals, not on their phonons. The Alexandria binaries are not in that database under
-their own ids.
+All have exactly the same test crystals. The paper takes M3GNet; here they are CHGNet and SevenNet-l3i5, whose weights
+come with their packages, with cells relaxed by the force field or left as they are. All were trained on relaxation
+trajectories of the Materials Project, and so on energies and forces of many of these crystals, not on their phonons.
+The Alexandria binaries are not in that database under their own ids.
 """
 
 from pathlib import Path
@@ -17,16 +17,15 @@ from hybrid.report.records import Bar, bars, not_run
 from hybrid.report.style import COLOURS, LARGE, PAGE, legend_above, new_figure, save, styled
 from reproduction.drawing.axes import GOOD, draw_paper, draw_range, footnote, name_rows, scale_errors
 from reproduction.drawing.tables import error_cells, require, write_rows
-from reproduction.models.force_field import UNSTABLE
+from reproduction.models.force_field import UNSTABLE, ForceFieldSettings
 from reproduction.paper import TABLE_2, PaperStatement, errors
-from reproduction.workflow.force_field_record import NETWORK
 from reproduction.workflow.spec import ForceFieldScale, ForceFieldStudy, Part, Spec
 
 BASELINES = ("natoms-baseline", "debye", "forest")
 CGCNN = ("cgcnn-sum", "cgcnn-sum-tuned", "de-cgcnn", "de-cgcnn-tuned", "de-cgcnn-sum-tuned")
 M3GNET = "SI section 7 (M3GNet)"
 SPEC = Spec(
-    caption="Cv and U at 300 K from a force field (CHGNet, phonopy) and from networks, on the same test crystals",
+    caption="Cv and U at 300 K from force fields (CHGNet, SevenNet-l3i5; phonopy) and from networks, on the same test crystals",
     metric="mae_over_mad",
     parts=(
         Part(datasets=("phonon-cv", "phonon-u"), networks=(*BASELINES, *CGCNN)),
@@ -34,6 +33,11 @@ SPEC = Spec(
         Part(datasets=("alexandria-cv",), seeds=(0,), networks=(*BASELINES, *CGCNN)),
     ),
     force_field=ForceFieldStudy(
+        settings=tuple(
+            ForceFieldSettings(force_field=name, relax=relax)
+            for name in ("chgnet", "sevennet-l3i5")
+            for relax in (True, False)
+        ),
         # the crystals of a set are calculated once, for all of its data sets
         sets={"phonon": ("phonon-cv", "phonon-u"), "alexandria": ("alexandria-cv",)},
         # of each data set's test crystals: so many of the smallest supercells, or those of at most so many atoms
@@ -45,8 +49,8 @@ SPEC = Spec(
         },
     ),
     paper=(
-        PaperStatement(dataset="phonon-u", network=NETWORK, mae_over_mad=0.1115, source=M3GNET),
-        PaperStatement(dataset="phonon-cv", network=NETWORK, mae_over_mad=0.1298, source=M3GNET),
+        PaperStatement(dataset="phonon-u", network="chgnet", mae_over_mad=0.1115, source=M3GNET),
+        PaperStatement(dataset="phonon-cv", network="chgnet", mae_over_mad=0.1298, source=M3GNET),
         *errors("Table 2", TABLE_2, ("de-cgcnn", "cgcnn-sum"), ("phonon-u", "phonon-cv")),
     ),
 )
@@ -54,17 +58,17 @@ ROW = 4.6  # mm for each model
 
 
 def draw(stem: Path, record: dict[str, Any]) -> None:
-    """Errors of the force field and of networks on the same crystals, and how the calculations went.
+    """Errors of the force fields and of networks on the same crystals, and how the calculations went.
 
     Raises:
-        InputError: the record has no result of the force field.
+        InputError: the record has no result of a force field.
     """
     drawn = bars(record)
-    calculated = [bar for bar in drawn if bar.first["network"] == NETWORK]
+    calculated = [bar for bar in drawn if "force_field" in bar.first]
     require(calculated, record)
     notes = dict.fromkeys(bar.first["note"] for bar in calculated)
     caption = (
-        f"{record['caption']}. Metrics are for the test crystals with a result of the force field; "
+        f"{record['caption']}. Metrics are for the test crystals with a result of every force field; "
         f"MAE/MAD (whole test part) is for all. {'. '.join(notes)}. Scale {record['scale']}."
     )
     rows = [_error_row(bar) for bar in drawn]
@@ -72,9 +76,13 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
         cells = {"dataset": row["dataset_label"], "MAE/MAD (mean)": "not run"}
         rows.append({**dict.fromkeys(rows[0], ""), **cells, "source in the paper": row["note"]})
     write_rows(stem, caption, rows)
-    failed = {i: why for bar in calculated for i, why in bar.first["force_field"]["failed"].items()}
+    failed = {
+        f"{i}, {bar.first['network_label']}": why
+        for bar in calculated
+        for i, why in bar.first["force_field"]["failed"].items()
+    }
     caption = (
-        "How the force field's calculations went. Unstable: over 0.1 % of the modes are imaginary. Seconds "
+        "How the force fields' calculations went. Unstable: over 0.1 % of the modes are imaginary. Seconds "
         f"are of one processor core ({record['hardware']['processor']})."
     )
     write_rows(
@@ -112,10 +120,11 @@ def _calculation_row(row: dict[str, Any]) -> dict[str, str]:
     stable = found["stable"]
     return {
         "dataset": row["dataset_label"],
+        "force field": row["network_label"],
         "settings": row["variant"],
         "test part": str(found["n_test_part"]),
         "asked about": str(found["n_asked"]),
-        "with a result": str(row["n_test"]),
+        "with a result of every force field": str(row["n_test"]),
         "too large": str(len(found["too_large"])),
         "failed": str(len(found["failed"])),
         "unstable": str(found["n_unstable"]),
@@ -132,20 +141,26 @@ def _draw(record: dict[str, Any], predictions: pd.DataFrame) -> Figure:
     """Above, parity plots, crystals with imaginary modes hollow; below, MAE/MAD on the same crystals.
 
     Args:
-        record: of the force field and of networks.
-        predictions: the force field's results, with the targets from density functional theory.
+        record: of the force fields and of networks.
+        predictions: the force fields' results, with the targets from density functional theory.
     """
     drawn = bars(record)
-    calculated = [bar for bar in drawn if bar.first["network"] == NETWORK]
+    calculated = [bar for bar in drawn if "force_field" in bar.first]
+    relaxed = [bar for bar in calculated if bar.first["force_field"]["settings"]["relax"]]
     models = list(dict.fromkeys(bar.first["network_label"] for bar in drawn))
+    datasets = list(dict.fromkeys(bar.first["dataset"] for bar in relaxed))
+    names = list(dict.fromkeys(bar.first["network"] for bar in relaxed))
     below = 14 + ROW * len(models)
-    figure = new_figure(PAGE, 68 + below)
-    grid = figure.subplots(2, len(calculated), squeeze=False, height_ratios=(60, below))
-    for column, bar in enumerate(calculated):
-        dataset = bar.first["dataset"]
-        _draw_parity(grid[0, column], bar, predictions[predictions["dataset"] == dataset])
+    figure = new_figure(PAGE, 8 + 60 * len(names) + below)
+    rows = len(names) + 1
+    grid = figure.subplots(rows, len(datasets), squeeze=False, height_ratios=(*[60] * len(names), below))
+    for bar in relaxed:
+        place = names.index(bar.first["network"]), datasets.index(bar.first["dataset"])
+        of_bar = [predictions[key] == bar.first[key] for key in ("dataset", "network")]
+        _draw_parity(grid[place], bar, predictions[of_bar[0] & of_bar[1]])
+    for column, dataset in enumerate(datasets):
         here = [other for other in drawn if other.first["dataset"] == dataset and other.done]
-        _draw_errors(grid[1, column], here, models, named=column == 0)
+        _draw_errors(grid[-1, column], here, models, named=column == 0)
     legend_above(figure)
     footnote(figure, f"scale {record['scale']}; diamonds: the paper's; below {GOOD:g} (dotted): a good model")
     return figure

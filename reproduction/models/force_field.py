@@ -1,24 +1,19 @@
 """Cv and U of a crystal from a universal machine-learning force field (SI section 7).
 
-The force field is CHGNet, a later one of the same kind as the paper's M3GNet. It was trained on relaxation
-trajectories of the Materials Project, and so on energies and forces of many of the crystals calculated here,
-not on their phonons. phonopy displaces atoms of a supercell, one at a time and only those that are
-inequivalent by symmetry; the forces give the force constants, and these the frequencies on a mesh of wave
-vectors. The splitting of longitudinal and transverse optical modes is not corrected for.
+phonopy displaces atoms of a supercell, one at a time and only those that are inequivalent by symmetry; the
+forces give the force constants, and these the frequencies on a mesh of wave vectors. The splitting of
+longitudinal and transverse optical modes is not corrected for.
 
-The defaults were chosen on training crystals only. The displacement is larger than the usual 0.01 Å: CHGNet's
-energy has a cusp if three atoms are in a line, as in many simple crystals, so that force constants from small
-displacements have the wrong size and even the wrong sign. Cells are relaxed first, because phonons belong to
-the minimum of the force field. Imaginary modes are left out of the sums, as in the labels. They are mostly
-modes that CHGNet makes too soft. Soft modes raise Cv, so leaving them out hides a part of CHGNet's error; Cv
-and U with such modes at |ν| are therefore given as well.
+The defaults were chosen for CHGNet, on training crystals only. The displacement is larger than the usual 0.01
+Å: CHGNet's energy has a cusp if three atoms are in a line, as in many simple crystals, so that force
+constants from small displacements have the wrong size and even the wrong sign. Cells are relaxed first,
+because phonons belong to the minimum of the force field. Imaginary modes are left out of the sums, as in the
+labels. They are mostly modes that CHGNet makes too soft. Soft modes raise Cv, so leaving them out hides a
+part of CHGNet's error; Cv and U with such modes at |ν| are therefore given as well.
 """
 
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable
 from dataclasses import dataclass
-from io import StringIO
 from itertools import product
 from typing import Any, Literal
 
@@ -27,15 +22,13 @@ from pydantic import Field
 from pymatgen.core import Structure
 
 from hybrid.errors import InputError
+from hybrid.probing.force_fields import silence
 from hybrid.settings import Settings
+from reproduction.models.forces import ForceFieldName, Forces
 from reproduction.models.oscillators import heat_capacities, internal_energies
-
-Forces = Callable[[Sequence[Structure]], list[np.ndarray]]
-"""Forces (n_atoms, 3) in eV/Å on the atoms of each of some structures."""
 
 IMAGES = np.array([image for image in product(range(-2, 3), repeat=3) if any(image)])
 ROUNDING = 1e-3  # Å: what a lattice vector may be too short by
-BATCH_ATOMS = 128  # in one evaluation: larger batches leave the processor's cache
 UNSTABLE = 1e-3  # share of imaginary modes: a crystal with more counts as unstable
 STILL = -0.1  # THz: what is below counts as imaginary, what is between as rounding around 0
 
@@ -43,9 +36,7 @@ STILL = -0.1  # THz: what is below counts as imaginary, what is between as round
 class ForceFieldSettings(Settings):
     """All that decides Cv and U of one structure."""
 
-    weights: Literal["0.3.0", "0.2.0", "r2scan"] = Field(
-        "0.3.0", description="one of the sets of weights in CHGNet's package"
-    )
+    force_field: ForceFieldName = Field("chgnet", description="a pretrained one")
     shortest_image: float = Field(
         10.0, gt=0, description="Å from an atom of the supercell to its nearest periodic image, at least"
     )
@@ -123,7 +114,7 @@ def thermal(
     if max_supercell is not None and n_supercell > max_supercell:
         raise TooLargeError(f"its supercell has {n_supercell} atoms, more than {max_supercell}")
     try:
-        with _silence():
+        with silence():
             cell = relax(structure) if relax and settings.relax else structure
             frequencies, weights, n_displacements = _modes(cell, size, settings, forces)
     except (ValueError, RuntimeError, ArithmeticError, np.linalg.LinAlgError) as error:
@@ -167,7 +158,8 @@ def _modes(
         from phonopy import Phonopy
         from phonopy.structure.atoms import PhonopyAtoms
     except ImportError as error:
-        raise _missing("phonopy") from error
+        install = "pip install 'hybrid-crystal-gnn[force-field]'"
+        raise InputError(f"phonopy is not installed; {install}") from error
     lattice, numbers, places = structure.lattice.matrix, structure.atomic_numbers, structure.frac_coords
     phonons = Phonopy(
         PhonopyAtoms(cell=lattice, numbers=numbers, scaled_positions=places),
@@ -186,69 +178,3 @@ def _modes(
     points = mesh.weights / mesh.weights.sum()
     weights = np.repeat(points, mesh.frequencies.shape[1])
     return mesh.frequencies.ravel(), weights, len(displaced)
-
-
-class CHGNetForces:
-    """Forces of CHGNet, and relaxation with it.
-
-    Args:
-        weights: name of one of the sets of weights in CHGNet's package.
-
-    Raises:
-        InputError: CHGNet is not installed.
-    """
-
-    def __init__(self, weights: str = "0.3.0"):
-        try:
-            with _silence():
-                from chgnet.model import CHGNet
-        except ImportError as error:
-            raise _missing("chgnet") from error
-        with _silence():
-            self.network = CHGNet.load(model_name=weights, use_device="cpu", verbose=False).eval()
-        for parameter in self.network.parameters():
-            parameter.requires_grad_(False)
-
-    def __call__(self, structures: Sequence[Structure]) -> list[np.ndarray]:
-        """Forces (n_atoms, 3) on the atoms of structures of one size, eV/Å."""
-        size = max(1, BATCH_ATOMS // len(structures[0]))
-        return [
-            forces
-            for start in range(0, len(structures), size)
-            for forces in self._batch(structures[start : start + size])
-        ]
-
-    def _batch(self, structures: Sequence[Structure]) -> list[np.ndarray]:
-        """The energy's gradient with respect to coordinates only; half the work of CHGNet's own forces."""
-        import torch
-
-        graphs = [self.network.graph_converter(structure) for structure in structures]
-        counts = torch.tensor([len(structure) for structure in structures])
-        energy = (self.network(graphs, task="e")["e"] * counts).sum()  # CHGNet's is per atom
-        gradients = torch.autograd.grad(energy, [graph.atom_frac_coord for graph in graphs])
-        return [
-            -gradient.double().numpy() @ np.linalg.inv(structure.lattice.matrix).T
-            for gradient, structure in zip(gradients, structures, strict=True)
-        ]
-
-    def relax(self, structure: Structure) -> Structure:
-        """The structure with cell and atoms relaxed to 0.005 eV/Å."""
-        from chgnet.model import StructOptimizer
-
-        done = StructOptimizer(model=self.network, use_device="cpu").relax(
-            structure.copy(), fmax=0.005, steps=500, verbose=False
-        )
-        relaxed: Any = done["final_structure"]
-        return Structure(relaxed.lattice, structure.species, relaxed.frac_coords)
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Hides CHGNet's messages, and warnings that a supercell has less symmetry than the crystal."""
-    with redirect_stdout(StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _missing(package: str) -> InputError:
-    return InputError(f"{package} is not installed; pip install 'hybrid-crystal-gnn[force-field]'")

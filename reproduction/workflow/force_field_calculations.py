@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,12 @@ from hybrid.training.samples import Samples
 from reproduction import figures
 from reproduction.data.registry import dataset_folder
 from reproduction.models.force_field import (
-    CHGNetForces,
     ForceFieldSettings,
-    Forces,
     TooLargeError,
     supercell_size,
     thermal,
 )
+from reproduction.models.forces import Forces, load_forces
 from reproduction.paths import RESULTS
 from reproduction.workflow.availability import why_missing
 from reproduction.workflow.runs import planned
@@ -67,14 +66,14 @@ class Calculation:
 
     @property
     def name(self) -> str:
-        """The set's, with a hash of all settings."""
+        """The set's and the force field's, with a hash of all settings."""
         splits = {
             dataset: run.model_dump(mode="json", include={"split", "n_structures", "data_seed"})
             for dataset, run in self.runs.items()
         }
         settings = [self.settings.model_dump(mode="json"), self.size.model_dump(mode="json"), splits]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-        return f"{self.set}-{digest[:8]}"
+        return f"{self.set}-{self.settings.force_field}-{digest[:8]}"
 
     @property
     def table(self) -> Path:
@@ -88,9 +87,8 @@ def calculations(spec: Spec, scale: str) -> list[Calculation]:
         return []
     if scale not in spec.force_field.scales:
         raise unknown_name("scale of the force field", scale, spec.force_field.scales)
-    runs, settings = planned(spec, scale), spec.force_field.settings
-    found = []
-    for name, datasets in spec.force_field.sets.items():
+    runs, found = planned(spec, scale), []
+    for settings, (name, datasets) in product(spec.force_field.settings, spec.force_field.sets.items()):
         on = {run.dataset: run.settings for run in reversed(runs) if run.dataset in datasets}
         one = Calculation(name, on, settings, spec.force_field.scales[scale], scale)
         if one.table.exists() or not any(map(why_missing, datasets)):
@@ -133,10 +131,10 @@ def calculate(calculation: Calculation, jobs: int = 1, forces: Forces | None = N
     Args:
         calculation: the calculation.
         jobs: processes.
-        forces: the force field; CHGNet if none.
+        forces: the force field; none: that of the settings.
 
     Raises:
-        InputError: CHGNet or phonopy is not installed.
+        InputError: the force field or phonopy is not installed.
     """
     if calculation.table.exists():
         return calculation.table
@@ -161,10 +159,10 @@ def _row(
     identity: str, structure: Structure, calculation: Calculation, forces: Forces | None
 ) -> tuple[str, dict[str, Any]]:
     """A crystal's id and its result."""
-    forces = forces or _chgnet(calculation.settings.weights)
+    forces = forces or load_forces(calculation.settings.force_field)
     start = time.process_time()  # of this process, independent of other jobs on the machine
     row: dict[str, Any] = {"formula": structure.composition.reduced_formula, "n_atoms": len(structure)}
-    relax = forces.relax if isinstance(forces, CHGNetForces) else None
+    relax = getattr(forces, "relax", None)
     try:
         result = thermal(structure, calculation.settings, forces, relax, calculation.size.max_supercell)
         row |= {"status": DONE, **asdict(result)}
@@ -173,12 +171,6 @@ def _row(
     except InputError as error:
         row |= {"status": FAILED, "note": str(error)}
     return identity, row | {"cpu_seconds": time.process_time() - start}
-
-
-@cache
-def _chgnet(weights: str) -> CHGNetForces:
-    """The force field, loaded once in each process."""
-    return CHGNetForces(weights)
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Rows of a record with the results of a force field and of networks on exactly the same crystals."""
+"""Rows of a record with the results of force fields and of networks on exactly the same crystals."""
 
 from typing import Any
 
@@ -8,7 +8,8 @@ from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
 from hybrid.report.record_rows import Row
 from reproduction.data.registry import get_dataset
-from reproduction.models.force_field import UNSTABLE, describe
+from reproduction.models.force_field import UNSTABLE, ForceFieldSettings, describe
+from reproduction.models.forces import LABELS, TRAINED_ON
 from reproduction.workflow.force_field_calculations import (
     DONE,
     FAILED,
@@ -20,18 +21,23 @@ from reproduction.workflow.force_field_calculations import (
 from reproduction.workflow.runs import Run
 from reproduction.workflow.spec import Spec
 
-NETWORK, LABEL = "chgnet", "CHGNet"
 QUANTITIES = {"Cv": "cv", "U": "u"}
-OVERLAP = (
-    "CHGNet was trained on the Materials Project's relaxation trajectories, so on energies and forces of "
-    "many of these crystals or of close relatives, not on their phonons"
-)
+
+
+def network_of(settings: ForceFieldSettings) -> tuple[str, str]:
+    """The name and label of a force field in records, with whether its cells are not relaxed."""
+    name = settings.force_field
+    if settings.relax:
+        return name, LABELS[name]
+    return f"{name}-unrelaxed", f"{LABELS[name]}, unrelaxed"
 
 
 def compared(
     spec: Spec, scale: str, runs: list[Run], rows: list[dict[str, Any]]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Rows of the force field, and those of the networks with metrics on the same crystals alone.
+    """Rows of the force fields, and those of the networks with metrics on the same crystals alone.
+
+    These are the test crystals with a result of every force field.
 
     Args:
         spec: of the experiment.
@@ -40,47 +46,63 @@ def compared(
         rows: (n_runs,) their rows.
 
     Returns:
-        The rows, and the force field's predictions: a dict for each data set and crystal.
+        The rows, and the force fields' predictions: a dict for each data set, force field and crystal.
 
     Raises:
         InputError: the values of a data set are not known, because none of its runs is finished, or no
             crystal has a result.
     """
     found, points = [], []
+    of_dataset: dict[str, list[tuple[Calculation, pd.DataFrame]]] = {}
     for calculation in calculations(spec, scale):
         table = read_table(calculation.table)
         for dataset in calculation.runs:
-            own = [(run, row) for run, row in zip(runs, rows, strict=True) if run.dataset == dataset]
-            targets = _targets(dataset, [run for run, _ in own])
-            wanted = table.loc[[identity for identity in targets.index if identity in table.index]]
-            done = wanted[wanted["status"] == DONE]
-            if done.empty:
-                raise InputError(f"{calculation.table}: has no result for a test crystal of {dataset}")
-            found.append(_row(spec, calculation, dataset, wanted, targets))
-            quantity = done[QUANTITIES[get_dataset(dataset).target]]
-            for identity, prediction, imaginary in zip(done.index, quantity, done["imaginary"], strict=True):
-                point = {"dataset": dataset, "network": NETWORK, "seed": 0, "id": identity}
-                point |= {"target": targets[identity], "prediction": prediction}
-                points.append({**point, "imaginary": f"{imaginary:.4g}"})
-            found += [_on_the_same(run, row, done.index) for run, row in own]
+            of_dataset.setdefault(dataset, []).append((calculation, table))
+    for dataset, tables in of_dataset.items():
+        own = [(run, row) for run, row in zip(runs, rows, strict=True) if run.dataset == dataset]
+        targets = _targets(dataset, [run for run, _ in own])
+        same = [
+            identity
+            for identity in targets.index
+            if all(identity in table.index and table.loc[identity, "status"] == DONE for _, table in tables)
+        ]
+        if not same:
+            raise InputError(f"{tables[0][0].table}: has no result for a test crystal of {dataset}")
+        for calculation, table in tables:
+            found.append(_row(spec, calculation, dataset, table, targets, same))
+            quantity = QUANTITIES[get_dataset(dataset).target]
+            name, _ = network_of(calculation.settings)
+            for identity, result in table.loc[same].iterrows():
+                point = {"dataset": dataset, "network": name, "seed": 0, "id": identity}
+                point |= {"target": targets[identity], "prediction": result[quantity]}
+                points.append({**point, "imaginary": f"{result['imaginary']:.4g}"})
+        found += [_on_the_same(run, row, same) for run, row in own]
     return found, points
 
 
 def _row(
-    spec: Spec, calculation: Calculation, dataset: str, wanted: pd.DataFrame, targets: pd.Series
+    spec: Spec,
+    calculation: Calculation,
+    dataset: str,
+    table: pd.DataFrame,
+    targets: pd.Series,
+    same: list[str],
 ) -> dict[str, Any]:
-    """The row of the force field on a data set.
+    """The row of a force field on a data set.
 
     Args:
         spec: of the experiment.
         calculation: of the data set's crystals.
         dataset: its name.
-        wanted: the results of its test crystals by id.
+        table: the calculation's results by id.
         targets: the values of its test crystals by id.
+        same: the ids of those with a result of every force field.
     """
-    about, said = get_dataset(dataset), spec.said(dataset, NETWORK, "")
+    field, (name, label) = calculation.settings.force_field, network_of(calculation.settings)
+    about, said = get_dataset(dataset), spec.said(dataset, name, "")
     quantity = QUANTITIES[about.target]
-    done = wanted[wanted["status"] == DONE]
+    wanted = table.loc[[identity for identity in targets.index if identity in table.index]]
+    done = table.loc[same]
     stable = done[done["imaginary"] < UNSTABLE]
 
     def metrics(table: pd.DataFrame, column: str = quantity) -> dict[str, float]:
@@ -92,9 +114,9 @@ def _row(
         target=about.target,
         descriptor=None,
         unit=about.unit,
-        network=NETWORK,
-        network_label=LABEL,
-        model=NETWORK,
+        network=name,
+        network_label=label,
+        model=field,
         pooling=None,
         descriptors=None,
         variant=describe(calculation.settings),
@@ -103,7 +125,8 @@ def _row(
         epochs=None,
         paper=said.numbers() if said else None,
         status="done",
-        note=OVERLAP,
+        note=f"{LABELS[field]} was trained on {TRAINED_ON[field]}, so on many of these crystals or close "
+        "relatives, not on their phonons",
     )
     how = {
         "settings": calculation.settings.model_dump(),
@@ -122,8 +145,8 @@ def _row(
     return row.with_metrics(metrics(done), n_train=0, n_test=len(done), training_r2=None, force_field=how)
 
 
-def _on_the_same(run: Run, row: dict[str, Any], ids: pd.Index) -> dict[str, Any]:
-    """A network's row with metrics for the crystals with a result of the force field."""
+def _on_the_same(run: Run, row: dict[str, Any], ids: list[str]) -> dict[str, Any]:
+    """A network's row with metrics for the crystals with a result of every force field."""
     if row["status"] != DONE:
         return row
     same = _tested(run).loc[ids]

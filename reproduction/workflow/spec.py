@@ -138,10 +138,10 @@ class ForceFieldScale(Settings):
 
 
 class ForceFieldStudy(Settings):
-    """The calculations by a force field, to compare with the networks."""
+    """The calculations by force fields, to compare with the networks."""
 
     sets: dict[str, tuple[str, ...]] = Field(min_length=1, description="data sets of the same crystals")
-    settings: ForceFieldSettings = ForceFieldSettings()
+    settings: tuple[ForceFieldSettings, ...] = (ForceFieldSettings(),)
     scales: dict[str, ForceFieldScale]
 
 
