@@ -1,1 +1,1 @@
-"""What the paper compares networks with: frozen heads, force fields, Debye's model, formulas."""
+"""What the paper's networks are compared with: frozen heads, force fields, Debye's model, formulas, E3NN."""
