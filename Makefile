@@ -21,7 +21,7 @@ HOW := --profile $(PROFILE) $(if $(CORES),--cores $(CORES)) $(if $(MINUTES),--jo
 INSTALLED := build/installed-$(subst /,-,$(RUN))
 
 .DEFAULT_GOAL := help
-.PHONY: help list setup vendor vendor-check vendor-clean repatch datasets figures audit models site $(FIGURES) test test-all lint search bench fuzz
+.PHONY: help list setup vendor vendor-check vendor-clean repatch datasets figures audit models leaderboard site $(FIGURES) test test-all lint search bench fuzz
 
 help:  ## list the targets
 	@grep -hE '^[a-z$$()A-Z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/; s/\$$\(FIGURES\)/FIGURE/' | expand -t 16
@@ -37,7 +37,7 @@ $(VENV):
 
 $(INSTALLED): pyproject.toml reproduction/pyproject.toml constraints.txt | $(if $(PYTHON),,$(VENV))
 	$(RUN) -m pip install --quiet --constraint constraints.txt torch
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,alignn,roost,force-field,materials-project,reproduce,slurm]' --editable reproduction
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,alignn,roost,e3nn,force-field,materials-project,reproduce,slurm]' --editable reproduction
 	@mkdir -p build && touch $@
 
 vendor: $(INSTALLED)  ## fetch the pinned upstream codes and patch them
@@ -64,6 +64,9 @@ audit: setup  ## test what may be behind disagreements with the paper; writes do
 
 models: setup  ## train the models that the package comes with; MODELS="…": only these
 	@$(RUN) -m reproduction release $(MODELS) --scale cpu
+
+leaderboard: $(INSTALLED)  ## write our models' entries of the probe's leaderboard
+	@$(RUN) -m reproduction leaderboard
 
 site: $(INSTALLED)  ## build the site of guides and results; open site/index.html
 	@$(RUN) -m reproduction site

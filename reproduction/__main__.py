@@ -63,6 +63,16 @@ def _parser() -> argparse.ArgumentParser:
     for step in (reproduce, audit, add("search", search_settings), run, calculate, measure, record, draw):
         step.add_argument("--scale", default="quick", help="smoke, quick, cpu or paper; default: quick")
 
+    board = add("leaderboard", write_leaderboard)
+    board.add_argument("record", nargs="?", type=Path, help="of `hybrid probe`; default: our own models'")
+    board.add_argument(
+        "--check", nargs="*", type=Path, metavar="FILE", help="only check entries; default: all"
+    )
+    board.add_argument("--link", default="", help="where the model is found")
+    board.add_argument("--reads", help="structure, embeddings or formula; default: as the record tells")
+    files = "predictions, embeddings or code, of which the hashes are kept"
+    board.add_argument("--files", nargs="+", type=Path, default=(), metavar="FILE", help=files)
+
     site = add("site", build_site)
     site.add_argument("--out", type=Path, help="the site's folder; default: site in the checkout")
     for step in (site, add("formulas", write_formulas)):
@@ -84,6 +94,23 @@ def write_audit(options: argparse.Namespace) -> None:
     from reproduction.audit import write
 
     print(write(options.scale))
+
+
+def write_leaderboard(options: argparse.Namespace) -> None:
+    """Write entries of the probe's leaderboard, or check them."""
+    from hybrid.errors import InputError
+    from reproduction import leaderboard
+
+    if options.check is None and options.record:
+        changes = {"link": options.link} | ({"reads": options.reads} if options.reads else {})
+        paths = leaderboard.add(options.record, options.files, **changes)
+    elif options.check is None:
+        paths = leaderboard.write_own()
+    else:
+        paths = options.check or sorted(leaderboard.FOLDER.glob("*.json"))
+    if faults := [fault for path in paths for fault in leaderboard.faults(path)]:
+        raise InputError("\n".join(faults))
+    print(*paths, sep="\n")
 
 
 def build_site(options: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ from hybrid import cli, user_code
 from hybrid.descriptors import registry
 from hybrid.structures import read_structure, structure_files
 from hybrid.training.loop import Training
+from reproduction import __main__ as paper
 from reproduction.paths import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -70,7 +71,7 @@ def work(crystal_folder: Callable[..., Path], tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(user_code, "_OBJECTS", {})
     monkeypatch.setattr(registry, "_REGISTERED", {})
     monkeypatch.setattr("hybrid.training.fit_network.Training", OneEpoch)
-    for name in ("vendor", "results"):
+    for name in ("vendor", "results", "reproduction"):
         (tmp_path / name).symlink_to(ROOT / name)
     return tmp_path
 
@@ -143,6 +144,8 @@ def run(command: str, capsys: pytest.CaptureFixture[str], with_scripts: bool) ->
             ["make", "-n", f"PYTHON={sys.executable}", *words[1:]], cwd=ROOT, capture_output=True, text=True
         )
         assert told.returncode == 0, told.stderr
+    elif words[:3] == ["python", "-m", "reproduction"]:
+        paper._parser().parse_args(words[3:])
     elif words[0] == "python" and with_scripts:
         done = subprocess.run([sys.executable, *words[1:]], capture_output=True, text=True)
         refused = "config_example.json: remove use_lmdb, which alignn 2024.2.4, pinned here, does not know"

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from reproduction.leaderboard import read
 from reproduction.paths import ROOT
 from reproduction.site import formulas, home, leaderboard
 from reproduction.site.results import DISCUSSED, Result, index, page, results_of
@@ -42,8 +43,8 @@ def write(folder: Path, results: Path, models: Sequence[Path]) -> None:
         sources.adopt(guide)
     _write_results(sources, found, overview)
     _write_models(sources, of_cards)
-    rows = leaderboard.collect(found)
-    sources.write("leaderboard.md", leaderboard.page(rows))
+    rows = read(results.parent / "leaderboard")
+    sources.write("leaderboard.md", leaderboard.page(rows, sources.pages))
     sources.write("leaderboard.csv", leaderboard.table(rows))
     text = home.page((ROOT / "README.md").read_text(), found, scale)
     trees = [
