@@ -182,6 +182,7 @@ def test_networks_of_the_figure_are_the_classes_of_the_file(code: Any) -> None:
         module, _, found = points["hybrid.models"][networks[name].model.name].partition(":")
         assert module == code.__name__
         assert (getattr(code, found) is code.DeE3NN) == name.startswith("de-")
+        assert networks[name].graph.radius == code.DeE3NN.graph.radius
         assert (networks[name].model.pooling == "sum") == name.endswith("-sum")
 
 
