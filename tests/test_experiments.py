@@ -407,9 +407,10 @@ def test_a_record_holds_what_was_run(name: str, results: Path) -> None:
         if not target:
             assert (row["target"], row["unit"]) == (dataset.target, dataset.unit)
         assert row["model"] == run.settings.model.name
-        pools = row["model"].removeprefix("de-").startswith(("cgcnn", "alignn")) or ".py:" in row["model"]
+        network = row["model"].removeprefix("de-")
+        pools = network.startswith(("cgcnn", "alignn", "e3nn")) or ".py:" in network
         assert row["pooling"] == (run.settings.model.pooling if pools else None)
-        takes = row["model"] in ("de-cgcnn", "cgcnn+descriptors", "de-alignn", "forest")
+        takes = row["model"] in ("de-cgcnn", "cgcnn+descriptors", "de-alignn", "de-e3nn", "forest")
         assert row["descriptors"] == ((list(run.settings.model.descriptors) or "all") if takes else None)
         assert (row["n_train"], row["n_val"], row["n_test"]) == (48, 6, 4)
         expected = regression_metrics(TARGETS, made[run.name])

@@ -143,6 +143,7 @@ def _sevennet(path: Path, device: torch.device, modal: str = "") -> AtomVectors:
     from torch_geometric.data import Batch
 
     model = load_checkpoint(str(path)).build_model().to(device).eval()
+    known: Container[int] = model.type_map or ()
     modules = list(dict(model.named_children()))
     for name in modules[modules.index("reduce_input_to_hidden") :]:  # energies and forces
         model.delete_module_by_key(name)
@@ -156,7 +157,7 @@ def _sevennet(path: Path, device: torch.device, modal: str = "") -> AtomVectors:
 
     @torch.no_grad()
     def vectors(structures: Sequence[Structure]) -> list[np.ndarray]:
-        _refuse_unknown(structures, model.type_map)
+        _refuse_unknown(structures, known)
         batch = Batch.from_data_list([graph(structure) for structure in structures]).to(device)
         return _by_crystal(model(batch)["x"], structures)
 

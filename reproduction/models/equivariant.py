@@ -16,7 +16,7 @@ from pymatgen.core import Structure
 from torch import Tensor, nn
 
 from hybrid.errors import InputError
-from hybrid.graphs.packed import Packed, Rows
+from hybrid.graphs.packed import Packed, Rows, begins, to_device
 from hybrid.models.network import CrystalNetwork
 from hybrid.readout import Crystals, Pooling
 from hybrid.settings import GraphSettings, TrainerSettings, annealed
@@ -60,6 +60,8 @@ class BondGraphs(Packed):
     n_atoms: Tensor  # (n_crystals,)
     n_bonds: Tensor  # (n_crystals,)
 
+    on_host = ("n_atoms", "n_bonds")
+
     @classmethod
     def from_structures(cls, structures: Iterable[Structure], settings: GraphSettings) -> Self:
         """Builds the graph of every structure."""
@@ -68,8 +70,8 @@ class BondGraphs(Packed):
             target, source, images, _ = structure.get_neighbor_list(settings.radius)
             places = structure.frac_coords
             vectors = (places[source] + images - places[target]) @ structure.lattice.matrix
-            species = np.array(structure.atomic_numbers)
-            columns.append((species, source, target, vectors.astype(np.float32)))
+            numbers = (np.array(of, dtype=np.int32) for of in (structure.atomic_numbers, source, target))
+            columns.append((*numbers, vectors.astype(np.float32)))
         packed = [torch.from_numpy(np.concatenate(column)) for column in zip(*columns, strict=True)]
         counts = [torch.tensor([len(column[k]) for column in columns]) for k in (0, 1)]
         return cls(*packed, *counts)
@@ -78,11 +80,12 @@ class BondGraphs(Packed):
         return len(self.n_atoms)
 
     def batch(self, indices: Tensor) -> BondBatch:
-        """The graphs at `indices` (n_crystals,), on the device where the graphs are."""
-        counts = (self.n_atoms, self.n_bonds)
-        atoms, bonds = (Rows.of((n.cumsum(0) - n)[indices], n[indices]) for n in counts)
+        """The graphs at `indices` (n_crystals,) of the host, on the device where the graphs are."""
+        counts, device = (self.n_atoms, self.n_bonds), self.species.device
+        atoms, bonds = (Rows.of(begins(n)[indices], n[indices], device) for n in counts)
         source, target = (bonds.shifted(of, atoms) for of in (self.source, self.target))
-        crystals = Crystals(atoms.crystal, torch.ones_like(atoms.crystal), self.n_atoms[indices])
+        n_atoms = to_device(self.n_atoms[indices], device)
+        crystals = Crystals(atoms.crystal, torch.ones_like(atoms.crystal), n_atoms)
         return BondBatch(self.species[atoms.at], source, target, self.vectors[bonds.at], crystals)
 
 
