@@ -12,10 +12,8 @@ from typing import Any, Self
 
 from hybrid.errors import InputError, readable
 
-BEGIN, MARK = (
-    b'{"key":"',
-    b',"crc":',
-)  # of a line; before the checksum of what is before it, at the end of a line
+BEGIN = b'{"key":"'  # of a line
+MARK = b',"crc":'  # before the checksum of what is before it, at the end of a line
 
 
 class LineCache(Mapping[str, Any]):
@@ -33,9 +31,7 @@ class LineCache(Mapping[str, Any]):
     """
 
     def __init__(self, path: Path | None = None, required: bool = True):
-        self._entries: dict[
-            str, tuple[int, int] | bytes
-        ] = {}  # first byte and end in the file, or the content
+        self._entries: dict[str, tuple[int, int] | bytes] = {}  # begin and end in the file, or the content
         self._read: io.FileIO | None = None
         self._write: io.FileIO | None = None
         self._required = required

@@ -82,7 +82,7 @@ class StoredCrystals:
             return graphs
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(OSError):  # the folder cannot be written to
-                stack.enter_context(locked(kept.with_suffix(".lock")))
+                stack.enter_context(locked(kept.with_name("graphs.lock")))
             graphs = self._kept(kept, kind)  # as another process may just have made them
             return cast(G, self._made(settings, kind, kept)) if graphs is None else graphs
 
