@@ -29,8 +29,13 @@ SPREAD = 0.55  # of a row, over which its models are spread
 
 @styled
 def draw(record: dict[str, Any]) -> Figure:
-    """A row for each dataset: filled marks are ours, with a line over the seeds; hollow are the paper's."""
-    drawn, missing = [bar for bar in bars(record) if bar.done], not_run(record)
+    """A row for each dataset: filled marks are ours, with a line over the seeds; hollow are the paper's.
+
+    A dataset without results has the reason in its row. What else was not run is in the table.
+    """
+    drawn = [bar for bar in bars(record) if bar.done]
+    known = {bar.first["dataset_label"] for bar in drawn}
+    missing = [row for row in not_run(record) if row["dataset_label"] not in known]
     datasets = list(dict.fromkeys(bar.group for bar in drawn))
     labels = [group.replace("\n", ", ") for group in datasets]
     labels += [fill(row["dataset_label"], LABEL) for row in missing]
@@ -57,7 +62,8 @@ def draw(record: dict[str, Any]) -> Figure:
         look: dict[str, Any] = {"markerfacecolor": "white", "markeredgecolor": COLOURS["text"]}
         handles["the paper's"] = Line2D([], [], color="none", marker="D", markersize=3.5, **look)
     legend_above(figure, handles)
-    footnote(figure, scale_note(record))
+    partial = "" if len(missing) == len(not_run(record)) else "; the table says what is not run"
+    footnote(figure, scale_note(record) + partial)
     return figure
 
 
