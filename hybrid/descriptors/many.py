@@ -156,8 +156,8 @@ def write_table(
     with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([ID, *table.names, *others, ERROR])
-        for identity, values in zip(table.ids, table.values.tolist(), strict=True):
-            cells = ["" if math.isnan(value) else repr(value) for value in values]
+        for identity, values in zip(table.ids, table.values, strict=True):
+            cells = ["" if math.isnan(value) else repr(value) for value in values.tolist()]
             mine = own.get(identity, {})
             errors = [f"{name}: has no value" for name in others if not mine.get(name)]
             error = "; ".join(filter(None, [table.errors.get(identity, ""), *errors]))

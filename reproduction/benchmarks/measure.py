@@ -34,7 +34,8 @@ def measure(task: Task) -> dict[str, float]:
 
     The time is the median of three runs, or of fewer that take long enough.
     """
-    task.run(task.warm_up)
+    if task.warm_up:
+        task.run(task.warm_up)
     seconds: list[float] = []
     while len(seconds) < REPEATS and sum(seconds) < LONG_ENOUGH:
         started = _processor_time()
