@@ -135,7 +135,7 @@ class Rows:
 
         Both are on the host, so that `device`, on which the rows are, is not waited for.
         """
-        total = int(counts.sum())
+        total = int(counts.numpy().sum())
         first, counts = to_device(first, device), to_device(counts, device)
         crystal = torch.repeat_interleave(counts, output_size=total)
         begin = F.pad(counts.cumsum(0), (1, 0))
