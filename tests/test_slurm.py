@@ -109,6 +109,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "reproduction", folder / "reproduction")
     (folder / "vendor").symlink_to(ROOT / "vendor")
     (folder / "datasets").mkdir()
+    shutil.copy(ROOT / "datasets" / "files.toml", folder / "datasets")
     return folder
 
 
