@@ -4,13 +4,13 @@ import contextlib
 import io
 import json
 import os
-import stat
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from hybrid.errors import InputError, readable
+from hybrid.reading import refuse_no_file
 
 BEGIN = b'{"key":"'  # of a line
 MARK = b',"crc":'  # before the checksum of what is before it, at the end of a line
@@ -56,9 +56,8 @@ class LineCache(Mapping[str, Any]):
         """Notes where the entries of a file are; returns whether its last line has an end."""
         if not path.exists():
             return True
+        refuse_no_file(path)
         with readable(path):
-            if not stat.S_ISREG(path.stat().st_mode):
-                raise InputError(f"{path}: is no file")
             self._read = path.open("rb", buffering=0)
             at, line = 0, b"\n"
             with path.open("rb") as lines:

@@ -22,12 +22,22 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         InputError: it cannot be read, or is a folder, a pipe or a device, which might never end.
     """
+    refuse_no_file(path)
+    with readable(path):
+        return path.read_bytes()
+
+
+def refuse_no_file(path: Path) -> None:
+    """Checks that a file can be read to its end.
+
+    Raises:
+        InputError: it is not there, or is a folder, a pipe or a device, which might never end.
+    """
     with readable(path):
         mode = path.stat().st_mode
-        if stat.S_ISREG(mode):
-            return path.read_bytes()
-    kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
-    raise InputError(f"{path}: is {kind}, not a file")
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise InputError(f"{path}: is {kind}, not a file")
 
 
 def read_text(path: Path) -> str:

@@ -3,15 +3,7 @@
 import argparse
 from pathlib import Path
 
-from hybrid.commands.common import (
-    add_code,
-    add_common,
-    add_jobs,
-    default_output,
-    read,
-    refuse_inputs,
-    run_code,
-)
+from hybrid.commands import common
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -27,9 +19,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--pooling", default="mean", help="mean, sum or cumulants of the atoms' vectors; default: mean")
     outputs = ".csv, .npz, .parquet; default: <folder>-<model>.csv here"
     add("--out", type=Path, metavar="FILE", help=outputs)
-    add_code(parser)
-    add_common(parser)
-    add_jobs(parser)
+    common.add_code(parser)
+    common.add_common(parser)
+    common.add_jobs(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -38,10 +30,10 @@ def run(options: argparse.Namespace) -> None:
     from hybrid.probing.embeddings import check_format
     from hybrid.probing.pretrained import embed
 
-    out = options.out or default_output(options.folder, f"-{Path(options.model).name}.csv")
+    out = options.out or common.default_output(options.folder, f"-{Path(options.model).name}.csv")
     check_format(out)
-    refuse_inputs(out, options.folder, Path(options.model))
-    run_code(options)
-    table = embed(read(options), options.model, options.pooling, resolve_device(options.device))
+    common.refuse_inputs(out, options.folder, Path(options.model))
+    common.run_code(options)
+    table = embed(common.read(options), options.model, options.pooling, resolve_device(options.device))
     table.write(out)
     print(f"{len(table.table)} vectors of {len(table.table.columns)} numbers; {out}")

@@ -8,15 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hybrid.atomic import atomic_file
-from hybrid.commands.common import (
-    add_code,
-    add_common,
-    add_jobs,
-    default_output,
-    read,
-    refuse_inputs,
-    run_code,
-)
+from hybrid.commands import common
 from hybrid.errors import InputError
 from hybrid.reading import read_json
 
@@ -35,26 +27,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     level = "probability of the intervals of an ensemble, 0.5 to 0.99; default: 0.9"
     parser.add_argument("--level", type=float, help=level)
     parser.add_argument("--out", type=Path, help="CSV to write; default: <folder>-predictions.csv here")
-    add_code(parser)
-    add_common(parser)
-    add_jobs(parser)
+    common.add_code(parser)
+    common.add_common(parser)
+    common.add_jobs(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Predicts with a trained model, and prints the errors if the targets are known."""
-    out = options.out or default_output(options.folder, "-predictions.csv")
-    refuse_inputs(out, options.folder, options.model, *options.code)
+    out = options.out or common.default_output(options.folder, "-predictions.csv")
+    common.refuse_inputs(out, options.folder, options.model, *options.code)
     from hybrid.device import resolve_device
     from hybrid.trained.ensemble import Ensemble
     from hybrid.trained.loading import load
 
-    run_code(options)
+    common.run_code(options)
     model = load(options.model)
     if options.level is not None:
         if not isinstance(model, Ensemble):
             raise InputError(f"--level: {options.model} is a single network, which gives no intervals")
         model = replace(model, level=options.level)
-    folder = read(options, targets=(options.folder / "id_prop.csv").exists(), every=True)
+    folder = common.read(options, targets=(options.folder / "id_prop.csv").exists(), every=True)
     inputs = model.inputs(folder)
     predictions = model.predict_inputs(inputs, resolve_device(options.device))
     targets, outside = known_targets(folder, model), model.outside(inputs)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hybrid.graphs.packed import begins
 from hybrid.readout import Crystals, crystal_mean
 from hybrid.settings import GraphSettings
 from reproduction.remedies.remedy import Readout
@@ -87,7 +88,6 @@ class Layer(nn.Module):
 def padded(atoms: Tensor, crystals: Crystals) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Each crystal's rows, filled up with zeros, (n_crystals, most_rows, width), and where each row is."""
     n_rows = torch.bincount(crystals.of_row, minlength=len(crystals.n_atoms))
-    first = n_rows.cumsum(0) - n_rows
-    places = crystals.of_row, torch.arange(len(atoms), device=atoms.device) - first[crystals.of_row]
+    places = crystals.of_row, torch.arange(len(atoms), device=atoms.device) - begins(n_rows)[crystals.of_row]
     rows = atoms.new_zeros(len(n_rows), int(n_rows.max()), atoms.shape[1])
     return rows.index_put(places, atoms), places

@@ -8,19 +8,19 @@ everything that determines its content.
 import hashlib
 import json
 import time
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import joblib
 import pandas as pd
 from pymatgen.core import Structure
 
 from hybrid.atomic import atomic_file
 from hybrid.errors import InputError, unknown_name
 from hybrid.line_cache import LineCache
+from hybrid.processes import in_parallel
 from hybrid.progress import Progress
 from hybrid.settings import ModelSettings, RunSettings
 from hybrid.training.run import subset
@@ -141,9 +141,8 @@ def calculate(calculation: Calculation, jobs: int = 1, forces: Forces | None = N
     kept, crystals = calculation.table.with_suffix(".lines"), crystals_of(calculation)
     lines = LineCache(kept)
     missing = {identity: crystal for identity, crystal in crystals.items() if identity not in lines}
-    results: Iterable[tuple[str, dict[str, Any]]] = joblib.Parallel(jobs, return_as="generator_unordered")(
-        joblib.delayed(_row)(identity, crystal, calculation, forces) for identity, crystal in missing.items()
-    )
+    row_of = partial(_row, calculation=calculation, forces=forces)
+    results = in_parallel(row_of, missing.items(), jobs)
     for identity, row in Progress(results, calculation.name, len(missing), unit="crystals"):
         lines.add(identity, row)
     rows = [{"id": identity, **lines[identity]} for identity in sorted(crystals)]
@@ -156,9 +155,10 @@ def calculate(calculation: Calculation, jobs: int = 1, forces: Forces | None = N
 
 
 def _row(
-    identity: str, structure: Structure, calculation: Calculation, forces: Forces | None
+    crystal: tuple[str, Structure], calculation: Calculation, forces: Forces | None
 ) -> tuple[str, dict[str, Any]]:
     """A crystal's id and its result."""
+    identity, structure = crystal
     forces = forces or load_forces(calculation.settings.force_field)
     start = time.process_time()  # of this process, independent of other jobs on the machine
     row: dict[str, Any] = {"formula": structure.composition.reduced_formula, "n_atoms": len(structure)}
