@@ -118,6 +118,7 @@ def profile(folder: Path, **training: Any) -> str:
     written = yaml.safe_load((ROOT / "reproduction/workflow/profiles/slurm/config.yaml").read_text())
     written |= {"slurm-init-seconds-before-status-checks": 3, "slurm-status-command": "squeue"}
     written["set-resources"]["train"] |= training
+    written["set-threads"] |= {"dataset": 2, "descriptors": 2}
     folder.mkdir()
     (folder / "config.yaml").write_text(yaml.safe_dump(written))
     return str(folder)
@@ -181,12 +182,14 @@ def test_a_killed_stopped_and_starved_workflow_ends_as_one_machine_does(
 
 @pytest.mark.skipif("HYBRID_DATA" not in os.environ, reason="needs real crystals")
 def test_a_table_with_measurements_is_the_same(slurm: Path, checkout: Path, tmp_path: Path) -> None:
-    """All runs and the measurements of their models are packed into one job."""
+    """A job for the data set, one for its descriptors, one for all runs and measurements of their models."""
     assert reproduce(checkout, "supercells", "--cores", "1").wait() == 0
     local = rows(checkout, "supercells")
     assert {row["status"] for row in local} == {"done"}
+    shutil.rmtree(checkout / "datasets" / "phonon-cv")
+    (checkout / "datasets" / ".hybrid" / "descriptors.jsonl").unlink()
     before = finished(slurm, "COMPLETED")
     assert reproduce(checkout, "supercells", "--profile", profile(tmp_path / "profile")).wait(900) == 0
-    assert finished(slurm, "COMPLETED") == before + 1
+    assert finished(slurm, "COMPLETED") == before + 3
     assert rows(checkout, "supercells") == local
     assert queue() == {}

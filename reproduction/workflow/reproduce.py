@@ -2,9 +2,11 @@
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hybrid.atomic import locked
@@ -13,7 +15,7 @@ from hybrid.processes import end_when
 from hybrid.report.records import read_record
 from reproduction import figures
 from reproduction.drawing.recorded import draw_errors
-from reproduction.paths import RESULTS, ROOT, WORKFLOW
+from reproduction.paths import DATASETS, RESULTS, ROOT, WORKFLOW
 from reproduction.upstream import engine as upstream
 from reproduction.workflow import cluster, force_field_calculations
 from reproduction.workflow.availability import build
@@ -73,32 +75,25 @@ def reproduce(
         raise InputError(f"{ROOT}: another reproduction is running here; wait until it ends") from None
     specs = {name: figures.spec(name) for name in targets if name.removesuffix(UPSTREAM) in figures.specs()}
     datasets = dict.fromkeys(dataset for spec in specs.values() for dataset in _datasets_of(spec, scale))
-    build(datasets, cores or (1 if on_cluster else -1))  # a login node is not to be filled unasked
-    pack(all_runs(scale).values())  # those that a killed workflow finished
-    write_plan(specs, scale, (60 if on_cluster else 0) if minutes is None else minutes)
-    command = [sys.executable, "-m", "snakemake", "--nolock", "--directory", str(ROOT)]
-    command += ["--snakefile", str(WORKFLOW / "Snakefile"), "--workflow-profile", str(chosen)]
-    if cores:
-        command += ["--cores", str(cores)]
-    if on_cluster:
-        cluster.cancel_jobs()  # those of a killed workflow
-        command += ["--slurm-jobname-prefix", cluster.prefix()]
-    unfinished = [
-        str(record_path(name, scale).relative_to(ROOT))
-        for name, spec in specs.items()
-        if not all(run.done for run in runs_of(spec, scale))
-    ]
-    if unfinished:
-        command += ["--forcerun", *unfinished]  # otherwise Snakemake would accept an existing record
     results = [result(target, scale) for target in targets]
-    command += ["--config", f"scale={scale}", "--", *(str(path.relative_to(ROOT)) for path in results)]
     alive = RESULTS / ".alive"
     environment = dict(os.environ) if on_cluster else os.environ | {ALIVE: str(alive)}
     if cores != 1:
         environment.setdefault("HYBRID_PROGRESS", "lines")  # bars would overlap
+    command = [sys.executable, "-m", "snakemake", "--nolock", "--directory", str(ROOT)]
+    command += ["--workflow-profile", str(chosen), *(["--cores", str(cores)] if cores else [])]
+    if on_cluster:
+        command += ["--slurm-jobname-prefix", cluster.prefix()]
     with locked(alive):  # which this process alone holds: when it is free, jobs on this machine end
         try:
-            code = _run(command, lock, environment)
+            if on_cluster:
+                cluster.cancel_jobs()  # those of a killed workflow
+                if missing := [name for name in datasets if not (DATASETS / name / "manifest.json").exists()]:
+                    _run(command + _building(missing), lock, environment)
+            build(datasets, cores or (1 if on_cluster else -1))  # a login node is not to be filled unasked
+            pack(all_runs(scale).values())  # those that a killed workflow finished
+            write_plan(specs, scale, (60 if on_cluster else 0) if minutes is None else minutes)
+            code = _run(command + _reproducing(specs, scale, results), lock, environment)
         finally:
             if on_cluster:
                 cluster.cancel_jobs()
@@ -109,6 +104,27 @@ def reproduce(
                 print(f"\n{table.read_text()}")
             print(path.relative_to(ROOT))
     return code
+
+
+def _building(datasets: Iterable[str]) -> list[str]:
+    """The rest of a command that tries to build data sets on a cluster."""
+    marks = RESULTS / ".built"
+    shutil.rmtree(marks, ignore_errors=True)
+    targets = [str((marks / name).relative_to(ROOT)) for name in datasets]
+    return ["--snakefile", str(WORKFLOW / "datasets.smk"), "--", *targets]
+
+
+def _reproducing(specs: Mapping[str, Spec], scale: str, results: list[Path]) -> list[str]:
+    """The rest of a command that makes results."""
+    unfinished = [
+        str(record_path(name, scale).relative_to(ROOT))
+        for name, spec in specs.items()
+        if not all(run.done for run in runs_of(spec, scale))
+    ]
+    words = ["--snakefile", str(WORKFLOW / "Snakefile")]
+    if unfinished:
+        words += ["--forcerun", *unfinished]  # otherwise Snakemake would accept an existing record
+    return [*words, "--config", f"scale={scale}", "--", *(str(path.relative_to(ROOT)) for path in results)]
 
 
 def _run(command: list[str], lock: int, environment: dict[str, str]) -> int:
