@@ -366,9 +366,8 @@ def fails_at(name: str) -> Callable[[Path], Structure]:
     return read
 
 
-def test_training_reads_kept_graphs_from_their_file(crystal_folder: Callable[..., Path]) -> None:
-    """They are mapped into memory, not copied."""
-    graphs = read_folder(crystal_folder(5)).graphs(GraphSettings())
+def file_of(graphs: CrystalGraphs) -> Path:
+    """The file that is mapped into memory where the distances are."""
     place = graphs.distances.data_ptr()
     ranges = [line.split() for line in Path("/proc/self/maps").read_text().splitlines()]
     (file,) = {
@@ -377,4 +376,29 @@ def test_training_reads_kept_graphs_from_their_file(crystal_folder: Callable[...
         for low, high in [words[0].split("-")]
         if int(low, 16) <= place < int(high, 16)
     }
-    assert file.endswith(".columns")
+    return Path(file)
+
+
+def test_training_reads_kept_graphs_from_their_file(crystal_folder: Callable[..., Path]) -> None:
+    """They are mapped into memory, not copied."""
+    folder = crystal_folder(5)
+    file = file_of(read_folder(folder).graphs(GraphSettings()))
+    assert file.parent == folder / ".hybrid"
+    assert file.suffix == ".columns"
+
+
+def test_graphs_are_read_from_a_copy_on_the_nodes_disk(
+    crystal_folder: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy that is damaged, or a disk that cannot be written to, is done without."""
+    folder = crystal_folder(5)
+    kept = file_of(read_folder(folder).graphs(GraphSettings()))
+    monkeypatch.setenv("HYBRID_SCRATCH", str(tmp_path / "scratch"))
+    copy = tmp_path / "scratch" / kept.name
+    assert file_of(read_folder(folder).graphs(GraphSettings())) == copy
+    assert copy.read_bytes() == kept.read_bytes()
+    copy.write_bytes(b"half a f")
+    assert file_of(read_folder(folder).graphs(GraphSettings())) == kept
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HYBRID_SCRATCH", str(tmp_path / "file"))
+    assert file_of(read_folder(folder).graphs(GraphSettings())) == kept
