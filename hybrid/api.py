@@ -140,7 +140,7 @@ def describe(structures: Structures, names: Iterable[str] | None = None) -> "pd.
 
     folder = as_folder(structures, labelled=False)
     chosen = [d.name for d in paper_descriptors(space_group=True)] if names is None else list(names)
-    table = describe_many(zip(folder.ids, folder.files, strict=True), chosen, progress=False)
+    table = describe_many(folder.files, chosen, progress=False)
     return pd.DataFrame(table.values.numpy(), index=pd.Index(table.ids, name="id"), columns=list(table.names))
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import os
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,8 +30,8 @@ class LineCache(Mapping[str, Any]):
     """
 
     def __init__(self, path: Path | None = None, required: bool = True):
-        self._entries: dict[str, tuple[int, int] | bytes] = {}  # begin and end in the file, or the content
-        self._read: io.FileIO | None = None
+        self._entries: dict[str, int | bytes] = {}  # where its line begins in the file, or the content
+        self._read: io.BufferedReader | None = None
         self._write: io.FileIO | None = None
         self._required = required
         if path is not None:
@@ -44,7 +43,7 @@ class LineCache(Mapping[str, Any]):
             whole = self._index(path)
             # unbuffered, and each entry in one write: a kill can only cut the last line short
             self._write = path.open("ab", buffering=0)
-            self._read = self._read or path.open("rb", buffering=0)
+            self._read = self._read or path.open("rb")
             if not whole:
                 self._write.write(b"\n")
         except (OSError, InputError) as error:
@@ -58,22 +57,20 @@ class LineCache(Mapping[str, Any]):
             return True
         refuse_no_file(path)
         with readable(path):
-            self._read = path.open("rb", buffering=0)
+            self._read = path.open("rb")
             at, line = 0, b"\n"
-            with path.open("rb") as lines:
-                for line in lines:
-                    end = at + len(line)
-                    if key := _key(line):
-                        self._entries[key] = (at, end)
-                    at = end
+            for line in self._read:
+                if key := _key(line):
+                    self._entries[key] = at
+                at += len(line)
         return line.endswith(b"\n")
 
     def __getitem__(self, key: str) -> Any:
         place = self._entries[key]
-        if isinstance(place, tuple):
+        if isinstance(place, int):
             assert self._read
-            line = os.pread(self._read.fileno(), place[1] - place[0], place[0])
-            place = line.rpartition(MARK)[0] + b"}"
+            self._read.seek(place)
+            place = self._read.readline().rpartition(MARK)[0] + b"}"
         entry = json.loads(place)
         del entry["key"]
         return entry
@@ -97,8 +94,7 @@ class LineCache(Mapping[str, Any]):
         line = body + MARK + f"{zlib.crc32(body)}}}\n".encode()
         try:
             if self._write.write(line) == len(line):
-                end = self._write.tell()
-                self._entries[key] = (end - len(line), end)
+                self._entries[key] = self._write.tell() - len(line)
         except OSError as error:
             if self._required:
                 raise InputError(f"{self._write.name}: cannot be written ({error.strerror})") from error

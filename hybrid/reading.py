@@ -2,17 +2,19 @@
 
 import codecs
 import csv
-import io
 import json
 import math
 import re
 import stat
+from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from hybrid.errors import InputError, one_line, readable
 
 MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
+HEAD = 2000  # bytes that tell what a file is
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 
 
@@ -51,9 +53,7 @@ def read_text(path: Path) -> str:
 
 def as_text(content: bytes, path: Path) -> str:
     """The content of a text file, see `read_text`."""
-    if content[:2] in MARKS or b"\0" in content[:2000:2] or b"\0" in content[1:2000:2]:
-        kind = "text in UTF-16" if content[:2] in MARKS else "no text, or text in UTF-16"
-        raise InputError(f"{path}: is {kind}; save it as text in UTF-8")
+    _refuse_other_content(content[:HEAD], path)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -61,21 +61,42 @@ def as_text(content: bytes, path: Path) -> str:
         raise InputError(f"{path}: row {row} is not text in UTF-8; save it as text in UTF-8") from error
 
 
-def read_rows(path: Path) -> list[tuple[int, list[str]]]:
+def _refuse_other_content(head: bytes, path: Path) -> None:
+    """Checks that a file does not begin as text in UTF-16, or as no text."""
+    if head[:2] in MARKS or b"\0" in head:
+        kind = "text in UTF-16" if head[:2] in MARKS else "no text, or text in UTF-16"
+        raise InputError(f"{path}: is {kind}; save it as text in UTF-8")
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The rows of a CSV file that are not empty, each with its number; cells without spaces around them.
+
+    They are read as they are asked for, so that a large table need not be in memory.
 
     Raises:
         InputError: it cannot be read, or its columns are separated by something else.
     """
-    text = read_text(path)
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error as error:
-        raise InputError(f"{path}: is not a CSV file ({one_line(error)})") from error
-    stripped = ((place, [cell.strip() for cell in row]) for place, row in enumerate(rows, start=1))
-    found = [(place, row) for place, row in stripped if any(row)]
-    refuse_separators([row[0] for _, row in found[:3]], path)
-    return found
+    rows = _rows(path)
+    first = list(islice(rows, 3))
+    refuse_separators([row[0] for _, row in first], path)
+    return chain(first, rows)
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    refuse_no_file(path)
+    with readable(path), path.open("rb") as file:
+        _refuse_other_content(file.read(HEAD), path)
+    with readable(path), path.open(encoding="utf-8-sig", newline="") as text:
+        try:
+            for place, row in enumerate(csv.reader(text, strict=True), start=1):
+                cells = [cell.strip() for cell in row]
+                if any(cells):
+                    yield place, cells
+        except csv.Error as error:
+            raise InputError(f"{path}: is not a CSV file ({one_line(error)})") from error
+        except UnicodeDecodeError:
+            read_text(path)  # raises an error that names the row
+            raise
 
 
 def refuse_separators(cells: list[str], path: Path) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import io
 import re
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ import numpy as np
 from pymatgen.core import DummySpecies, Structure
 
 from hybrid.cif import FURTHEST, read_any_cif, read_own_cif
-from hybrid.errors import InputError, note, one_line, some
+from hybrid.errors import InputError, one_line
 from hybrid.reading import NUMBER, read_bytes, read_text
 
 FORMATS: dict[str, Any] = {
@@ -33,7 +33,6 @@ SMALLEST, LARGEST = 0.5, 1e6  # Å³ an atom: denser than metallic hydrogen; an 
 CLOSEST = 0.1  # Å between two atoms
 HEAVIEST = 100  # the last element with features
 ODD = re.compile(r'(?<=[\s"])[-+]?[\d.]*(\d_\d|(?![0-9])\d)\S*')  # numbers to Python alone, as 1_000 and ３
-RESERVED = ("atom_init.json", "manifest.json", "config.json")
 T = TypeVar("T")
 
 
@@ -172,61 +171,6 @@ def _refuse_one_place(structure: Structure, where: str) -> None:
             if first + one < other:
                 sites = f"sites {first + one + 1} and {other + 1}"
                 raise InputError(f"{where}: {sites} are less than {CLOSEST:g} Å apart")
-
-
-def structure_files(folder: Path, settled: Collection[str] = ()) -> dict[str, Path]:
-    """The structure files of a folder by id, which is the file name without its ending.
-
-    Args:
-        folder: the folder.
-        settled: ids whose files are known already, and left out.
-
-    Raises:
-        InputError: an id has several, see `the_structure`, or is no text.
-    """
-    files: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix in FORMATS and path.name not in RESERVED and path.stem not in settled:
-            files.setdefault(path.stem, []).append(path)
-    for stem in files:
-        if re.search("[\ud800-\udfff]", stem):  # bytes that are no letters
-            raise InputError(
-                f"{folder}: the name {files[stem][0].name!a} is not text in UTF-8; rename the file"
-            )
-    found = {stem: file for stem, of_one_id in files.items() if (file := the_structure(of_one_id))}
-    others = [file.name for stem in files for file in files[stem] if file != found.get(stem)]
-    if others:
-        note(f"{folder}: {some(others)} without a structure left out")
-    return found
-
-
-def the_structure(files: Sequence[Path]) -> Path | None:
-    """Which of the files that have an id's name is its structure; None if none is.
-
-    A .json file without sites is an output of a former run, and no structure.
-
-    Raises:
-        InputError: several are.
-    """
-    found = [file for file in files if file.suffix != ".json" or b'"sites"' in read_bytes(file)]
-    if len(found) > 1:
-        raise InputError(
-            f"{found[0]}: {found[1].name} has the same id; remove one of them, or name one with its ending "
-            f"in id_prop.csv"
-        )
-    return found[0] if found else None
-
-
-def unknown_files(folder: Path) -> list[Path]:
-    """The files of a folder that are not read: neither structures nor the tables of a data set."""
-    return [
-        path
-        for path in sorted(folder.iterdir())
-        if not path.is_dir()
-        and not path.name.startswith(".")
-        and path.suffix not in (*FORMATS, ".csv")
-        and path.name not in RESERVED
-    ]
 
 
 def without_ending(identity: str) -> str:

@@ -74,7 +74,7 @@ def test_chains_train_predict_as_commands(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     folder = read_folder(tmp_path / "my-chains")
     assert len(folder) == 12
-    assert {path.suffix for path in folder.files} == {".cif"}
+    assert {path.suffix for path in folder.files.values()} == {".cif"}
     done = hybrid("train", "my-chains", "--pooling", "sum", *SMALL)
     assert done.returncode == 0, done.stderr
     run = tmp_path / "my-chains-cgcnn-sum-atom-fea-len-8-n-conv-1-h-fea-len-8-epochs-2"

@@ -310,7 +310,7 @@ def test_a_released_model_is_what_was_trained(
     assert isinstance(load("mine"), Ensemble)
     drop = [{k: v for k, v in row.items() if k != "fold"} for row in rows("b.csv")]
     assert rows("a.csv") == drop
-    assert hybrid.load("mine").predict(read_folder(path).files).shape == (20, 5)
+    assert hybrid.load("mine").predict(list(read_folder(path).files.values())).shape == (20, 5)
     assert main(["train", str(path), "--init-from", "mine", "--epochs", "1", "--out", "tuned"]) == 0
     weights = tmp_path / "models" / "mine" / released.WEIGHTS
     weights.write_bytes(weights.read_bytes()[:-1] + b"?")

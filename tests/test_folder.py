@@ -23,7 +23,7 @@ def test_a_good_folder(crystal_folder: Callable[..., Path]) -> None:
     path = crystal_folder(5, ".cif")
     folder = read_folder(path)
     assert folder.ids == ["x00", "x01", "x02", "x03", "x04"]
-    assert [file.name for file in folder.files] == [f"{identity}.cif" for identity in folder.ids]
+    assert [file.name for file in folder.files.values()] == [f"{identity}.cif" for identity in folder.ids]
     assert folder.targets is not None
     rows = dict(line.split(",") for line in (path / "id_prop.csv").read_text().split())
     assert folder.targets.tolist() == [float(rows[identity]) for identity in folder.ids]
@@ -54,7 +54,7 @@ def test_take_keeps_ids_files_and_targets_together(crystal_folder: Callable[...,
     folder = read_folder(crystal_folder(5))
     some = folder.take([4, 1])
     assert some.ids == ["x04", "x01"]
-    assert [file.stem for file in some.files] == some.ids
+    assert [file.stem for file in some.files.values()] == some.ids
     assert folder.targets is not None
     assert some.targets is not None
     assert some.targets.tolist() == folder.targets[[4, 1]].tolist()

@@ -14,7 +14,8 @@ import pytest
 
 from hybrid import cli, user_code
 from hybrid.descriptors import registry
-from hybrid.structures import read_structure, structure_files
+from hybrid.folder_files import structure_files
+from hybrid.structures import read_structure
 from hybrid.training.loop import Training
 from reproduction import __main__ as paper
 from reproduction.paths import ROOT

@@ -25,7 +25,7 @@ def folder(crystal_folder: Callable[..., Path]) -> Path:
 def test_ids_with_and_without_endings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = read_folder(folder)
     assert found.ids == ["x00.vasp", "x01", "x02.vasp"]
-    assert [file.name for file in found.files] == ["x00.vasp", "x01.vasp", "x02.vasp"]
+    assert [file.name for file in found.files.values()] == ["x00.vasp", "x01.vasp", "x02.vasp"]
     assert np.array_equal(found.targets, [1, 2, 3])
     read_folder(folder)
     note = f"note: {folder}: x03.vasp, x04.vasp without a row in id_prop.csv left out\n"
@@ -90,7 +90,7 @@ def test_an_id_with_two_structures(other: str, folder: Path) -> None:
     for kind, n in (({}, 2), ({"every": True}, 5)):
         found = read_folder(folder, **kind)
         assert len(found) == n
-        assert found.files[1] == folder / "x01.vasp"
+        assert found.files["x01.vasp"] == folder / "x01.vasp"
     (folder / "id_prop.csv").write_text(f"x01.vasp,1\n{other},2\n")  # their descriptors have one id, too
     with pytest.raises(InputError, match=f"row 2: id '{other}' appears twice"):
         read_folder(folder)

@@ -10,7 +10,8 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.cif import CifWriter
 
 from hybrid.errors import InputError
-from hybrid.structures import read_structure, structure_files
+from hybrid.folder_files import structure_files
+from hybrid.structures import read_structure
 
 ENDINGS = (".cif", ".vasp", ".poscar", ".json", ".extxyz", ".xyz")
 

@@ -294,7 +294,7 @@ def test_a_checkpoint_that_cannot_be_used_is_discarded(
 def other(what: str, folder: CrystalFolder) -> tuple[CrystalFolder, dict[str, Any], np.ndarray | None]:
     """Something else to train on: crystals, changed settings and folds."""
     assert folder.targets is not None
-    file, settings, folds = folder.files[3], {}, None
+    file, settings, folds = folder.files[folder.ids[3]], {}, None
     match what:
         case "settings":
             settings = {"epochs": 30, "model_seed": 5}

@@ -130,7 +130,8 @@ def refuse_inputs(out: Path, folder: Path, *others: Path | None, endings: Sequen
     Raises:
         InputError: they would, or a folder or device is there.
     """
-    from hybrid.structures import FORMATS, RESERVED, the_structure
+    from hybrid.folder_files import RESERVED, the_structure
+    from hybrid.structures import FORMATS
 
     if out.name in ("", ".."):
         raise InputError(f"{out}: is a folder; a file is to be written there")

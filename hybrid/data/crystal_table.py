@@ -1,5 +1,6 @@
 """Tables with a row for each crystal, by id: split files, descriptors."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from hybrid.errors import InputError
@@ -9,20 +10,29 @@ from hybrid.structures import without_ending
 ID = "id"
 
 
-def read_cells(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+def read_cells(path: Path) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
     """The columns of a table with a column `id`, and its rows, each with its number and its cells by column.
+
+    Rows are read as they are asked for, and so are errors in them found.
 
     Raises:
         InputError: it cannot be read, has no such column, a column or an id appears twice, with or
             without the ending of its structure file, or a row has another length.
     """
-    (_, header), *rows = read_rows(path) or [(1, [])]
+    rows = read_rows(path)
+    _, header = next(rows, (1, []))
     if ID not in header:
         raise InputError(f"{path}: has no column '{ID}'; its columns are {', '.join(header) or 'none'}")
     repeated = [name for name in header if header.count(name) > 1]
     if repeated:
         raise InputError(f"{path}: column '{repeated[0]}' appears twice")
-    found, seen = [], set()
+    return header, _cells(path, header, rows)
+
+
+def _cells(
+    path: Path, header: list[str], rows: Iterator[tuple[int, list[str]]]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    seen = set()
     for place, row in rows:
         if len(row) != len(header):
             raise InputError(f"{path}: row {place} has {len(row)} columns instead of {len(header)}")
@@ -31,5 +41,4 @@ def read_cells(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]
         if name in seen:
             raise InputError(f"{path}: row {place}: id '{cells[ID]}' appears twice")
         seen.add(name)
-        found.append((place, cells))
-    return header, found
+        yield place, cells

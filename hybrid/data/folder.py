@@ -5,7 +5,7 @@ upstream CGCNN.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,12 +18,13 @@ from hybrid.data.graphs_of_folder import G, StoredCrystals, sized
 from hybrid.data.listed import read_listing
 from hybrid.data.structure_table import StructureTable
 from hybrid.errors import InputError
+from hybrid.folder_files import FolderFiles, structure_files, unknown_files
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.graphs.limits import refuse_without_features
 from hybrid.progress import Progress
 from hybrid.reading import read_json
 from hybrid.settings import GraphSettings
-from hybrid.structures import content_key, structure_files, unknown_files
+from hybrid.structures import content_key
 
 ATOM_INIT = Path(__file__).with_name("atom_init.json")
 
@@ -33,27 +34,36 @@ class CrystalFolder:
     """The contents of a dataset folder; structures are read when they are needed."""
 
     path: Path
-    ids: list[str]
+    files: Mapping[str, Any]  # by id; structures if they are in memory
     targets: np.ndarray | None  # (n_crystals,) or (n_crystals, n_targets), in the targets' units
-    files: list[Any]  # paths; structures if they are in memory
     atom_features: dict[int, list[float]]  # by atomic number
     dropped: list[str] = field(default_factory=list)  # a reason for each crystal that was left out
     jobs: int = 1  # processes that make graphs and descriptors; -1: one for each core
-    stored: bool = True  # in a folder, where graphs and descriptors are kept; `path` is a mere name otherwise
     target_names: tuple[str, ...] = ()  # (n_targets,) if there are several
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self.files)
+
+    @property
+    def stored(self) -> bool:
+        """Whether it is a folder, where graphs and descriptors are kept; otherwise `path` is a mere name."""
+        return isinstance(self.files, FolderFiles)
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The crystals' ids in order."""
+        return list(self.files)
 
     def take(self, indices: Iterable[int]) -> "CrystalFolder":
         """The same folder with only the crystals at `indices`."""
         indices = list(indices)
-        return replace(
-            self,
-            ids=[self.ids[i] for i in indices],
-            files=[self.files[i] for i in indices],
-            targets=None if self.targets is None else self.targets[indices],
+        ids = [self.ids[i] for i in indices]
+        files = (
+            self.files.only(ids)
+            if isinstance(self.files, FolderFiles)
+            else {name: self.files[name] for name in ids}
         )
+        return replace(self, files=files, targets=None if self.targets is None else self.targets[indices])
 
     @cached_property
     def unit(self) -> str:
@@ -80,7 +90,7 @@ class CrystalFolder:
         Raises:
             InputError: a file cannot be read.
         """
-        return [content_key(file) for file in self.files]
+        return [content_key(file) for file in self.files.values()]
 
     def structures(self) -> Iterable[Structure]:
         """Reads the structures one by one.
@@ -89,12 +99,10 @@ class CrystalFolder:
             InputError: one cannot be read, or has an element without features.
         """
         if not self.stored:
-            yield from (
-                self.checked(structure, name) for name, structure in zip(self.ids, self.files, strict=True)
-            )
+            yield from (self.checked(structure, name) for name, structure in self.files.items())
             return
         with StructureTable(self.path) as table:
-            for path in self.files:
+            for path in self.files.values():
                 yield self.checked(table.read(path), path)
 
     def checked(self, structure: Structure, path: Path | str) -> Structure:
@@ -108,7 +116,7 @@ class CrystalFolder:
 
     def graphs(self, settings: GraphSettings, kind: type[G] = CrystalGraphs) -> G:  # type: ignore[assignment]
         """The crystals' graphs; those of a stored folder are kept in `.hybrid/` inside it."""
-        if self.stored:
+        if isinstance(self.files, FolderFiles):
             stored = StoredCrystals(
                 self.path, self.contents, self.files, frozenset(self.atom_features), self.jobs
             )
@@ -146,11 +154,10 @@ def read_folder(
     if targets:
         listing = read_listing(path, several_targets, skip_bad, every)
         values = listing.targets if several_targets else listing.targets[:, 0]
-        folder = CrystalFolder(path, listing.ids, values, listing.files, features, listing.dropped)
+        folder = CrystalFolder(path, listing.files, values, features, listing.dropped)
         folder = replace(folder, target_names=listing.names)
     else:
-        files = structure_files(path)
-        folder = CrystalFolder(path, list(files), None, list(files.values()), features)
+        folder = CrystalFolder(path, structure_files(path), None, features)
     if every or not targets:
         unknown = [f"{file}: is in no known structure format" for file in unknown_files(path)]
         folder = replace(folder, dropped=folder.dropped + unknown)
@@ -165,7 +172,9 @@ def _without_unreadable(folder: CrystalFolder) -> CrystalFolder:
     """The crystals whose structures can be used, with the reason for each of the others in `dropped`."""
     usable, problems = [], []
     with StructureTable(folder.path) as table:
-        for i, path in enumerate(Progress(folder.files, f"checking {folder.path.name}", unit="crystals")):
+        for i, path in enumerate(
+            Progress(folder.files.values(), f"checking {folder.path.name}", unit="crystals")
+        ):
             try:
                 folder.checked(table.read(path), path)
                 usable.append(i)

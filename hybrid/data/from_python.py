@@ -55,9 +55,7 @@ def as_folder(
         raise InputError("there are no structures")
     values = None if targets is None else _targets(targets, list(named))
     features = read_atom_features(ATOM_INIT)
-    return CrystalFolder(
-        Path("the structures"), list(named), values, list(named.values()), features, stored=False
-    )
+    return CrystalFolder(Path("the structures"), named, values, features)
 
 
 def _structure(item: Any, name: str) -> Structure:

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,11 +20,13 @@ from typing_extensions import TypeVar
 from hybrid.atomic import locked
 from hybrid.data.structure_table import StructureTable, row_of, structure_of
 from hybrid.errors import InputError
+from hybrid.folder_files import FolderFiles
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.graphs.limits import refuse_too_large, refuse_without_features
 from hybrid.graphs.line_graph import LineGraphs
 from hybrid.graphs.merged_crystal import MergedCrystalGraphs
+from hybrid.paths import nearby
 from hybrid.processes import in_parallel
 from hybrid.progress import Progress
 from hybrid.settings import GraphSettings
@@ -58,14 +61,14 @@ class StoredCrystals:
     Attributes:
         path: the folder.
         contents: the key of each file's content.
-        files: one a crystal.
+        files: by id.
         described: the atomic numbers that have features.
         jobs: processes.
     """
 
     path: Path
     contents: list[str]
-    files: list[Path]
+    files: FolderFiles
     described: frozenset[int]
     jobs: int
 
@@ -88,7 +91,7 @@ class StoredCrystals:
 
     def _kept(self, file: Path, kind: type[Any]) -> Any:
         """The graphs in a file, if they are those of the crystals and all elements have features."""
-        graphs = kind.load(file)
+        graphs = kind.load(nearby(file)) or kind.load(file)  # a copy may be damaged
         if graphs is None or len(graphs) != len(self.files):
             return None
         known = set(graphs.species.unique().tolist()) <= self.described
@@ -115,12 +118,10 @@ class StoredCrystals:
 
     def _parts(self, table: StructureTable, place: Path) -> Iterator[_Part]:
         """The crystals in parts, with what is known of their structures."""
+        crystals = zip(self.contents, self.files.values(), strict=True)
         for first in range(0, len(self.files), PART):
-            at = slice(first, first + PART)
-            crystals = zip(self.contents[at], self.files[at], strict=True)
-            yield _Part(
-                place / f"{first:09}.columns", [(key, file, table.get(key)) for key, file in crystals]
-            )
+            of_part = [(key, file, table.get(key)) for key, file in islice(crystals, PART)]
+            yield _Part(place / f"{first:09}.columns", of_part)
 
     def _key(self, settings: GraphSettings, kind: type[Any]) -> str:
         """A hash of the structures, of what the graphs hold and of their settings."""

@@ -6,14 +6,18 @@ there.
 """
 
 import math
+from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from hybrid.errors import InputError, note, some
+from hybrid.folder_files import FolderFiles, structure_files, the_structure
 from hybrid.reading import plain_number, read_rows
-from hybrid.structures import FORMATS, structure_files, the_structure, without_ending
+from hybrid.structures import FORMATS, without_ending
 
 
 @dataclass(frozen=True)
@@ -21,15 +25,13 @@ class Listing:
     """The crystals of a folder.
 
     Attributes:
-        ids: (n_crystals,).
-        files: (n_crystals,) of their structures.
+        files: of their structures by id.
         targets: (n_crystals, n_targets); NaN where one is not known.
         names: (n_targets,) of the targets, if there are several.
         dropped: a reason for each row that was left out.
     """
 
-    ids: list[str]
-    files: list[Path]
+    files: FolderFiles
     targets: np.ndarray
     names: tuple[str, ...]
     dropped: list[str]
@@ -53,41 +55,46 @@ def read_listing(
     names, rows = _named_rows(path)
     names = names if several_targets else ()
     n_targets = len(names) or 1
-    found: dict[str, tuple[str, Path, list[float]]] = {}
+    endings: dict[str, str] = {}
+    seen: set[str] = set()
+    values = array("d")
     problems, absent = [], []
     for number, (identity, *cells) in rows:
-        name, file, targets = without_ending(identity), _file_of(path, identity), list(map(_number, cells))
+        name, ending, targets = without_ending(identity), _ending(path, identity), list(map(_number, cells))
         problem = None
-        if file is None:
+        if ending is None:
             problem = f"id '{identity}' has no structure file"
-        elif name in found:
+        elif name in seen:
             problem = f"id '{identity}' appears twice"
         elif len(targets) != n_targets and not every:
             wanted = "id,target" if n_targets == 1 else f"an id and {n_targets} targets"
             problem = f"has {1 + len(cells)} columns instead of {wanted}"
         elif not all(map(math.isfinite, targets)) and not every:
             problem = f"target of '{identity}' is '{','.join(cells)}'; a number is needed"
-        if file is None and every:
+        if ending is None and every:
             absent.append(identity)
-        elif problem or file is None:
+        elif problem or ending is None:
             problems.append(f"{path / 'id_prop.csv'}: row {number}: {problem}")
         else:
-            found[name] = identity, file, (targets + [math.nan] * n_targets)[:n_targets]
+            seen.add(name)
+            endings[identity] = ending
+            values.extend((targets + [math.nan] * n_targets)[:n_targets])
     if problems and not skip_bad:
         raise InputError(problems[0])
     if every:
-        unknown = [math.nan] * n_targets
-        found |= {name: (name, file, unknown) for name, file in structure_files(path, found).items()}
-    ids, files = [identity for identity, *_ in found.values()], [file for _, file, _ in found.values()]
-    values = np.reshape([row for *_, row in found.values()], (-1, n_targets))
+        others = structure_files(path, seen)
+        endings |= others.endings
+        values.extend([math.nan] * n_targets * len(others))
+    files = FolderFiles(path, endings)
     # other .json files may be outputs of former runs
-    others = {file for file in path.iterdir() if file.suffix in FORMATS and file.suffix != ".json"}
-    unlisted = sorted(file.name for file in others - set(files))
+    known = FORMATS.keys() - {".json"}
+    there = (file.name for file in path.iterdir() if file.suffix in known)
+    unlisted = sorted(name for name in there if not files.holds(name))
     if unlisted:
         note(f"{path}: {some(unlisted)} without a row in id_prop.csv left out")
     if absent:
         note(f"{path / 'id_prop.csv'}: {some(absent)} without a structure left out")
-    return Listing(ids, files, values, names, problems)
+    return Listing(files, np.reshape(values, (-1, n_targets)), names, problems)
 
 
 def target_names(path: Path) -> tuple[str, ...]:
@@ -95,30 +102,32 @@ def target_names(path: Path) -> tuple[str, ...]:
     return _named_rows(path)[0] if (path / "id_prop.csv").exists() else ()
 
 
-def _named_rows(path: Path) -> tuple[tuple[str, ...], list[tuple[int, list[str]]]]:
+def _named_rows(path: Path) -> tuple[tuple[str, ...], Iterator[tuple[int, list[str]]]]:
     """The targets' names, if there are several, and the rows of id_prop.csv that are not empty, by number."""
     table = path / "id_prop.csv"
     if not table.exists():
         raise InputError(f"{path}: has no id_prop.csv (rows id,target; no header)")
     rows = read_rows(table)
-    if not rows:
+    row = next(rows, None)
+    if row is None:
         raise InputError(f"{table}: has no rows")
-    first, *names = rows[0][1]
+    first, *names = row[1]
     header = first.lower() == "id" and all(math.isnan(_number(cell)) for cell in names)
     if not header:
         names = [f"target_{i + 1}" for i in range(len(names))]
-    return tuple(names) if len(names) > 1 else (), rows[header:]
+    return tuple(names) if len(names) > 1 else (), rows if header else chain([row], rows)
 
 
-def _file_of(path: Path, identity: str) -> Path | None:
-    """The structure file of an id, which may have its ending or not."""
+def _ending(path: Path, identity: str) -> str | None:
+    """What follows an id in the name of its structure file; None if there is no such file."""
     named = path / identity
     if named.suffix in FORMATS and named.is_file():
-        return named
-    files = [file for ending in FORMATS if (file := path / f"{identity}{ending}").is_file()]
-    return (the_structure(files) if len(files) > 1 else files[0] if files else None) or (
-        named if named.is_file() else None
-    )
+        return ""
+    endings = [ending for ending in FORMATS if Path(f"{named}{ending}").is_file()]
+    if len(endings) > 1:
+        file = the_structure([Path(f"{named}{ending}") for ending in endings])
+        endings = [ending for ending in endings if file and ending == file.suffix]
+    return endings[0] if endings else "" if named.is_file() else None
 
 
 def _number(cell: str) -> float:

@@ -75,7 +75,7 @@ def normalise_folder(
     def crystals() -> Iterator[CrystalFile]:
         nonlocal n_reduced
         structures = Progress(folder.structures(), "reducing cells", len(folder), unit="crystals")
-        items = zip(folder.ids, folder.files, targets, structures, strict=True)
+        items = zip(folder.files.items(), targets, structures, strict=True)
         for made in in_parallel(normalise, items, jobs, order=True):
             if isinstance(made, str):
                 dropped.append(made)
@@ -115,14 +115,14 @@ def normalise_folder(
 
 
 def _normalised(
-    item: tuple[str, Path, float, Structure],
+    item: tuple[tuple[str, Path], float, Structure],
     given_per: str | None,
     per: str | None,
     groupings: Sequence[str],
     skip_bad: bool,
 ) -> tuple[CrystalFile, list[str], bool] | str:
     """A crystal, its group in each grouping, and whether its cell is smaller; or why it is left out."""
-    identity, path, target, given = item
+    (identity, path), target, given = item
     try:
         cell = reduced_cell(given)
         groups = [GROUPINGS[name](cell) for name in groupings]

@@ -4,7 +4,7 @@ import contextlib
 import csv
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,12 @@ from hybrid.descriptors.matminer_reference import matminer_steps
 from hybrid.descriptors.registry import Descriptor, select_descriptors
 from hybrid.descriptors.table import ERROR, DescriptorTable
 from hybrid.errors import InputError
+from hybrid.folder_files import structure_files
 from hybrid.line_cache import LineCache
 from hybrid.processes import check_jobs, in_parallel
 from hybrid.progress import Progress
 from hybrid.reading import read_json
-from hybrid.structures import content_key, structure_files, without_ending
+from hybrid.structures import content_key, without_ending
 
 
 def describe_many(
@@ -57,20 +58,18 @@ def describe_many(
     chosen = select_descriptors(names)
     if backend == "matminer":
         matminer_steps(chosen)  # fails before any work if matminer is not installed
-    items = structures.items() if isinstance(structures, Mapping) else structures
+    items = structures.items() if isinstance(structures, Mapping) else list(structures)
     keys: dict[str, str] = {}  # by id
-    crystals: dict[str, Structure | Path] = {}  # by key, so that the same crystal is computed once
     for identity, structure in items:
         if identity in keys:
             raise InputError(f"{path}: id '{identity}' appears twice")
         keys[identity] = key_of(structure, chosen, backend)
-        crystals[keys[identity]] = structure
     with LineCache(cache, required=False) as rows:
-        missing = {key: structure for key, structure in crystals.items() if key not in rows}
         row_of = partial(_row, chosen=chosen, backend=backend)
-        results = in_parallel(row_of, missing.items(), n_jobs if len(missing) > 1 else 1)
-        done = len(crystals) - len(missing)
-        bar = Progress(results, "descriptors", len(crystals), unit="crystals", shown=progress, initial=done)
+        missing = set(keys.values()) - rows.keys()
+        total, left = len(set(keys.values())), len(missing)
+        results = in_parallel(row_of, _once(items, keys, missing), n_jobs if left > 1 else 1)
+        bar = Progress(results, "descriptors", total, unit="crystals", shown=progress, initial=total - left)
         for key, row in bar:
             rows.add(key, vars(row))
         return _table(rows, keys, chosen, path)
@@ -156,7 +155,7 @@ def write_table(
     with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([ID, *table.names, *others, ERROR])
-        for identity, values in zip(table.ids, table.values, strict=True):
+        for identity, values in zip(table.ids, table.values.numpy(), strict=True):
             cells = ["" if math.isnan(value) else repr(value) for value in values.tolist()]
             mine = own.get(identity, {})
             errors = [f"{name}: has no value" for name in others if not mine.get(name)]
@@ -175,6 +174,16 @@ def _own_columns(path: Path, known: set[str]) -> dict[str, dict[str, str]]:
     header, rows = read_cells(path)
     names = [name for name in header if name not in {*known, ID, ERROR}]
     return {without_ending(row[ID]): {name: row[name] for name in names} for _, row in rows if names}
+
+
+def _once(
+    items: Iterable[tuple[str, Structure | Path]], keys: Mapping[str, str], missing: set[str]
+) -> Iterator[tuple[str, Structure | Path]]:
+    """The missing crystals by key; the same crystal under two ids comes once."""
+    for identity, structure in items:
+        if keys[identity] in missing:
+            missing.remove(keys[identity])
+            yield keys[identity], structure
 
 
 def _row(

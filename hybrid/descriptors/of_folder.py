@@ -83,10 +83,9 @@ def atom_counts(folder: CrystalFolder) -> np.ndarray:
 
 def _computed(folder: CrystalFolder, names: Sequence[str]) -> DescriptorTable:
     """Computes these descriptors without writing descriptors.csv."""
-    crystals = zip(folder.ids, folder.files, strict=True)
     cache = kept_rows(folder.path) if folder.stored else None
     return describe_many(
-        crystals,
+        folder.files,
         names,
         n_jobs=folder.jobs,
         cache=cache,

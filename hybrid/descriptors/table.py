@@ -1,12 +1,14 @@
 """Tables of descriptors, and their standardisation for the hybrid readout (eq. 14)."""
 
 import math
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -55,17 +57,18 @@ class DescriptorTable:
         names = tuple(name for name in header if name not in (ID, ERROR))
         if not names:
             raise InputError(f"{path}: has no descriptor column beside '{ID}'")
-        values, errors = {}, {}
+        ids, values, errors = [], array("d"), {}
         for place, cells in rows:
             identity = cells[ID]
             if cells.get(ERROR):
                 errors[identity] = cells[ERROR]
             where = f"{path}: row {place} ('{identity}')"
-            values[identity] = [
+            ids.append(identity)
+            values.extend(
                 _number(cells[name], f"{where}, column '{name}'", cells.get(ERROR)) for name in names
-            ]
-        table = torch.tensor(list(values.values()), dtype=torch.float64).reshape(len(values), len(names))
-        return cls(tuple(values), names, table, errors, path)
+            )
+        table = torch.from_numpy(np.array(values).reshape(len(ids), len(names)))
+        return cls(tuple(ids), names, table, errors, path)
 
     def select(self, names: Sequence[str]) -> "DescriptorTable":
         """The same crystals with only the descriptors `names`, in that order.

@@ -2,6 +2,7 @@
 
 import io
 import math
+import mmap
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -71,9 +72,11 @@ class Packed:
         if not path.is_file():  # a pipe would be waited for
             return None
         try:
-            whole = np.memmap(path, mode="c")
-            _check(whole)
             with path.open("rb") as file:
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+                whole = np.frombuffer(mapped, np.uint8)
+                _check(whole)
+                mapped.madvise(mmap.MADV_DONTNEED)  # the whole file need not be in memory from here on
                 return cls(**{f.name: torch.from_numpy(_column(file, whole)) for f in fields(cls)})
         except Exception:  # another kind of file can raise any error
             return None

@@ -53,7 +53,7 @@ def embed(
     if name not in PRETRAINED and (Path(name).exists() or name in released_names()):
         return _learnt(folder, Path(name), pooling, device or torch.device("cpu"))
     prefix = f"{source(name)} "
-    keys = [content_key(path, prefix) for path in folder.files]
+    keys = [content_key(path, prefix) for path in folder.files.values()]
     cache = kept_rows(folder.path).with_name(f"{name}.jsonl")
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):  # the folder cannot be written to
@@ -69,7 +69,7 @@ def embed(
             for first in range(0, len(missing), AT_ONCE):
                 at = missing[first : first + AT_ONCE]
                 batch = [next(crystals) for _ in at]
-                found = _atom_vectors(vectors, batch, [folder.files[i] for i in at])
+                found = _atom_vectors(vectors, batch, [folder.files[folder.ids[i]] for i in at])
                 for i, atoms in zip(at, found, strict=True):
                     rows.add(keys[i], {"n_atoms": len(atoms), **_summary(atoms)})
         parts = [_pooled(rows[key], pooling) for key in keys]

@@ -111,7 +111,7 @@ def probe(
     ]
     if not work:
         raise InputError(f"{crystals.path}: there is nothing to probe: {rows[0]['note']}")
-    content = hashlib.sha256("".join(map(content_key, crystals.files)).encode()).hexdigest()
+    content = hashlib.sha256("".join(map(content_key, crystals.files.values())).encode()).hexdigest()
     with tempfile.TemporaryDirectory() as temporary, LineCache(keep and keep / "results.jsonl") as done:
         job = Job(keep or Path(temporary), job_device, progress)
         for model, seed, group, task in Progress(work, "probing", unit="fits", shown=progress):

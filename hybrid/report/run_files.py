@@ -30,7 +30,7 @@ def describe_data(run: Path, folder: CrystalFolder, split_file: Path | None = No
     for i, structure in enumerate(folder.structures()):
         identity = folder.ids[i]
         if identity in own and (not seen or seen.get(identity, "  ")[1] == folder.contents[i][:16]):
-            file = os.path.relpath(folder.files[i], run) if folder.stored else ""
+            file = os.path.relpath(folder.files[identity], run) if folder.stored else ""
             crystals[identity] = [file, structure.composition.reduced_formula, len(structure)]
     if not crystals:
         raise InputError(f"{folder.path}: holds none of the crystals of {run}")
@@ -88,7 +88,7 @@ def _columns(path: Path) -> dict[str, list[str]]:
     Raises:
         InputError: it cannot be read, is empty, or its rows differ in length.
     """
-    (_, header), *rows = read_rows(path) or [(1, [])]
+    (_, header), *rows = [*read_rows(path)] or [(1, [])]
     for place, row in rows:
         if len(row) != len(header):
             raise InputError(f"{path}: row {place} has {len(row)} cells, and the header {len(header)}")

@@ -79,7 +79,7 @@ def train(
     return metrics
 
 
-def _fit(samples: Samples, settings: RunSettings, job: Job, inputs: dict[str, Any], fit: Fit) -> None:
+def _fit(samples: Samples, settings: RunSettings, job: Job, inputs: bytes, fit: Fit) -> None:
     """Fits a model, or continues its training, and writes its run folder."""
     checkpoints = job.folder / "checkpoints"
     try:

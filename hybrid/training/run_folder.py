@@ -7,15 +7,17 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
 
-from hybrid.atomic import write_text
+from hybrid.atomic import write_bytes, write_text
 from hybrid.errors import InputError
-from hybrid.reading import read_json, read_text
+from hybrid.reading import read_bytes, read_text
 from hybrid.settings import RunSettings
 from hybrid.trained.ensemble import ENSEMBLE
 from hybrid.training.samples import Samples
@@ -23,10 +25,11 @@ from hybrid.training.samples import Samples
 SETTINGS, INPUTS = "settings.json", "inputs.json"
 PARTS = ("folds", "structures", "targets", "descriptors")  # of a crystal, in the order of inputs.json
 MOST = 4  # settings that a message names
+_json = partial(json.dumps, ensure_ascii=False)
 
 
-def inputs_of(samples: Samples, described: np.ndarray | None = None) -> dict[str, Any]:
-    """What a run learns from, by content: element features, and for each crystal a value of each of PARTS.
+def inputs_of(samples: Samples, described: np.ndarray | None = None) -> bytes:
+    """What a run learns from, by content: the JSON of element features, and of each crystal a value of PARTS.
 
     Args:
         samples: of the run.
@@ -35,26 +38,30 @@ def inputs_of(samples: Samples, described: np.ndarray | None = None) -> dict[str
     folder = samples.folder
     if samples.descriptors is not None:
         described = samples.descriptors.rows(folder.ids, gaps=True).numpy()
-    rows = [""] * len(folder) if described is None else [_short(row.tobytes()) for row in described]
-    parts = (samples.folds.tolist(), [key[:16] for key in folder.contents], samples.targets.tolist(), rows)
-    crystals = dict(zip(folder.ids, map(list, zip(*parts, strict=True)), strict=True))
-    return {"element features": _short(json.dumps(folder.atom_features).encode()), "crystals": crystals}
+    rows = repeat("", len(folder)) if described is None else (_short(row.tobytes()) for row in described)
+    parts = zip(folder.ids, samples.folds, folder.contents, samples.targets, rows, strict=True)
+    features = _short(json.dumps(folder.atom_features).encode())
+    text = bytearray(f'{{"element features": "{features}", "crystals": {{'.encode())
+    for i, (name, fold, content, targets, row) in enumerate(parts):
+        crystal = f"{_json(name)}: {_json([fold, content[:16], targets.tolist(), row])}"
+        text += f"{', ' if i else ''}{crystal}".encode()
+    return bytes(text + b"}}\n")
 
 
 def fingerprint(samples: Samples) -> str:
     """A hash of `inputs_of`."""
-    return hashlib.sha256(json.dumps(inputs_of(samples)).encode()).hexdigest()
+    return hashlib.sha256(inputs_of(samples)).hexdigest()
 
 
-def begin(partial: Path, settings: RunSettings, inputs: dict[str, Any]) -> None:
+def begin(partial: Path, settings: RunSettings, inputs: bytes) -> None:
     """Notes in a run folder what the run is, and removes folders of a run that came to nothing."""
     for left in filter(Path.is_dir, partial.iterdir()):
         shutil.rmtree(left, ignore_errors=True)
-    write_text(partial / INPUTS, json.dumps(inputs, ensure_ascii=False) + "\n")
+    write_bytes(partial / INPUTS, inputs)
     write_text(partial / SETTINGS, settings.model_dump_json(indent=2) + "\n")
 
 
-def refuse_other_run(folder: Path, settings: RunSettings, inputs: dict[str, Any]) -> None:
+def refuse_other_run(folder: Path, settings: RunSettings, inputs: bytes) -> None:
     """A finished run is given back, and a stopped one gone on with, only if it is the one asked for.
 
     Raises:
@@ -64,8 +71,10 @@ def refuse_other_run(folder: Path, settings: RunSettings, inputs: dict[str, Any]
         raise InputError(f"{folder}: holds a run of several networks; choose another --out")
     try:
         there = RunSettings.model_validate_json(read_text(folder / SETTINGS))
-        seen = read_json(folder / INPUTS)
-        found = [*_settings_that_differ(there, settings), *_inputs_that_differ(seen, inputs)]
+        found = _settings_that_differ(there, settings)
+        seen = read_bytes(folder / INPUTS)
+        if seen != inputs:
+            found += _inputs_that_differ(json.loads(seen), json.loads(inputs))
     except (InputError, ValidationError, ValueError, KeyError, TypeError, AttributeError):
         found = ["it was written by an older version, or is damaged"]
     if found:

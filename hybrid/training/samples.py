@@ -56,8 +56,9 @@ class Samples:
         """
         if folds is None:
             folds = _split(folder, settings)
-            kept = thinned(folds, settings.training_share, settings.data_seed)
-            folder, folds = folder.take(kept), folds[kept]
+            if settings.training_share < 1:
+                kept = thinned(folds, settings.training_share, settings.data_seed)
+                folder, folds = folder.take(kept), folds[kept]
         names = settings.targets or folder.target_names
         if len(set(names)) < len(names):
             raise InputError(f"{folder.path}: a target is named twice: {', '.join(names)}")

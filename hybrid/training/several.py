@@ -146,7 +146,8 @@ def _begin(out: Path, members: list[str]) -> None:
 
 def _predictions(run: Path, samples: Samples) -> np.ndarray:
     """The predictions of a run for all samples, (n_crystals, n_targets), and its probabilities if any."""
-    header, *rows = (row for _, row in read_rows(run / "predictions.csv"))
+    rows = (row for _, row in read_rows(run / "predictions.csv"))
+    header = next(rows)
     columns = [f"prediction {name}".strip() for name in samples.names or ("",)]
     columns += [name for name in header if name.startswith(PROBABILITY)]
     at = [header.index(name) for name in columns]

@@ -13,7 +13,7 @@ from hybrid.data.folder import read_folder
 from hybrid.descriptors.compute import Backend, descriptor_row
 from hybrid.descriptors.many import describe_many
 from hybrid.descriptors.registry import select_descriptors
-from hybrid.structures import structure_files
+from hybrid.folder_files import structure_files
 from reproduction.benchmarks.measure import Task
 
 

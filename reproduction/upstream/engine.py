@@ -157,7 +157,7 @@ def _prepare(samples: Samples, scratch: Path, device: torch.device) -> Prepared:
             csv.writer(file).writerows(
                 (samples.folder.ids[i], repr(float(samples.targets[i, 0]))) for i in at
             )
-        for file in (samples.folder.files[i] for i in at):
+        for file in (samples.folder.files[samples.folder.ids[i]] for i in at):
             (folder / file.name).symlink_to(file.resolve())
         own = samples.folder.path / "atom_init.json"
         if own.exists():
