@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path, PurePath
+from typing import Self
 
 from hybrid.errors import InputError, note, some
 from hybrid.reading import read_bytes
@@ -40,9 +41,9 @@ class FolderFiles(Mapping[str, Path]):
     def __contains__(self, identity: object) -> bool:
         return identity in self.endings
 
-    def only(self, ids: Iterable[str]) -> "FolderFiles":
+    def only(self, ids: Iterable[str]) -> Self:
         """Those with these ids."""
-        return FolderFiles(self.folder, {identity: self.endings[identity] for identity in ids})
+        return type(self)(self.folder, {identity: self.endings[identity] for identity in ids})
 
     def holds(self, name: str) -> bool:
         """Whether the file called `name` is one of them."""

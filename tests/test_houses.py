@@ -16,6 +16,7 @@ HOUSE = Path(hybrid.__file__).parent
 FLOORS = (  # from the ground up; a module imports from its own floor and from those below
     "errors device allocator atomic paths metrics line_cache cif progress user_code reading processes",
     "readout structures cells weights",
+    "folder_files",
     "settings",
     "kernels",
     "graphs",
