@@ -1,5 +1,6 @@
 """The networks by name. A module is imported when its network is used, because Roost's takes seconds."""
 
+from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
@@ -19,6 +20,7 @@ BUILT_IN = {
 """The modules with these networks in their `ARCHITECTURES`."""
 
 
+@cache
 def installed() -> dict[str, EntryPoint]:
     """The entry points of installed packages in the group `hybrid.models`, which are not imported yet."""
     return {point.name: point for point in entry_points(group="hybrid.models")}
