@@ -38,9 +38,6 @@ class FolderFiles(Mapping[str, Path]):
     def __len__(self) -> int:
         return len(self.endings)
 
-    def __contains__(self, identity: object) -> bool:
-        return identity in self.endings
-
     def only(self, ids: Iterable[str]) -> Self:
         """Those with these ids."""
         return type(self)(self.folder, {identity: self.endings[identity] for identity in ids})
@@ -48,7 +45,7 @@ class FolderFiles(Mapping[str, Path]):
     def holds(self, name: str) -> bool:
         """Whether the file called `name` is one of them."""
         ending = PurePath(name).suffix
-        return self.endings.get(name.removesuffix(ending), "none") == ending or name in self.endings
+        return self.endings.get(name.removesuffix(ending)) == ending or name in self.endings
 
 
 def structure_files(folder: Path, settled: Collection[str] = ()) -> FolderFiles:

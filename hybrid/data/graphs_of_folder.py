@@ -91,7 +91,10 @@ class StoredCrystals:
 
     def _kept(self, file: Path, kind: type[Any]) -> Any:
         """The graphs in a file, if they are those of the crystals and all elements have features."""
-        graphs = kind.load(nearby(file)) or kind.load(file)  # a copy may be damaged
+        copy = nearby(file)
+        graphs = kind.load(copy)
+        if graphs is None and copy != file:  # a copy may be damaged
+            graphs = kind.load(file)
         if graphs is None or len(graphs) != len(self.files):
             return None
         known = set(graphs.species.unique().tolist()) <= self.described

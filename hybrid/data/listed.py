@@ -123,9 +123,9 @@ def _ending(path: Path, identity: str) -> str | None:
     named = path / identity
     if named.suffix in FORMATS and named.is_file():
         return ""
-    endings = [ending for ending in FORMATS if Path(f"{named}{ending}").is_file()]
+    endings = [ending for ending in FORMATS if (path / f"{identity}{ending}").is_file()]
     if len(endings) > 1:
-        file = the_structure([Path(f"{named}{ending}") for ending in endings])
+        file = the_structure([path / f"{identity}{ending}" for ending in endings])
         endings = [ending for ending in endings if file and ending == file.suffix]
     return endings[0] if endings else "" if named.is_file() else None
 

@@ -66,8 +66,9 @@ def describe_many(
         keys[identity] = key_of(structure, chosen, backend)
     with LineCache(cache, required=False) as rows:
         row_of = partial(_row, chosen=chosen, backend=backend)
-        missing = set(keys.values()) - rows.keys()
-        total, left = len(set(keys.values())), len(missing)
+        wanted = set(keys.values())
+        missing = wanted - rows.keys()
+        total, left = len(wanted), len(missing)
         results = in_parallel(row_of, _once(items, keys, missing), n_jobs if left > 1 else 1)
         bar = Progress(results, "descriptors", total, unit="crystals", shown=progress, initial=total - left)
         for key, row in bar:
