@@ -114,10 +114,10 @@ class Bar:
 
     @property
     def colour(self) -> str:
-        """The colour of the network's variant, model or pooling, the first that has one."""
+        """The colour of the network's variant, model or pooling, the first that has one; else of own networks."""
         model, pooling = self.first["model"], self.first["pooling"]
         names = (f"{pooling} {self.variant}", self.variant, f"{model} {pooling}", model, pooling)
-        return next(COLOURS[name] for name in names if name in COLOURS)
+        return next((COLOURS[name] for name in names if name in COLOURS), COLOURS["own"])
 
     @property
     def tuned(self) -> bool:

@@ -21,6 +21,8 @@ COLOURS = {
     "mean": "#0072B2",
     "sum": "#D55E00",
     "shifted-sum": "#8F3D00",
+    "sum-of-shifted": "#B8860B",
+    "atom-sum": "#CC6677",
     "sum paper": "#F2B48A",
     "descriptors": "#009E73",
     "8-layers": "#E69F00",
