@@ -65,5 +65,12 @@ class Log:
         return {
             "best_epoch": self.best()[0],
             "train_seconds": round(sum(row["seconds"] for row in self.rows), 1),
-            "device": f"{device.type}, {torch.get_num_threads()} threads, {platform.machine()}",
+            "device": _named(device),
         }
+
+
+def _named(device: torch.device) -> str:
+    """The device as metrics.json has it: the name of a GPU, or how much of the processor is used."""
+    if device.type == "cuda":
+        return f"cuda, {torch.cuda.get_device_name(device)}"
+    return f"{device.type}, {torch.get_num_threads()} threads, {platform.machine()}"

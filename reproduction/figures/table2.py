@@ -18,6 +18,7 @@ from reproduction.workflow.spec import Part, Spec
 
 CGCNN = ("forest", "cgcnn", "de-cgcnn", "cgcnn-tuned", "de-cgcnn-tuned")
 BY_SUM = ("cgcnn-sum", "de-cgcnn-sum", "cgcnn-sum-tuned", "de-cgcnn-sum-tuned")
+FULL_SIZE = tuple(f"{n}-full-size" for n in ("alignn", "de-alignn", "alignn-sum", "de-alignn-sum"))
 SPEC = Spec(
     caption="MAE/MAD of U, Cv and M: per cell, formula or atom, average and sum pooling, with and without descriptors",
     metric="mae_over_mad",
@@ -41,6 +42,7 @@ SPEC = Spec(
             datasets=("phonon-u", "phonon-cv"),
             networks=("alignn", "de-alignn", "alignn-sum", "de-alignn-sum"),
         ),
+        Part(datasets=("phonon-u", "phonon-cv"), networks=FULL_SIZE, scales=("cpu",)),
         Part(
             datasets=("phonon-u-per-atom", "phonon-cv-per-atom", "magnetization", "magnetization-per-atom"),
             networks=("alignn", "de-alignn"),
