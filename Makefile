@@ -18,10 +18,11 @@ FIGURES := $(subst _,-,$(filter-out __init__,$(basename $(notdir $(wildcard repr
 VENV := .venv/bin/python
 RUN := $(or $(PYTHON),$(VENV))
 HOW := --profile $(PROFILE) $(if $(CORES),--cores $(CORES)) $(if $(MINUTES),--job-minutes $(MINUTES))
+TESTED := OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses auto --dist loadfile
 INSTALLED := build/installed-$(subst /,-,$(RUN))
 
 .DEFAULT_GOAL := help
-.PHONY: help list setup vendor vendor-check vendor-clean repatch datasets figures audit models leaderboard site $(FIGURES) test test-all lint search bench fuzz
+.PHONY: help list setup vendor vendor-check vendor-clean repatch datasets figures audit models leaderboard site $(FIGURES) test test-all lint search bench bench-gpu fuzz
 
 help:  ## list the targets
 	@grep -hE '^[a-z$$()A-Z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/; s/\$$\(FIGURES\)/FIGURE/' | expand -t 16
@@ -75,10 +76,10 @@ figures: setup  ## reproduce all figures and tables
 	@trap : INT; $(RUN) -m reproduction reproduce $(FIGURES) --scale $(SCALE) $(HOW) || [ $$? = 130 ]  # stopped: its own line says so
 
 test: setup  ## run the tests (under ten minutes)
-	$(RUN) -m pytest -m "not slow"
+	$(TESTED) -m "not slow"
 
 test-all: setup  ## run the slow tests too
-	$(RUN) -m pytest
+	$(TESTED)
 
 lint: setup  ## check style, types and spelling
 	$(RUN) -m ruff check .
@@ -88,6 +89,9 @@ lint: setup  ## check style, types and spelling
 
 search: setup  ## search for training settings, the same effort for every network
 	@$(RUN) -m reproduction search --scale $(SCALE)
+
+bench-gpu: setup  ## measure an epoch on a GPU beside one core; writes results/gpu.json
+	$(RUN) -m reproduction.benchmarks.gpu
 
 bench: setup  ## measure against unpatched upstream; writes results/benchmarks.json; ROWS="…": only these
 	$(RUN) -m reproduction.benchmarks $(ROWS)
