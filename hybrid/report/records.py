@@ -114,7 +114,7 @@ class Bar:
 
     @property
     def colour(self) -> str:
-        """The colour of the network's variant, model or pooling, the first that has one; else of own networks."""
+        """The colour of the variant, model or pooling, the first that has one; otherwise of own networks."""
         model, pooling = self.first["model"], self.first["pooling"]
         names = (f"{pooling} {self.variant}", self.variant, f"{model} {pooling}", model, pooling)
         return next((COLOURS[name] for name in names if name in COLOURS), COLOURS["own"])

@@ -4,6 +4,7 @@ A folder is never taken for a run that it does not hold, finished or stopped.
 """
 
 import hashlib
+import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -41,11 +42,13 @@ def inputs_of(samples: Samples, described: np.ndarray | None = None) -> bytes:
     rows = repeat("", len(folder)) if described is None else (_short(row.tobytes()) for row in described)
     parts = zip(folder.ids, samples.folds, folder.contents, samples.targets, rows, strict=True)
     features = _short(json.dumps(folder.atom_features).encode())
-    text = bytearray(f'{{"element features": "{features}", "crystals": {{'.encode())
+    text = io.BytesIO()  # hands over what was written without a copy
+    text.write(f'{{"element features": "{features}", "crystals": {{'.encode())
     for i, (name, fold, content, targets, row) in enumerate(parts):
         crystal = f"{_json(name)}: {_json([fold, content[:16], targets.tolist(), row])}"
-        text += f"{', ' if i else ''}{crystal}".encode()
-    return bytes(text + b"}}\n")
+        text.write(f"{', ' if i else ''}{crystal}".encode())
+    text.write(b"}}\n")
+    return text.getvalue()
 
 
 def fingerprint(samples: Samples) -> str:

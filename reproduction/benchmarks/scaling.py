@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from pymatgen.core import Structure
 
-from hybrid.data.folder import CrystalFolder, read_folder
+from hybrid.data.folder import read_folder
 from hybrid.descriptors.many import write_descriptors
 from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.settings import GraphSettings
@@ -44,11 +44,11 @@ def graphs(path: Path, count: str) -> Task:
     """The graphs of a folder whose structures have been read before."""
 
     def make(_: int | None = None) -> None:
-        for file in (folder.path / ".hybrid").glob("graphs-*"):
+        for file in (crystals / ".hybrid").glob("graphs-*"):
             file.unlink()
-        read_folder(folder.path).graphs(GraphSettings(), MergedCrystalGraphs)
+        read_folder(crystals).graphs(GraphSettings(), MergedCrystalGraphs)
 
-    folder = _folder(path, count)
+    crystals = _prepared(path, count)
     return Task(make, 0)
 
 
@@ -56,10 +56,10 @@ def descriptors(path: Path, count: str) -> Task:
     """The table of a folder's descriptors."""
 
     def describe(_: int | None = None) -> None:
-        (folder.path / ".hybrid" / "descriptors.jsonl").unlink(missing_ok=True)
-        write_descriptors(folder.path, progress=False)
+        (crystals / ".hybrid" / "descriptors.jsonl").unlink(missing_ok=True)
+        write_descriptors(crystals, progress=False)
 
-    folder = _folder(path, count)
+    crystals = _prepared(path, count)
     return Task(describe, 0)
 
 
@@ -69,19 +69,18 @@ def epoch(path: Path, count: str) -> Task:
     def one_epoch(_: int | None = None) -> None:
         shutil.rmtree(path / "run", ignore_errors=True)
         settings = chosen_settings("cgcnn", "mean", "tuned", epochs=1)
-        train(read_folder(folder.path), settings, path / "run", device="cpu", progress=False)
+        train(read_folder(crystals), settings, path / "run", device="cpu", progress=False)
 
-    folder = _folder(path, count)
+    crystals = _prepared(path, count)
     return Task(one_epoch, 0)
 
 
-def _folder(path: Path, count: str) -> CrystalFolder:
+def _prepared(path: Path, count: str) -> Path:
     """The folder of so many crystals, built if it does not exist, with its graphs."""
     if not _crystals(path).exists():
         building(path, count).run()
-    folder = read_folder(_crystals(path))
-    folder.graphs(GraphSettings(), MergedCrystalGraphs)
-    return folder
+    read_folder(_crystals(path)).graphs(GraphSettings(), MergedCrystalGraphs)
+    return _crystals(path)
 
 
 def _crystals(path: Path) -> Path:
