@@ -267,6 +267,26 @@ def test_saved_graphs_are_read_back(packed: tuple[list[Structure], CrystalGraphs
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["graphs.columns"]
 
 
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="no list of the memory in use")
+def test_what_a_batch_reads_of_a_file_does_not_stay_in_memory(
+    packed: tuple[list[Structure], CrystalGraphs], tmp_path: Path
+) -> None:
+    file, every = tmp_path / "graphs.columns", torch.arange(12)
+    CrystalGraphs.save([packed[1]], file)
+
+    def in_memory() -> int:  # kB
+        _, found = Path("/proc/self/smaps").read_text().split(str(file))
+        return int(found.split("Rss:")[1].split()[0])
+
+    loaded = CrystalGraphs.load(file).to("cpu")
+    assert in_memory() < 8
+    assert loaded.distances.sum() > 0
+    assert in_memory() >= 8
+    for _ in range(2):
+        assert_equal_batches(loaded.batch(every), packed[1].batch(every))
+        assert in_memory() < 8
+
+
 def test_graphs_move_to_another_precision(packed: tuple[list[Structure], CrystalGraphs]) -> None:
     graphs = packed[1].to("cpu", torch.float64)
     assert graphs.distances.dtype == torch.float64

@@ -13,7 +13,7 @@ import torch
 from pymatgen.core import Element, Structure
 from torch import Tensor
 
-from hybrid.graphs.packed import Packed, Rows, begins
+from hybrid.graphs.packed import Packed, Rows, begins, bounded
 from hybrid.settings import GraphSettings
 
 N_NUMBERS = 128  # more than there are atomic numbers
@@ -74,6 +74,7 @@ class CompositionGraphs(Packed):
         """(n_crystals,) numbers of nodes, which are elements here."""
         return self.n_elements
 
+    @bounded
     def batch(self, indices: Tensor) -> CompositionBatch:
         """The graphs at `indices` (n_crystals,) of the host, on the device where the graphs are."""
         n_elements, device = self.n_elements[indices], self.species.device

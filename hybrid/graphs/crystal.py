@@ -10,7 +10,7 @@ from pymatgen.core import Structure
 from torch import Tensor
 
 from hybrid.graphs.nearest_neighbours import nearest_by_element, nearest_neighbours
-from hybrid.graphs.packed import Packed, Rows, begins, to_device
+from hybrid.graphs.packed import Packed, Rows, begins, bounded, to_device
 from hybrid.readout import Crystals
 from hybrid.settings import GraphSettings
 
@@ -61,6 +61,7 @@ class CrystalGraphs(Packed):
         """(n_crystals,) position of each crystal's first atom."""
         return begins(self.n_atoms)
 
+    @bounded
     def batch(self, indices: Tensor) -> CrystalBatch:
         """The graphs at `indices` (n_crystals,) of the host, on the device where the graphs are."""
         n_atoms, device = self.n_atoms[indices], self.species.device

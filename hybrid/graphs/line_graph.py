@@ -15,7 +15,7 @@ from torch import Tensor
 
 from hybrid.graphs.bonds import Bonds, angles_of, bonds_of
 from hybrid.graphs.equivalence import TOLERANCE, MergedGraph, merge_equivalent
-from hybrid.graphs.packed import Packed, Rows, begins, to_device
+from hybrid.graphs.packed import Packed, Rows, begins, bounded, to_device
 from hybrid.kernels.links import EqualRows, Links
 from hybrid.kernels.merging import Merging
 from hybrid.readout import Crystals
@@ -99,6 +99,7 @@ class LineGraphs(Packed):
         """(n_crystals, 3) positions of each crystal's first kind of atom, bond and angle."""
         return begins(self.n_kinds)
 
+    @bounded
     def batch(self, indices: Tensor) -> LineBatch:
         """The graphs at `indices` (n_crystals,) of the host, on the device where the graphs are."""
         n_kinds, first_kind, device = self.n_kinds[indices], self.first_kind[indices], self.species.device

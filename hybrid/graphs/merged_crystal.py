@@ -17,7 +17,7 @@ from torch import Tensor
 
 from hybrid.graphs.crystal import CrystalBatch, CrystalGraphs
 from hybrid.graphs.equivalence import TOLERANCE, Kinds, bins_of, hashed
-from hybrid.graphs.packed import Packed, Rows, begins, to_device
+from hybrid.graphs.packed import Packed, Rows, begins, bounded, to_device
 from hybrid.readout import Crystals
 from hybrid.settings import GraphSettings
 
@@ -83,6 +83,7 @@ class MergedCrystalGraphs(Packed):
         """(n_crystals, 2) positions of each crystal's first kind of atom and first edge."""
         return begins(self.n_kinds)
 
+    @bounded
     def batch(self, indices: Tensor) -> MergedCrystalBatch:
         """The graphs at `indices` (n_crystals,) of the host, on the device where the graphs are."""
         n_kinds, first_kind, device = self.n_kinds[indices], self.first_kind[indices], self.species.device

@@ -4,10 +4,11 @@ import io
 import math
 import mmap
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from torch.nn import functional as F
 
 from hybrid.atomic import atomic_file
 
+P = TypeVar("P", bound="Packed")
+B = TypeVar("B")
 ALIGNED = 64  # bytes: where columns begin in a file
 AT_ONCE = 2**24  # bytes that are checked together
 
@@ -34,6 +37,7 @@ class Packed:
     """
 
     on_host: ClassVar[tuple[str, ...]] = ()
+    file: ClassVar[mmap.mmap | None] = None  # in which the columns of an object are, if they are in one
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Self:
         """The graphs on `device`, with floating-point tensors converted to `dtype` if it is given."""
@@ -41,7 +45,7 @@ class Packed:
         moved = {name: t if name in self.on_host else t.to(device) for name, t in columns.items()}
         if dtype is not None:
             moved |= {name: t.to(dtype) for name, t in moved.items() if t.is_floating_point()}
-        return type(self)(**moved)
+        return self if all(moved[name] is columns[name] for name in columns) else type(self)(**moved)
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
@@ -76,10 +80,25 @@ class Packed:
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
                 whole = np.frombuffer(mapped, np.uint8)
                 _check(whole)
-                mapped.madvise(mmap.MADV_DONTNEED)  # the whole file need not be in memory from here on
-                return cls(**{f.name: torch.from_numpy(_column(file, whole)) for f in fields(cls)})
+                _let_go(mapped)
+                graphs = cls(**{f.name: torch.from_numpy(_column(file, whole)) for f in fields(cls)})
+                object.__setattr__(graphs, "file", mapped)
+                return graphs
         except Exception:  # another kind of file can raise any error
             return None
+
+
+def bounded(batch: Callable[[P, Tensor], B]) -> Callable[[P, Tensor], B]:
+    """Decorates the method that makes a batch of graphs: what it reads of a file does not stay in memory."""
+
+    @wraps(batch)
+    def made(graphs: P, indices: Tensor) -> B:
+        found = batch(graphs, indices)
+        if graphs.file is not None:
+            _let_go(graphs.file)
+        return found
+
+    return made
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
@@ -103,6 +122,12 @@ def _blocks(parts: Sequence[Tensor]) -> Iterator[Any]:
     for part in parts:
         yield np.ascontiguousarray(part.numpy()).data.cast("B") if part.numel() else b""
     yield bytes(-math.prod(shape) * dtype.itemsize % ALIGNED)
+
+
+def _let_go(mapped: mmap.mmap) -> None:
+    """Frees the memory of what has been read of a file; what is needed again is read again."""
+    if hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def _check(whole: np.ndarray) -> None:

@@ -16,7 +16,7 @@ from pymatgen.core import Structure
 from torch import Tensor, nn
 
 from hybrid.errors import InputError
-from hybrid.graphs.packed import Packed, Rows, begins, to_device
+from hybrid.graphs.packed import Packed, Rows, begins, bounded, to_device
 from hybrid.models.network import CrystalNetwork
 from hybrid.readout import Crystals, Pooling
 from hybrid.settings import GraphSettings, TrainerSettings, annealed
@@ -79,6 +79,7 @@ class BondGraphs(Packed):
     def __len__(self) -> int:
         return len(self.n_atoms)
 
+    @bounded
     def batch(self, indices: Tensor) -> BondBatch:
         """The graphs at `indices` (n_crystals,) of the host, on the device where the graphs are."""
         counts, device = (self.n_atoms, self.n_bonds), self.species.device
