@@ -11,17 +11,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conftest import random_crystal
 from torch.utils.flop_counter import FlopCounterMode
 
+from hybrid.data.folder import read_folder
 from hybrid.data.written_folder import CrystalFile
 from hybrid.errors import InputError
 from hybrid.graphs import line_graph
 from hybrid.kernels import products
 from hybrid.kernels.edge_gated import EdgeGated
 from hybrid.kernels.gated_sum import GatedSum
+from hybrid.training.run import train
 from reproduction.benchmarks import __main__ as bench
-from reproduction.benchmarks import alignn, cgcnn, files, inputs
+from reproduction.benchmarks import alignn, cgcnn, files, gpu, inputs
 from reproduction.benchmarks.measure import Task, measure
 from reproduction.benchmarks.rows import ROWS, Row, Run
 from reproduction.data.folders import write_folder
@@ -148,3 +151,36 @@ def test_the_scaling_figure_tells_what_is_proportional(tmp_path):
     file.write_text('{"rows": []}')
     with pytest.raises(InputError, match="has no rows scaling"):
         scaling.measurements(file)
+
+
+# --- on a GPU ---
+
+
+def test_a_gpu_is_measured_alone_shared_and_beside_a_core(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crystal_folder: Callable[..., Path]
+) -> None:
+    """With the processor in its place."""
+    folder = read_folder(crystal_folder(12))
+    case = gpu.Case("cgcnn", "small", 3, {"batch_size": 4}, shared=True)
+    monkeypatch.setattr(gpu, "CASES", (case, replace(case, shared=False)))
+    monkeypatch.setattr(gpu, "KEPT", tmp_path / "gpu.json")
+    monkeypatch.setattr(gpu, "resolve_device", torch.device)
+    monkeypatch.setattr(gpu, "in_parallel", lambda of, items, jobs, order=False: map(of, items))
+    monkeypatch.setattr(gpu, "dataset_folder", lambda name: folder)
+    monkeypatch.setattr(gpu, "train", lambda *given, device, **more: train(*given, device="cpu", **more))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"the GPU {device}")
+    gpu.main()
+    found = json.loads((tmp_path / "gpu.json").read_text())
+    assert found["gpu"] == "the GPU cuda"
+    both, alone = found["rows"]
+    assert all(both[where] > 0 for where in ("core", "gpu", "gpu_shared"))
+    assert "gpu_shared" not in alone
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU")
+def test_without_a_gpu_that_is_said() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "reproduction.benchmarks.gpu"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == "error: --device cuda: this machine has no CUDA GPU that torch can use\n"

@@ -5,12 +5,11 @@ One process has the GPU for itself, then eight share it, as when the seeds of a 
 
 import csv
 import json
-import multiprocessing
 import statistics
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,8 @@ import torch
 
 from hybrid.atomic import write_text
 from hybrid.device import resolve_device
+from hybrid.errors import InputError
+from hybrid.processes import in_parallel
 from hybrid.report.records import hardware
 from hybrid.training.choices import chosen_settings
 from hybrid.training.run import train
@@ -34,7 +35,7 @@ class Case:
 
     model: str
     dataset: str
-    epochs: int
+    epochs: int  # on the GPU; two on a core
     changes: dict[str, Any] = field(default_factory=dict)
     shared: bool = False
 
@@ -50,19 +51,21 @@ CASES = (
 
 def main() -> None:
     """Measures and writes all cases."""
-    resolve_device("cuda")
-    spawning = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(len(CASES), spawning) as cores, ProcessPoolExecutor(AT_ONCE, spawning) as gpu:
-        by_core = [cores.submit(seconds, case, "cpu", epochs=2) for case in CASES]
-        rows = [{**asdict(case), "gpu": gpu.submit(seconds, case, "cuda").result()} for case in CASES]
-        for case, row, core in zip(CASES, rows, by_core, strict=True):
-            if case.shared:
-                row["gpu_shared"] = statistics.median(gpu.map(seconds, [case] * AT_ONCE, ["cuda"] * AT_ONCE))
-            row["core"] = core.result()
-            print(row, flush=True)
+    name = torch.cuda.get_device_name(resolve_device("cuda"))
+    by_core = in_parallel(partial(seconds, device="cpu"), CASES, len(CASES), order=True)
+    alone = [seconds(case, "cuda") for case in CASES]  # the cores are at work meanwhile
+    rows = []
+    for case, gpu, core in zip(CASES, alone, list(by_core), strict=True):
+        row = {**asdict(case), "core": core, "gpu": gpu}
+        if case.shared:
+            row["gpu_shared"] = statistics.median(
+                in_parallel(partial(seconds, device="cuda"), [case] * AT_ONCE, AT_ONCE)
+            )
+        rows.append(row)
+        print(row, flush=True)
     content = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "gpu": torch.cuda.get_device_name(),
+        "gpu": name,
         "machine": hardware(),
         "torch": torch.__version__,
         "unit": "s an epoch, with validation",
@@ -71,10 +74,11 @@ def main() -> None:
     write_text(KEPT, json.dumps(content, indent=1) + "\n")
 
 
-def seconds(case: Case, device: str, epochs: int | None = None) -> float:
+def seconds(case: Case, device: str) -> float:
     """Seconds of an epoch; the first, which loads and compiles what it needs, is not counted."""
     torch.set_num_threads(1)
-    settings = chosen_settings(case.model, "mean", "tuned", epochs=epochs or case.epochs, **case.changes)
+    epochs = case.epochs if device == "cuda" else 2
+    settings = chosen_settings(case.model, "mean", "tuned", epochs=epochs, **case.changes)
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "run"
         train(dataset_folder(case.dataset), settings, out, device=device, progress=False)
@@ -83,4 +87,7 @@ def seconds(case: Case, device: str, epochs: int | None = None) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except InputError as error:
+        raise SystemExit(f"error: {error}") from None
