@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import TypeVar
 
 from hybrid.errors import InputError
@@ -31,7 +32,8 @@ def in_parallel(
     import joblib
 
     pool = joblib.Parallel(n_jobs=jobs, return_as="generator" if order else "generator_unordered")
-    found: Iterator[B] = pool(joblib.delayed(_in_child)(function, item, os.getpid()) for item in items)
+    here = os.getpid(), Path.cwd()
+    found: Iterator[B] = pool(joblib.delayed(_in_child)(function, item, *here) for item in items)
     return found
 
 
@@ -46,8 +48,9 @@ def check_jobs(jobs: int) -> int:
     return jobs
 
 
-def _in_child(function: Callable[[A], B], item: A, parent: int) -> B:
+def _in_child(function: Callable[[A], B], item: A, parent: int, folder: Path) -> B:
     _end_with(parent)
+    os.chdir(folder)  # as workers stay, and the command may have gone elsewhere since
     return function(item)
 
 

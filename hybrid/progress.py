@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -69,3 +70,6 @@ class Progress(tqdm):
             pace = self.format_dict["elapsed"] / (self.n - self.initial)
             parts.append(f"{self.format_interval(pace * (self.total - self.n))} to go")
         return ", ".join([*parts, *filter(None, [self.postfix])])
+
+
+Progress.set_lock(threading.RLock())  # tqdm's own is shared by processes, and left behind by a killed one

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from conftest import random_crystal, target_of
@@ -134,6 +135,19 @@ def test_an_ensemble_goes_on_and_is_not_taken_for_another_run(
     assert trained(path, "--seeds", "2", "--out", "one") == 2
     assert main(["predict", "one", str(path), "--level", "0.8"]) == 2
     assert "single network" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("several", [("--seeds", "3"), ("--folds", "3")])
+def test_processes_train_the_same_networks(
+    crystal_folder: Callable[..., Path], several: tuple[str, str]
+) -> None:
+    path = crystal_folder(20)
+    assert trained(path, *several, "--out", "alone") == 0
+    assert trained(path, *several, "--jobs", "2", "--out", "together") == 0
+    tables = [pd.read_csv(Path(run, "predictions.csv"), index_col="id") for run in ("alone", "together")]
+    pd.testing.assert_frame_equal(*tables, rtol=1e-4)
+    alone, together = (sorted(file.name for file in Path(run).iterdir()) for run in ("alone", "together"))
+    assert alone == together
 
 
 def test_an_ensemble_of_classifiers_votes(crystal_folder: Callable[..., Path]) -> None:

@@ -22,9 +22,9 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--skip-bad", action="store_true", help="leave out and list what cannot be used")
 
 
-def add_jobs(parser: Any) -> None:
-    """Adds the option for the number of processes."""
-    words = "processes that prepare the crystals; -1: one for each core; default: 1"
+def add_jobs(parser: Any, do: str = "prepare the crystals") -> None:
+    """Adds the option for the number of processes, which do something."""
+    words = f"processes that {do}; -1: one for each core; default: 1"
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help=words)
 
 

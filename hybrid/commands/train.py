@@ -69,7 +69,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     settings(parser.add_argument_group("sizes of ALIGNN"), ALIGNNSettings, ALIGNN)
     settings(parser.add_argument_group("the graph"), GraphSettings, GRAPH)
     common.add_common(parser)
-    common.add_jobs(parser)
+    common.add_jobs(parser, "prepare the crystals, and train the networks of --seeds or --folds")
 
 
 def run(options: argparse.Namespace) -> None:

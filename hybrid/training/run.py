@@ -63,7 +63,7 @@ def train(
     if not (out / "metrics.json").exists():
         at = resolve_device(device)
         refuse_precision(settings, at)
-        samples = _with_graphs(samples, settings)  # bad input leaves nothing
+        samples = with_graphs(samples, settings)  # bad input leaves nothing
         busy = f"{out}: is being trained by another process; wait for it, or choose another --out"
         with locked(partial / "lock", busy):
             if not (out / "metrics.json").exists():  # as the other process may just have finished
@@ -134,7 +134,7 @@ def samples_of(folder: CrystalFolder, settings: RunSettings, folds: np.ndarray |
     return Samples.of(folder, settings, folds, get_model(settings.model.name).uses_descriptors)
 
 
-def _with_graphs(samples: Samples, settings: RunSettings) -> Samples:
+def with_graphs(samples: Samples, settings: RunSettings) -> Samples:
     """The same with the graphs that the model's network takes, if it is one."""
     network = get_model(settings.model.name).network
     if network is None:

@@ -1,11 +1,13 @@
 """Runs of several networks in one folder: an ensemble of seeds, and cross-validation.
 
-Each network has its own run folder inside, so that a stopped call goes on where it was.
+Each network has its own run folder inside, so that a stopped call goes on where it was. They are trained one
+after the other, or in as many processes as prepare the crystals of the folder.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +18,17 @@ from hybrid.data.folder import CrystalFolder
 from hybrid.data.groups import GROUPINGS
 from hybrid.data.splits import cross_validation_folds
 from hybrid.errors import InputError
+from hybrid.processes import in_parallel
+from hybrid.progress import Progress
 from hybrid.reading import read_rows
 from hybrid.settings import RunSettings
 from hybrid.trained.calibration import Calibration
 from hybrid.trained.ensemble import ENSEMBLE, Ensemble, read_members, spread_of, voted
 from hybrid.trained.model import PROBABILITY
 from hybrid.training.results import Fitted, fold_metrics, write_predictions
-from hybrid.training.run import samples_of, train
+from hybrid.training.run import samples_of, train, with_graphs
 from hybrid.training.samples import Samples
+from hybrid.user_code import digests, is_user_code
 
 
 def train_ensemble(
@@ -58,9 +63,8 @@ def train_ensemble(
     seeds = range(settings.model_seed, settings.model_seed + n)
     members = {f"seed-{seed}": settings.model_copy(update={"model_seed": seed}) for seed in seeds}
     _begin(out, list(members))
-    scores = [
-        train(folder, own, out / name, folds, device, progress)["test"] for name, own in members.items()
-    ]
+    networks = [_Network(own, out / name, folds) for name, own in members.items()]
+    scores = _train_all(folder, networks, device, progress)
     samples = samples_of(folder, settings, folds)
     fitted = np.stack([_predictions(out / name, samples) for name in members])
     if settings.task == "classification":
@@ -114,10 +118,8 @@ def cross_validate(
     parts, folds = cross_validation_folds(groups, k, settings.data_seed)
     members = {f"fold-{i + 1}": of_part for i, of_part in enumerate(folds)}
     _begin(out, list(members))
-    scores = [
-        train(folder, settings, out / name, of_part, device, progress)["test"]
-        for name, of_part in members.items()
-    ]
+    networks = [_Network(settings, out / name, of_part) for name, of_part in members.items()]
+    scores = _train_all(folder, networks, device, progress)
     samples = samples_of(folder, settings, np.full(len(folder), "test", dtype=object))
     fitted = np.stack([_predictions(out / name, samples) for name in members])
     unseen = fitted[parts, np.arange(len(parts))]
@@ -130,6 +132,40 @@ def cross_validate(
     errors = result.predictions - samples.targets
     calibrations = tuple(Calibration.fit(column, np.zeros(len(column))) for column in errors.T)
     return _finish(out, numbered, result, settings, Ensemble((), calibrations, scaled=False), samples)
+
+
+@dataclass(frozen=True)
+class _Network:
+    """One of the networks: what decides its result, and its run folder."""
+
+    settings: RunSettings
+    out: Path
+    folds: np.ndarray | None
+
+
+def _train_all(
+    folder: CrystalFolder, networks: list[_Network], device: str, progress: bool
+) -> list[dict[str, Any]]:
+    """Trains the networks; returns their metrics on the test crystals.
+
+    What a user wrote in Python is known to this process only, so that such networks are trained in it.
+    """
+    first = networks[0]
+    chosen = first.settings.model
+    own = digests() or is_user_code(chosen.name) or is_user_code(chosen.pooling)
+    jobs = 1 if own else folder.jobs
+    if jobs != 1:
+        with_graphs(samples_of(folder, first.settings, first.folds), first.settings)  # by all processes
+    one = partial(_train_one, folder, device, progress and jobs == 1)
+    scores = in_parallel(one, networks, jobs, order=True)
+    together = progress and jobs != 1
+    return list(Progress(scores, "training", len(networks), unit="networks", shown=together))
+
+
+def _train_one(folder: CrystalFolder, device: str, progress: bool, network: _Network) -> dict[str, Any]:
+    metrics = train(folder, network.settings, network.out, network.folds, device, progress)
+    scores: dict[str, Any] = metrics["test"]
+    return scores
 
 
 def _begin(out: Path, members: list[str]) -> None:
