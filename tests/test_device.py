@@ -55,9 +55,8 @@ def training(crystal_folder: Callable[..., Path], tmp_path: Path, monkeypatch: p
 
     def make(device: torch.device, model: str, pooling: str, **changes: object) -> Training:
         if device == META:
-            monkeypatch.setattr(
-                torch, "autocast", lambda *_, **__: contextlib.nullcontext()
-            )  # which meta has not
+            no_autocast = lambda *_, **__: contextlib.nullcontext()  # noqa: E731
+            monkeypatch.setattr(torch, "autocast", no_autocast)  # which meta has not
             adam = lambda *how, fused, **more: torch.optim.AdamW(*how, **more)  # noqa: E731
             monkeypatch.setattr(loop, "OPTIMISERS", {"sgd": adam, "adam": adam, "adamw": adam})
         settings = chosen_settings(model, pooling, "tuned", epochs=2, batch_size=4, **changes)

@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,10 +16,12 @@ from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
 import hybrid
+from hybrid import user_code
 from hybrid.cli import main
 from hybrid.data.folder import read_folder
 from hybrid.data.splits import cross_validation_folds
 from hybrid.errors import InputError
+from hybrid.processes import in_parallel
 from hybrid.trained import released
 from hybrid.trained.calibration import LEVELS, Calibration
 from hybrid.trained.checkpoint import MODEL_FILE
@@ -139,11 +142,20 @@ def test_an_ensemble_goes_on_and_is_not_taken_for_another_run(
 
 @pytest.mark.parametrize("several", [("--seeds", "3"), ("--folds", "3")])
 def test_processes_train_the_same_networks(
-    crystal_folder: Callable[..., Path], several: tuple[str, str]
+    crystal_folder: Callable[..., Path], several: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = crystal_folder(20)
+    path, jobs = crystal_folder(20), []
+    for known in ("_FILES", "_OBJECTS"):  # what other tests have run
+        monkeypatch.setattr(user_code, known, {})
+
+    def noted(function: Any, networks: Any, n: int, order: bool) -> Any:
+        jobs.append(n)
+        return in_parallel(function, networks, n, order)
+
+    monkeypatch.setattr("hybrid.training.several.in_parallel", noted)
     assert trained(path, *several, "--out", "alone") == 0
     assert trained(path, *several, "--jobs", "2", "--out", "together") == 0
+    assert jobs == [1, 2]
     tables = [pd.read_csv(Path(run, "predictions.csv"), index_col="id") for run in ("alone", "together")]
     pd.testing.assert_frame_equal(*tables, rtol=1e-4)
     alone, together = (sorted(file.name for file in Path(run).iterdir()) for run in ("alone", "together"))

@@ -135,7 +135,11 @@ def samples_of(folder: CrystalFolder, settings: RunSettings, folds: np.ndarray |
 
 
 def with_graphs(samples: Samples, settings: RunSettings) -> Samples:
-    """The same with the graphs that the model's network takes, if it is one."""
+    """The same with the graphs that the model's network takes, if it is one.
+
+    Raises:
+        InputError: a graph cannot be made, or the network has no such pooling.
+    """
     network = get_model(settings.model.name).network
     if network is None:
         return samples

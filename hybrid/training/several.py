@@ -28,7 +28,7 @@ from hybrid.trained.model import PROBABILITY
 from hybrid.training.results import Fitted, fold_metrics, write_predictions
 from hybrid.training.run import samples_of, train, with_graphs
 from hybrid.training.samples import Samples
-from hybrid.user_code import digests, is_user_code
+from hybrid.user_code import digests, registered_objects
 
 
 def train_ensemble(
@@ -150,10 +150,7 @@ def _train_all(
 
     What a user wrote in Python is known to this process only, so that such networks are trained in it.
     """
-    first = networks[0]
-    chosen = first.settings.model
-    own = digests() or is_user_code(chosen.name) or is_user_code(chosen.pooling)
-    jobs = 1 if own else folder.jobs
+    first, jobs = networks[0], 1 if digests() or registered_objects() else folder.jobs
     if jobs != 1:
         with_graphs(samples_of(folder, first.settings, first.folds), first.settings)  # by all processes
     one = partial(_train_one, folder, device, progress and jobs == 1)
