@@ -268,7 +268,7 @@ def test_saved_graphs_are_read_back(packed: tuple[list[Structure], CrystalGraphs
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="no list of the memory in use")
-def test_what_a_batch_reads_of_a_file_does_not_stay_in_memory(
+def test_what_is_read_of_a_file_does_not_stay_in_memory(
     packed: tuple[list[Structure], CrystalGraphs], tmp_path: Path
 ) -> None:
     file, every = tmp_path / "graphs.columns", torch.arange(12)
@@ -285,6 +285,8 @@ def test_what_a_batch_reads_of_a_file_does_not_stay_in_memory(
     for _ in range(2):
         assert_equal_batches(loaded.batch(every), packed[1].batch(every))
         assert in_memory() < 8
+    CrystalGraphs.save([loaded], tmp_path / "copy.columns")
+    assert in_memory() < 8
 
 
 def test_graphs_move_to_another_precision(packed: tuple[list[Structure], CrystalGraphs]) -> None:

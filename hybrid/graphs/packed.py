@@ -58,11 +58,11 @@ class Packed:
     def save(cls, parts: Sequence[Self], path: Path) -> None:
         """Writes the graphs of several parts to one file, atomically: a column after the other, a checksum.
 
-        A column is an array as in numpy's .npy files. Only one column of one part is in memory at a time.
+        A column is an array as in numpy's .npy files. Of parts that are in files, one is in memory at a time.
         """
         with atomic_file(path) as temporary, temporary.open("wb") as file:
             checksum = 0
-            for block in (b for f in fields(cls) for b in _blocks([getattr(p, f.name) for p in parts])):
+            for block in (block for field in fields(cls) for block in _blocks(parts, field.name)):
                 file.write(block)
                 checksum = zlib.crc32(block, checksum)
             file.write(checksum.to_bytes(4, "little"))
@@ -79,8 +79,7 @@ class Packed:
             with path.open("rb") as file:
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
                 whole = np.frombuffer(mapped, np.uint8)
-                _check(whole)
-                _let_go(mapped)
+                _check(mapped, whole)
                 graphs = cls(**{f.name: torch.from_numpy(_column(file, whole)) for f in fields(cls)})
                 object.__setattr__(graphs, "file", mapped)
                 return graphs
@@ -94,8 +93,7 @@ def bounded(batch: Callable[[P, Tensor], B]) -> Callable[[P, Tensor], B]:
     @wraps(batch)
     def made(graphs: P, indices: Tensor) -> B:
         found = batch(graphs, indices)
-        if graphs.file is not None:
-            _let_go(graphs.file)
+        _let_go(graphs.file)
         return found
 
     return made
@@ -111,31 +109,34 @@ def begins(counts: Tensor) -> Tensor:
     return counts.cumsum(0) - counts
 
 
-def _blocks(parts: Sequence[Tensor]) -> Iterator[Any]:
+def _blocks(parts: Sequence[Packed], name: str) -> Iterator[Any]:
     """A column as bytes: a header, the rows of each part, and what is missing to a whole line."""
-    dtype = parts[0].numpy().dtype
-    shape = (sum(len(part) for part in parts), *parts[0].shape[1:])
+    columns: list[Tensor] = [getattr(part, name) for part in parts]
+    dtype = columns[0].numpy().dtype
+    shape = (sum(map(len, columns)), *columns[0].shape[1:])
     header = io.BytesIO()
     described = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     npy.write_array_header_1_0(header, described)
     yield header.getvalue()
-    for part in parts:
-        yield np.ascontiguousarray(part.numpy()).data.cast("B") if part.numel() else b""
+    for part, column in zip(parts, columns, strict=True):
+        yield np.ascontiguousarray(column.numpy()).data.cast("B") if column.numel() else b""
+        _let_go(part.file)
     yield bytes(-math.prod(shape) * dtype.itemsize % ALIGNED)
 
 
-def _let_go(mapped: mmap.mmap) -> None:
-    """Frees the memory of what has been read of a file; what is needed again is read again."""
-    if hasattr(mmap, "MADV_DONTNEED"):
+def _let_go(mapped: mmap.mmap | None) -> None:
+    """Frees the memory of what has been read of a file, if there is one; it is read again when needed."""
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
         mapped.madvise(mmap.MADV_DONTNEED)
 
 
-def _check(whole: np.ndarray) -> None:
+def _check(mapped: mmap.mmap, whole: np.ndarray) -> None:
     """Raises an error unless the last four bytes are the checksum of the others."""
-    checksum = 0
+    stored, checksum = whole[-4:].tobytes(), 0
     for first in range(0, len(whole) - 4, AT_ONCE):
         checksum = zlib.crc32(whole[first : min(first + AT_ONCE, len(whole) - 4)].data, checksum)
-    if checksum.to_bytes(4, "little") != whole[-4:].tobytes():
+        _let_go(mapped)
+    if checksum.to_bytes(4, "little") != stored:
         raise ValueError("is damaged")
 
 
