@@ -42,7 +42,10 @@ SPEC = Spec(
     scales={
         "cpu": {
             "epochs": 100,
-            "datasets": {"mp-descriptors": {"epochs": 10, "n_structures": 20000}},
+            "datasets": {
+                "mp-descriptors": {"epochs": 10, "n_structures": 20000},
+                **dict.fromkeys(INTENSIVE, {"epochs": 50, "n_structures": 3000}),
+            },
         }
     },
 )
