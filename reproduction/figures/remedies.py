@@ -44,7 +44,7 @@ SPEC = Spec(
             "epochs": 100,
             "datasets": {
                 "mp-descriptors": {"epochs": 10, "n_structures": 20000},
-                **dict.fromkeys(INTENSIVE, {"epochs": 50, "n_structures": 3000}),
+                **{name: {"epochs": 50, "n_structures": 3000} for name in INTENSIVE},
             },
         }
     },

@@ -149,13 +149,22 @@ class Reciprocal(Remedy):
 def messages(atoms: Tensor, waves: Iterable[Waves], filters: nn.Module) -> Tensor:
     """m_i = sum_k f(|k|) S(k) exp(-i k r_i), (n_atoms, width); f goes to zero at the cut-off, smoothly."""
     found = torch.zeros_like(atoms)
-    centres = torch.linspace(0, CUTOFF, N_GAUSSIANS, device=atoms.device, dtype=atoms.dtype)
     for of in waves:
         there = of.rows >= 0
         vectors = atoms[of.rows] * there.unsqueeze(2)
-        gaussians = torch.exp(-(((of.lengths.unsqueeze(2) - centres) / centres[1]) ** 2))
-        fading = 0.5 + 0.5 * torch.cos(math.pi * of.lengths / CUTOFF)
-        filtered = filters(gaussians) * (fading / of.n_atoms.unsqueeze(1)).unsqueeze(2)
+        shares = fading(of.lengths) / of.n_atoms.unsqueeze(1)
+        filtered = filters(gaussians(of.lengths)) * shares.unsqueeze(2)
         parts = (wave @ ((wave.mT @ vectors) * filtered) for wave in (of.cosines, of.sines))
         found = found.index_add(0, of.rows[there], sum(parts)[there])
     return found
+
+
+def gaussians(lengths: Tensor) -> Tensor:
+    """|k| (…) in 1/Å as values of N_GAUSSIANS Gaussians (…, N_GAUSSIANS)."""
+    centres = torch.linspace(0, CUTOFF, N_GAUSSIANS, device=lengths.device, dtype=lengths.dtype)
+    return torch.exp(-(((lengths.unsqueeze(-1) - centres) / centres[1]) ** 2))
+
+
+def fading(lengths: Tensor) -> Tensor:
+    """1 for |k| = 0, and 0 at the cut-off."""
+    return 0.5 + 0.5 * torch.cos(math.pi * lengths / CUTOFF)
