@@ -18,19 +18,20 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from hybrid.data.folder import ATOM_INIT, read_atom_features
+from hybrid.graphs import reciprocal
 from hybrid.models.cgcnn import atom_feature_table
 from hybrid.models.network_registry import get_network
 from hybrid.settings import GraphSettings
-from hybrid.user_code import user_code
 from reproduction.data.chains import chain_of_set, zigzag_chain
 from reproduction.data.registry import get_dataset
 from reproduction.figures import remedies
-from reproduction.remedies import depth, implicit, reciprocal
+from reproduction.remedies import depth, implicit
+from reproduction.remedies.reciprocal import messages
 from reproduction.workflow import spec
 
 GRAPH, DOUBLE = GraphSettings(), torch.float64
 NETWORKS = spec.load_networks()
-every = pytest.mark.parametrize("name", remedies.remedies())
+every = pytest.mark.parametrize("name", [*remedies.remedies(), remedies.OURS])
 few = settings(max_examples=3, deadline=None, derandomize=True)
 
 
@@ -75,7 +76,7 @@ def test_neither_orientation_nor_order_nor_origin_counts(name: str, seed: int) -
 @every
 def test_who_is_told_the_cell_sees_a_supercell(name: str, NaCl: Structure, NaCl_primitive: Structure) -> None:
     network = built(name)
-    told = user_code(NETWORKS[name].model.name).value.told_the_cell
+    told = remedies.is_told(name)
     chain, sheared = zigzag_chain(1.5, 120), random_crystal(3)
     pairs = [(NaCl, NaCl_primitive), (sheared, sheared * (1, 3, 1)), (chain, chain * (2, 1, 1))]
     for pair in pairs:
@@ -126,8 +127,11 @@ def test_crystals_of_a_batch_do_not_see_each_other(name: str, Cu: Structure, C_l
 def test_messages_in_reciprocal_space_are_the_sums_over_waves(seed: int) -> None:
     crystal = random_crystal(seed, 4)
     graphs = reciprocal.ReciprocalGraphs.from_structures([crystal], GRAPH).to("cpu", DOUBLE)
-    vectors, filters = torch.randn(4, 3, dtype=DOUBLE), torch.nn.Linear(16, 3, bias=False, dtype=DOUBLE)
-    found = reciprocal.messages(vectors, graphs.batch(torch.tensor([0])).waves, filters)
+    vectors, filters = (
+        torch.randn(4, 3, dtype=DOUBLE),
+        torch.nn.Linear(reciprocal.N_GAUSSIANS, 3, bias=False, dtype=DOUBLE),
+    )
+    found = messages(vectors, graphs.batch(torch.tensor([0])).waves, filters)
     expected = torch.zeros(4, 3, dtype=torch.complex128)
     at, turns = torch.from_numpy(crystal.cart_coords), crystal.lattice.reciprocal_lattice
     for k in turns.get_points_in_sphere([[0, 0, 0]], [0, 0, 0], reciprocal.CUTOFF, zip_results=True):
@@ -135,7 +139,7 @@ def test_messages_in_reciprocal_space_are_the_sums_over_waves(seed: int) -> None
         if length < 1e-6:
             continue
         wave = torch.exp(1j * (at @ torch.from_numpy(turns.get_cartesian_coords(k[3] + k[0] * 0))))
-        centres = torch.linspace(0, reciprocal.CUTOFF, 16, dtype=DOUBLE)
+        centres = torch.linspace(0, reciprocal.CUTOFF, reciprocal.N_GAUSSIANS, dtype=DOUBLE)
         gaussians = torch.exp(-(((length - centres) / centres[1]) ** 2))
         fading = 0.5 + 0.5 * np.cos(np.pi * length / reciprocal.CUTOFF)
         factor = (wave[:, None] * vectors).sum(0) / 4
@@ -146,13 +150,13 @@ def test_messages_in_reciprocal_space_are_the_sums_over_waves(seed: int) -> None
 
 def test_waves_fade_before_the_cutoff(NaCl_primitive: Structure) -> None:
     """The eight shortest vectors, |k| = 2π√3/a, are at 80 % of the cut-off and just inside it."""
-    filters, sizes = torch.nn.Linear(16, 3, bias=False, dtype=DOUBLE), []
+    filters, sizes = torch.nn.Linear(reciprocal.N_GAUSSIANS, 3, bias=False, dtype=DOUBLE), []
     for share in (0.8, 0.999):
         a = 2 * np.pi * 3**0.5 / (share * reciprocal.CUTOFF)
         crystal = NaCl_primitive.copy().scale_lattice(a**3 / 4)
         graphs = reciprocal.ReciprocalGraphs.from_structures([crystal], GRAPH).to("cpu", DOUBLE)
         waves = graphs.batch(torch.tensor([0])).waves
-        sizes.append(reciprocal.messages(torch.eye(2, 3, dtype=DOUBLE), waves, filters).abs().max())
+        sizes.append(messages(torch.eye(2, 3, dtype=DOUBLE), waves, filters).abs().max())
     assert sizes[1] < 1e-3 * sizes[0]
 
 

@@ -1,0 +1,134 @@
+"""Crystal graphs with reciprocal lattice vectors: the waves exp(i k r) in which a crystal's atoms scatter.
+
+Structure factors are divided by the number of atoms. A repeated cell has further vectors k, at which they are
+0, and the same values at the others. So what is made of them does not depend on the choice of the cell.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+from pymatgen.core import Structure
+from torch import Tensor
+
+from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.graphs.merged_crystal import MergedCrystalBatch, MergedCrystalGraphs
+from hybrid.graphs.packed import begins, bounded, to_device
+from hybrid.settings import GraphSettings
+
+CUTOFF = 3.6  # 1/Å, of |k|
+N_GAUSSIANS = 24
+TOGETHER = 32  # crystals whose waves are filled up to one size
+
+
+@dataclass(frozen=True)
+class Waves:
+    """The waves exp(i k r_j) of some crystals; cosines and sines are 0 where there is no atom or vector."""
+
+    rows: Tensor  # (n_crystals, most_atoms) of the atoms in the batch
+    cosines: Tensor  # (n_crystals, most_atoms, most_vectors)
+    sines: Tensor
+    lengths: Tensor  # (n_crystals, most_vectors) |k| in 1/Å
+    n_atoms: Tensor  # (n_crystals,)
+
+
+@dataclass(frozen=True)
+class ReciprocalBatch(MergedCrystalBatch):
+    """The graphs of a batch with its waves, a few crystals at a time."""
+
+    waves: list[Waves]
+
+
+@dataclass(frozen=True)
+class ReciprocalGraphs(MergedCrystalGraphs):
+    """Crystal graphs with the places of the atoms and the vectors k; no atoms are merged.
+
+    Of k and -k there is one, since the waves of both are each other's conjugates.
+    """
+
+    places: Tensor  # (n_atoms, 3) fractional coordinates
+    vectors: Tensor  # (n_vectors, 3) k in reciprocal lattice vectors
+    lengths: Tensor  # (n_vectors,) |k| in 1/Å
+    n_vectors: Tensor  # (n_crystals,)
+
+    on_host = (*MergedCrystalGraphs.on_host, "n_vectors")
+
+    @classmethod
+    def from_structures(
+        cls, structures: Iterable[Structure], settings: GraphSettings, tolerance: float | None = None
+    ) -> Self:
+        """Builds the graph of every structure."""
+        found: list[tuple[np.ndarray, ...]] = []
+
+        def seen() -> Iterable[Structure]:
+            for structure in structures:
+                found.append((structure.frac_coords, *reciprocal_vectors(structure, settings.radius)))
+                yield structure
+
+        merged = MergedCrystalGraphs.of(CrystalGraphs.from_structures(seen(), settings), None)
+        places, vectors, lengths = (
+            torch.from_numpy(np.concatenate(column)).float() for column in zip(*found, strict=True)
+        )
+        counts = torch.tensor([len(of_crystal) for *_, of_crystal in found])
+        return cls(**vars(merged), places=places, vectors=vectors, lengths=lengths, n_vectors=counts)
+
+    @bounded
+    def batch(self, indices: Tensor) -> ReciprocalBatch:
+        """The graphs at `indices` (n_crystals,) of the host, on the device where the graphs are."""
+        batch = MergedCrystalGraphs.batch(self, indices)
+        first_row, first_vector = begins(self.n_atoms[indices]), begins(self.n_vectors)[indices]
+        alike = torch.argsort(self.n_atoms[indices], stable=True).split(TOGETHER)
+        waves = [self._waves(indices[part], first_row[part], first_vector[part]) for part in alike]
+        return ReciprocalBatch(**vars(batch), waves=waves)
+
+    def _waves(self, crystals: Tensor, first_row: Tensor, first_vector: Tensor) -> Waves:
+        atom, is_atom = _filled(self.n_atoms[crystals])
+        vector, is_vector = _filled(self.n_vectors[crystals])
+        there = is_atom.unsqueeze(2) & is_vector.unsqueeze(1)
+        rows = (first_row.unsqueeze(1) + atom).where(is_atom, -1)
+        place = (self.first_kind[crystals, :1] + atom) * is_atom
+        at = (first_vector.unsqueeze(1) + vector) * is_vector
+        found = (place, at, there, rows, self.n_atoms[crystals])
+        place, at, there, rows, n_atoms = (to_device(tensor, self.places.device) for tensor in found)
+        vectors, lengths = self.vectors[at], self.lengths[at]
+        phases = 2 * math.pi * self.places[place] @ vectors.mT
+        return Waves(rows, phases.cos() * there, phases.sin() * there, lengths, n_atoms)
+
+
+def _filled(counts: Tensor) -> tuple[Tensor, Tensor]:
+    """Numbers 0, 1, … for each crystal (n_crystals, largest count), and which of them are below its count."""
+    numbers = torch.arange(int(counts.max()), device=counts.device).expand(len(counts), -1)
+    return numbers, numbers < counts.unsqueeze(1)
+
+
+def reciprocal_vectors(structure: Structure, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """The vectors k up to the cut-off, without 0 and one of each pair k and -k.
+
+    Along a lattice vector with a gap wider than `radius` Å nothing repeats that an atom could see, and vacuum
+    of any width would only add vectors; there k has no component.
+
+    Returns:
+        multiples (n, 3) of the reciprocal lattice vectors, and |k| (n,) in 1/Å.
+    """
+    reciprocal = structure.lattice.reciprocal_lattice
+    places = np.sort(structure.frac_coords % 1, axis=0)
+    gaps = np.diff(places, axis=0, append=places[:1] + 1).max(axis=0) * 2 * np.pi / np.array(reciprocal.abc)
+    most = np.floor(CUTOFF * np.array(structure.lattice.abc) / (2 * np.pi)).astype(int) * (gaps <= radius)
+    grid = np.stack(np.meshgrid(*(np.arange(-m, m + 1) for m in most), indexing="ij"), axis=-1).reshape(-1, 3)
+    grid = grid[len(grid) // 2 + 1 :]  # the others are their negatives
+    lengths = np.linalg.norm(grid @ reciprocal.matrix, axis=1)
+    return grid[lengths < CUTOFF], lengths[lengths < CUTOFF]
+
+
+def gaussians(lengths: Tensor) -> Tensor:
+    """|k| (…) in 1/Å as values of N_GAUSSIANS Gaussians (…, N_GAUSSIANS)."""
+    centres = torch.linspace(0, CUTOFF, N_GAUSSIANS, device=lengths.device, dtype=lengths.dtype)
+    return torch.exp(-(((lengths.unsqueeze(-1) - centres) / centres[1]) ** 2))
+
+
+def fading(lengths: Tensor) -> Tensor:
+    """1 for |k| = 0, and 0 at the cut-off."""
+    return 0.5 + 0.5 * torch.cos(math.pi * lengths / CUTOFF)
