@@ -53,14 +53,14 @@ class CGCNNReflections(CGCNN):
         n_joined = self.standardised.num_features + n_descriptors
         self.conv_to_fc = nn.Linear(width + n_joined, model.h_fea_len)
 
-    def forward(self, batch: ReciprocalBatch, descriptors: Tensor | None = None) -> Tensor:  # type: ignore[override]
+    def forward(self, batch: ReciprocalBatch, descriptors: Tensor | None = None) -> Tensor:
         """Outputs, or log-probabilities of classes, (n_crystals, n_outputs)."""
         atoms = self.atom_vectors(batch)
         joined = self.standardised(self.joined(atoms, batch))
         joined = joined if descriptors is None else torch.cat([joined, descriptors], dim=1)
         return self.read_out(atoms, batch.crystals, joined)
 
-    def crystal_embeddings(self, batch: ReciprocalBatch) -> Tensor:  # type: ignore[override]
+    def crystal_embeddings(self, batch: ReciprocalBatch) -> Tensor:
         """The mean of the atom vectors and what is joined to it, (n_crystals, n_features)."""
         atoms = self.atom_vectors(batch)
         return torch.cat([crystal_mean(atoms, batch.crystals), self.joined(atoms, batch)], dim=1)
