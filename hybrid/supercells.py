@@ -84,7 +84,7 @@ def supercell_table(
     Crystals with a prediction near zero (less than 1e-6 of the largest one) are left out.
 
     Args:
-        model: a trained CGCNN or de-CGCNN.
+        model: a trained CGCNN, with or without descriptors or reflections.
         folder: crystals.
         sizes: of the supercells.
         n_crystals: size of a random subset of the crystals; all if there are fewer.
@@ -98,8 +98,9 @@ def supercell_table(
         InputError: the model is not a CGCNN, is a classifier or predicts 0 for all crystals, `n_crystals`
             is 0, there would be too many atoms, or a structure or descriptor cannot be used.
     """
-    if model.architecture.graphs is not MergedCrystalGraphs:
-        raise InputError(f"{model.settings.name}: supercells can be compared for CGCNN and de-CGCNN only")
+    kind = model.architecture.graphs
+    if not issubclass(kind, MergedCrystalGraphs):
+        raise InputError(f"{model.settings.name}: supercells can be compared for a CGCNN only")
     if model.network.classification:
         raise InputError(
             f"{model.settings.name}: is a classifier; supercells can be compared for numbers only"
@@ -119,7 +120,7 @@ def supercell_table(
     if standardisation:
         table = folder_descriptors(folder, standardisation.names)
         inputs = standardisation.filled(table, folder.ids)[0]
-    single = model.predict_graphs(MergedCrystalGraphs.of(graphs), device, inputs)
+    single = model.predict_graphs(kind.from_structures(cells, model.graph), device, inputs)
     rows = []
     for size in sizes:
         supercells = [
@@ -131,7 +132,8 @@ def supercell_table(
             described = _described(table, folder.ids, supercells)
             repeated_inputs = standardisation.filled(described, folder.ids)[0]
             other_descriptors = ((inputs - repeated_inputs).abs() > 1e-6).any(dim=1).numpy()
-        several = model.predict_graphs(MergedCrystalGraphs.of(repeated), device, repeated_inputs)
+        larger = kind.from_structures(supercells, model.graph)
+        several = model.predict_graphs(larger, device, repeated_inputs)
         expected = single
         if get_pooling(model.settings.pooling).extensive:
             mean = np.asarray(model.scale.mean)

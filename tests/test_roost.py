@@ -305,7 +305,7 @@ def test_supercells_of_a_formula_are_not_compared(
 ) -> None:
     run(folder, tmp_path / "run", run_settings())
     assert main(["supercells", str(tmp_path / "run"), str(folder.path)]) == 2
-    assert "error: roost: supercells can be compared for CGCNN and de-CGCNN only" in capsys.readouterr().err
+    assert "error: roost: supercells can be compared for a CGCNN only" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
