@@ -8,9 +8,15 @@ capacity and internal energy per cell; and properties that average pooling suits
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
 from hybrid.readout import get_pooling
 from hybrid.report.records import Bar, bars, scale_note
+from hybrid.report.style import COLOURS, PAGE, SMALL, legend_above, new_figure, save, styled
 from hybrid.user_code import names_a_file, user_code
+from reproduction.drawing.axes import name_rows
 from reproduction.drawing.tables import require, write_rows
 from reproduction.workflow.spec import Part, Spec, load_networks
 
@@ -20,7 +26,13 @@ PER_CELL = ("phonon-cv", "phonon-u")
 INTENSIVE = ("elastic-k", "elastic-g", "refractive-index")
 CELL = ("natoms", "a", "b", "c", "alpha", "beta", "gamma")
 METRICS = {"r2": "R²", "mae_over_mad": "MAE/MAD"}
-PICTURE = False
+PANELS = {
+    ("chains-long", "a"): "R² of a, long chains",
+    ("mp-descriptors", "a"): "R² of a, MP dataset",
+    ("phonon-cv", "Cv"): "MAE/MAD of Cv per cell",
+}
+TOLD = {"not told the cell": COLOURS["mean"], "told the cell": COLOURS["sum"]}
+ROW = 4.4  # mm for each network
 
 
 def remedies() -> tuple[str, ...]:
@@ -62,7 +74,7 @@ def is_told(network: str) -> bool:
 
 
 def draw(stem: Path, record: dict[str, Any]) -> None:
-    """A table with a row for each network and a column for each quantity.
+    """A table with a row for each network and a column for each quantity, and a picture of some columns.
 
     Raises:
         InputError: no run is finished.
@@ -80,6 +92,33 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
         rows.append({"network": label, "is told the cell": "yes" if is_told(network) else "no", **results})
     caption = f"{record['caption']}; mean over the seeds (lowest to highest), s: seconds an epoch; {scale_note(record)}."
     write_rows(stem, caption, rows)
+    save(_draw(found, {row["network"]: name for name, row in zip(networks, rows, strict=True)}), stem)
+
+
+@styled
+def _draw(found: list[Bar], networks: dict[str, str]) -> Figure:
+    """A panel for some of the columns, with a bar for each network; networks are by label."""
+    figure, names = new_figure(PAGE, 22 + ROW * len(networks)), list(networks.values())
+    of_panel = {panel: [bar for bar in found if _panel(bar) == panel and bar.done] for panel in PANELS}
+    drawn = {panel: of for panel, of in of_panel.items() if of} or of_panel
+    panels = figure.subplots(1, len(drawn), sharey=True, squeeze=False)[0]
+    for axes, (panel, of) in zip(panels, drawn.items(), strict=True):
+        for bar in of:
+            y, values = names.index(bar.first["network"]), np.maximum(bar.values(metric(bar)), 0)
+            axes.barh(y, values.mean(), color=list(TOLD.values())[is_told(names[y])])
+            if len(values) > 1:
+                axes.plot(values, [y] * len(values), "o", color="white", mec=COLOURS["text"], ms=3, mew=0.6)
+            axes.text(values.max(), y, f"  {bar.mean(metric(bar)):z.2f}", va="center", fontsize=SMALL - 0.5)
+        axes.set_xlabel(PANELS[panel])
+        axes.margins(x=0.16)
+        axes.set_xlim(left=0)
+        name_rows(axes, list(networks))
+    legend_above(figure, {label: Patch(color=colour) for label, colour in TOLD.items()})
+    return figure
+
+
+def _panel(bar: Bar) -> tuple[str, str]:
+    return bar.first["dataset"], bar.first["target"]
 
 
 def column(bar: Bar) -> str:
