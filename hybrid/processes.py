@@ -4,7 +4,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,9 +30,14 @@ def in_parallel(
         return map(function, items)
     import joblib
 
-    pool = joblib.Parallel(n_jobs=jobs, return_as="generator" if order else "generator_unordered")
-    here = os.getpid(), Path.cwd()
-    found: Iterator[B] = pool(joblib.delayed(_in_child)(function, item, *here) for item in items)
+    pool = joblib.Parallel(
+        n_jobs=jobs,
+        return_as="generator" if order else "generator_unordered",
+        initializer=_end_with,
+        initargs=(os.getpid(),),
+    )
+    here = Path.cwd()
+    found: Iterator[B] = pool(joblib.delayed(_in_child)(function, item, here) for item in items)
     return found
 
 
@@ -48,17 +52,14 @@ def check_jobs(jobs: int) -> int:
     return jobs
 
 
-def _in_child(function: Callable[[A], B], item: A, parent: int, folder: Path) -> B:
-    _end_with(parent)
+def _in_child(function: Callable[[A], B], item: A, folder: Path) -> B:
     os.chdir(folder)  # as workers stay, and the command may have gone elsewhere since
     return function(item)
 
 
-@cache
 def _end_with(parent: int) -> None:
     """A worker does not outlive the command."""
-    if os.getpid() != parent:
-        end_when(lambda: os.getppid() != parent)
+    end_when(lambda: os.getppid() != parent)
 
 
 def end_when(gone: Callable[[], bool]) -> None:
