@@ -99,7 +99,7 @@ ARCHITECTURES = {
         CGCNNReflections,
         graphs=ReciprocalGraphs,
         sizes=("atom_fea_len", "n_conv", "h_fea_len", "n_h"),
-        at_once=64,
+        at_once=32,
         head=("conv_to_fc", "fcs", "fc_out"),
         tuned={"mean": Recipe(trainer=_TRAINER)},
     )
