@@ -17,7 +17,7 @@ from hybrid.graphs.reciprocal import N_GAUSSIANS, ReciprocalBatch, ReciprocalGra
 from hybrid.models.cgcnn import CGCNN
 from hybrid.models.network import Architecture
 from hybrid.readout import crystal_mean
-from hybrid.settings import GraphSettings, ModelSettings, Recipe, TrainerSettings
+from hybrid.settings import GraphSettings, ModelSettings, Recipe
 
 N_COUNTS = 16
 WEAK = 1e-3  # relative power that counts half, before training
@@ -85,14 +85,6 @@ class CGCNNReflections(CGCNN):
         return counts
 
 
-_TRAINER = TrainerSettings(
-    epochs=100,
-    batch_size=32,
-    optimiser="adam",
-    learning_rate=0.003,
-    schedule="one-cycle",
-    gradient_clip=5.0,
-)
 ARCHITECTURES = {
     "cgcnn-reflections": Architecture(
         "cgcnn-reflections",
@@ -101,6 +93,6 @@ ARCHITECTURES = {
         sizes=("atom_fea_len", "n_conv", "h_fea_len", "n_h"),
         at_once=32,
         head=("conv_to_fc", "fcs", "fc_out"),
-        tuned={"mean": Recipe(trainer=_TRAINER)},
+        tuned={"mean": Recipe(trainer=CGCNNReflections.trainer)},
     )
 }
