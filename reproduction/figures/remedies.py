@@ -110,7 +110,7 @@ def _draw(found: list[Bar], networks: dict[str, str]) -> Figure:
                 axes.plot(values, [y] * len(values), "o", color="white", mec=COLOURS["text"], ms=3, mew=0.6)
             axes.text(values.max(), y, f"  {bar.mean(metric(bar)):z.2f}", va="center", fontsize=SMALL - 0.5)
         axes.set_xlabel(PANELS[panel])
-        axes.margins(x=0.16)
+        axes.margins(x=0.22)  # room for the numbers
         axes.set_xlim(left=0)
         name_rows(axes, list(networks))
     legend_above(figure, {label: Patch(color=colour) for label, colour in TOLD.items()})
