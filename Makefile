@@ -19,7 +19,7 @@ VENV := .venv/bin/python
 RUN := $(or $(PYTHON),$(VENV))
 HOW := --profile $(PROFILE) $(if $(CORES),--cores $(CORES)) $(if $(MINUTES),--job-minutes $(MINUTES))
 TESTED := OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses auto --dist loadfile
-INSTALLED := build/installed-$(subst /,-,$(RUN))
+INSTALLED := $(if $(PYTHON),build/installed-$(subst /,-,$(PYTHON)),.venv/installed)
 
 .DEFAULT_GOAL := help
 .PHONY: help list setup vendor vendor-check vendor-clean repatch datasets figures audit models leaderboard site $(FIGURES) test test-all lint search bench bench-gpu fuzz
@@ -39,7 +39,7 @@ $(VENV):
 $(INSTALLED): pyproject.toml reproduction/pyproject.toml constraints.txt | $(if $(PYTHON),,$(VENV))
 	$(RUN) -m pip install --quiet --constraint constraints.txt torch
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev,alignn,roost,e3nn,force-field,materials-project,reproduce,slurm]' --editable reproduction
-	@mkdir -p build && touch $@
+	@mkdir -p $(@D) && touch $@
 
 vendor: $(INSTALLED)  ## fetch the pinned upstream codes and patch them
 	@$(RUN) -m reproduction.upstream.vendor build
