@@ -34,7 +34,7 @@ def random_split(n: int, fractions: Sequence[float], seed: int) -> np.ndarray:
         training, validation, test = n - 2, 1, 1
     order = np.random.default_rng(seed).permutation(n)
     folds = np.empty(n, dtype=object)
-    folds[order] = np.repeat(FOLDS, [training, validation, test])
+    folds[order] = np.repeat(np.array(FOLDS, dtype=object), [training, validation, test])
     return folds
 
 
