@@ -34,6 +34,15 @@ class Waves:
     lengths: Tensor  # (n_crystals, most_vectors) |k| in 1/Å
     n_atoms: Tensor  # (n_crystals,)
 
+    def sums(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """Cosine and sine parts of sum_j v_j exp(i k r_j), (n_crystals, most_vectors, width) each.
+
+        Args:
+            vectors: (n_rows, width) of all atoms of the batch.
+        """
+        own = vectors[self.rows]
+        return self.cosines.mT @ own, self.sines.mT @ own
+
 
 @dataclass(frozen=True)
 class ReciprocalBatch(MergedCrystalBatch):
@@ -78,7 +87,7 @@ class ReciprocalGraphs(MergedCrystalGraphs):
     @bounded
     def batch(self, indices: Tensor) -> ReciprocalBatch:
         """The graphs at `indices` (n_crystals,) of the host, on the device where the graphs are."""
-        batch = MergedCrystalGraphs.batch(self, indices)
+        batch = super().batch(indices)
         first_row, first_vector = begins(self.n_atoms[indices]), begins(self.n_vectors)[indices]
         alike = torch.argsort(self.n_atoms[indices], stable=True).split(TOGETHER)
         waves = [self._waves(indices[part], first_row[part], first_vector[part]) for part in alike]

@@ -7,6 +7,7 @@ however the cell is chosen.
 """
 
 import math
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -14,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hybrid.graphs.reciprocal import N_GAUSSIANS, ReciprocalBatch, ReciprocalGraphs, fading, gaussians
+from hybrid.models.cgcnn import ARCHITECTURES as OTHERS
 from hybrid.models.cgcnn import CGCNN
-from hybrid.models.network import Architecture
 from hybrid.readout import crystal_mean
 from hybrid.settings import GraphSettings, ModelSettings, Recipe
 
@@ -77,22 +78,20 @@ class CGCNNReflections(CGCNN):
         counts = torch.zeros_like(largest)
         for of in batch.waves:
             crystals = batch.crystals.of_row[of.rows[:, 0]]
-            there = scatterers[of.rows] * (of.rows >= 0).unsqueeze(2)
-            power = sum((wave.mT @ there) ** 2 for wave in (of.cosines, of.sines))
-            power = power / (of.n_atoms**2).view(-1, 1, 1) / largest[crystals].unsqueeze(1)
+            cosines, sines = of.sums(scatterers)
+            power = (cosines**2 + sines**2) / (of.n_atoms**2).view(-1, 1, 1) / largest[crystals].unsqueeze(1)
             filters = F.softplus(self.filters(gaussians(of.lengths))) * fading(of.lengths).unsqueeze(2)
             counts = counts.index_add(0, crystals, (filters * power / (power + self.weak.exp())).sum(dim=1))
         return counts
 
 
 ARCHITECTURES = {
-    "cgcnn-reflections": Architecture(
-        "cgcnn-reflections",
-        CGCNNReflections,
+    "cgcnn-reflections": replace(
+        OTHERS["cgcnn"],
+        name="cgcnn-reflections",
+        build=CGCNNReflections,
         graphs=ReciprocalGraphs,
-        sizes=("atom_fea_len", "n_conv", "h_fea_len", "n_h"),
         at_once=32,
-        head=("conv_to_fc", "fcs", "fc_out"),
         tuned={"mean": Recipe(trainer=CGCNNReflections.trainer)},
     )
 }

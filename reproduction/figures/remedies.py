@@ -31,7 +31,7 @@ PANELS = {
     ("mp-descriptors", "a"): "R² of a, MP dataset",
     ("phonon-cv", "Cv"): "MAE/MAD of Cv per cell",
 }
-TOLD = {"not told the cell": COLOURS["mean"], "told the cell": COLOURS["sum"]}
+TOLD = {False: COLOURS["mean"], True: COLOURS["sum"]}
 ROW = 4.4  # mm for each network
 
 
@@ -40,17 +40,18 @@ def remedies() -> tuple[str, ...]:
     return tuple(name for name, network in load_networks().items() if names_a_file(network.model.name))
 
 
+TESTED = (*remedies(), OURS)
 SPEC = Spec(
     caption="CGCNN with average pooling and one change, beside average and sum pooling",
     parts=(
-        Part(datasets=CHAINS, networks=("cgcnn-one-cycle", "cgcnn-sum", *remedies(), OURS)),
+        Part(datasets=CHAINS, networks=("cgcnn-one-cycle", "cgcnn-sum", *TESTED)),
         Part(
             datasets=("mp-descriptors",),
-            networks=("cgcnn-one-cycle", "cgcnn-shifted-sum-256", *remedies(), OURS),
+            networks=("cgcnn-one-cycle", "cgcnn-shifted-sum-256", *TESTED),
             targets=CELL,
             together=True,
         ),
-        Part(datasets=(*PER_CELL, *INTENSIVE), networks=("cgcnn-one-cycle", "cgcnn-sum", *remedies(), OURS)),
+        Part(datasets=(*PER_CELL, *INTENSIVE), networks=("cgcnn-one-cycle", "cgcnn-sum", *TESTED)),
     ),
     scales={
         "cpu": {
@@ -92,28 +93,30 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
         rows.append({"network": label, "is told the cell": "yes" if is_told(network) else "no", **results})
     caption = f"{record['caption']}; mean over the seeds (lowest to highest), s: seconds an epoch; {scale_note(record)}."
     write_rows(stem, caption, rows)
-    save(_draw(found, {row["network"]: name for name, row in zip(networks, rows, strict=True)}), stem)
+    save(_draw(found), stem)
 
 
 @styled
-def _draw(found: list[Bar], networks: dict[str, str]) -> Figure:
-    """A panel for some of the columns, with a bar for each network; networks are by label."""
-    figure, names = new_figure(PAGE, 22 + ROW * len(networks)), list(networks.values())
+def _draw(found: list[Bar]) -> Figure:
+    """A panel for some of the columns, with a bar for each network."""
+    labels = {bar.first["network"]: bar.first["network_label"] for bar in found}
+    figure, names = new_figure(PAGE, 22 + ROW * len(labels)), list(labels)
     of_panel = {panel: [bar for bar in found if _panel(bar) == panel and bar.done] for panel in PANELS}
     drawn = {panel: of for panel, of in of_panel.items() if of} or of_panel
     panels = figure.subplots(1, len(drawn), sharey=True, squeeze=False)[0]
     for axes, (panel, of) in zip(panels, drawn.items(), strict=True):
         for bar in of:
             y, values = names.index(bar.first["network"]), np.maximum(bar.values(metric(bar)), 0)
-            axes.barh(y, values.mean(), color=list(TOLD.values())[is_told(names[y])])
+            axes.barh(y, values.mean(), color=TOLD[is_told(names[y])])
             if len(values) > 1:
                 axes.plot(values, [y] * len(values), "o", color="white", mec=COLOURS["text"], ms=3, mew=0.6)
             axes.text(values.max(), y, f"  {bar.mean(metric(bar)):z.2f}", va="center", fontsize=SMALL - 0.5)
         axes.set_xlabel(PANELS[panel])
         axes.margins(x=0.22)  # room for the numbers
         axes.set_xlim(left=0)
-        name_rows(axes, list(networks))
-    legend_above(figure, {label: Patch(color=colour) for label, colour in TOLD.items()})
+        name_rows(axes, list(labels.values()))
+    words = {False: "not told the cell", True: "told the cell"}
+    legend_above(figure, {words[told]: Patch(color=colour) for told, colour in TOLD.items()})
     return figure
 
 

@@ -47,10 +47,9 @@ def messages(atoms: Tensor, waves: Iterable[Waves], filters: nn.Module) -> Tenso
     """m_i = sum_k f(|k|) S(k) exp(-i k r_i), (n_atoms, width); f goes to zero at the cut-off, smoothly."""
     found = torch.zeros_like(atoms)
     for of in waves:
-        there = of.rows >= 0
-        vectors = atoms[of.rows] * there.unsqueeze(2)
         shares = fading(of.lengths) / of.n_atoms.unsqueeze(1)
-        filtered = filters(gaussians(of.lengths)) * shares.unsqueeze(2)
-        parts = (wave @ ((wave.mT @ vectors) * filtered) for wave in (of.cosines, of.sines))
-        found = found.index_add(0, of.rows[there], sum(parts)[there])
+        filtered, there = filters(gaussians(of.lengths)) * shares.unsqueeze(2), of.rows >= 0
+        cosines, sines = of.sums(atoms)
+        parts = of.cosines @ (cosines * filtered) + of.sines @ (sines * filtered)
+        found = found.index_add(0, of.rows[there], parts[there])
     return found
