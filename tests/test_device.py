@@ -44,7 +44,7 @@ CASES = [
     ("cgcnn", "shifted-sum", {}),
     ("cgcnn", "mean", {"task": "classification"}),
     ("de-cgcnn", "sum", {"descriptors": ("a", "b", "c")}),
-    ("cgcnn-reflections", "mean", {}),
+    ("cgcnn-lattice", "mean", {}),
     ("alignn", "mean", {"hidden": 16}),
     ("alignn", "sum", {"hidden": 16}),
 ]

@@ -26,7 +26,7 @@ from reproduction.data.chains import chain_of_set, zigzag_chain
 from reproduction.data.registry import get_dataset
 from reproduction.figures import remedies
 from reproduction.remedies import depth, implicit
-from reproduction.remedies.reciprocal import messages
+from reproduction.remedies.reciprocal import N_GAUSSIANS, messages
 from reproduction.workflow import spec
 
 GRAPH, DOUBLE = GraphSettings(), torch.float64
@@ -128,7 +128,7 @@ def test_messages_in_reciprocal_space_are_the_sums_over_waves(seed: int) -> None
     crystal = random_crystal(seed, 4)
     graphs = reciprocal.ReciprocalGraphs.from_structures([crystal], GRAPH).to("cpu", DOUBLE)
     vectors = torch.randn(4, 3, dtype=DOUBLE)
-    filters = torch.nn.Linear(reciprocal.N_GAUSSIANS, 3, bias=False, dtype=DOUBLE)
+    filters = torch.nn.Linear(N_GAUSSIANS, 3, bias=False, dtype=DOUBLE)
     found = messages(vectors, graphs.batch(torch.tensor([0])).waves, filters)
     expected = torch.zeros(4, 3, dtype=torch.complex128)
     at, turns = torch.from_numpy(crystal.cart_coords), crystal.lattice.reciprocal_lattice
@@ -137,7 +137,7 @@ def test_messages_in_reciprocal_space_are_the_sums_over_waves(seed: int) -> None
         if length < 1e-6:
             continue
         wave = torch.exp(1j * (at @ torch.from_numpy(turns.get_cartesian_coords(k[3] + k[0] * 0))))
-        centres = torch.linspace(0, reciprocal.CUTOFF, reciprocal.N_GAUSSIANS, dtype=DOUBLE)
+        centres = torch.linspace(0, reciprocal.CUTOFF, N_GAUSSIANS, dtype=DOUBLE)
         gaussians = torch.exp(-(((length - centres) / centres[1]) ** 2))
         fading = 0.5 + 0.5 * np.cos(np.pi * length / reciprocal.CUTOFF)
         factor = (wave[:, None] * vectors).sum(0) / 4
@@ -148,7 +148,7 @@ def test_messages_in_reciprocal_space_are_the_sums_over_waves(seed: int) -> None
 
 def test_waves_fade_before_the_cutoff(NaCl_primitive: Structure) -> None:
     """The eight shortest vectors, |k| = 2π√3/a, are at 80 % of the cut-off and just inside it."""
-    filters, sizes = torch.nn.Linear(reciprocal.N_GAUSSIANS, 3, bias=False, dtype=DOUBLE), []
+    filters, sizes = torch.nn.Linear(N_GAUSSIANS, 3, bias=False, dtype=DOUBLE), []
     for share in (0.8, 0.999):
         a = 2 * np.pi * 3**0.5 / (share * reciprocal.CUTOFF)
         crystal = NaCl_primitive.copy().scale_lattice(a**3 / 4)
@@ -160,7 +160,7 @@ def test_waves_fade_before_the_cutoff(NaCl_primitive: Structure) -> None:
 
 def test_vacuum_adds_no_vectors() -> None:
     chain = chain_of_set("single", 40, 0)
-    multiples, lengths = reciprocal.reciprocal_vectors(chain, 8.0)
+    _, multiples, lengths = reciprocal.waves_of(chain, 8.0)
     a = chain.lattice.a
     assert not multiples[:, 1:].any()
     assert lengths == pytest.approx(2 * np.pi / a * np.arange(1, len(lengths) + 1))

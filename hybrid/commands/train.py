@@ -35,7 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
     add, settings = parser.add_argument, common.add_settings
     add("folder", type=Path, help="id_prop.csv (id,target) and structure files named by id")
-    models = "cgcnn, alignn, de-cgcnn, de-alignn, cgcnn-reflections, roost, forest, FILE.py:CLASS"
+    models = "cgcnn, alignn, de-cgcnn, de-alignn, cgcnn-lattice, roost, forest, FILE.py:CLASS"
     add("--model", help=f"{models}; default: cgcnn")
     poolings = "mean (intensive), sum (extensive), shifted-sum (lengths), FILE.py:NAME; default: mean"
     add("--pooling", help=poolings)

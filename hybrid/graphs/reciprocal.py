@@ -20,8 +20,7 @@ from hybrid.graphs.packed import begins, bounded, to_device
 from hybrid.settings import GraphSettings
 
 CUTOFF = 3.6  # 1/Å, of |k|
-N_GAUSSIANS = 24
-TOGETHER = 32  # crystals whose waves are filled up to one size
+TOGETHER = 8  # crystals whose waves are filled up to one size
 
 
 @dataclass(frozen=True)
@@ -32,16 +31,16 @@ class Waves:
     cosines: Tensor  # (n_crystals, most_atoms, most_vectors)
     sines: Tensor
     lengths: Tensor  # (n_crystals, most_vectors) |k| in 1/Å
+    heights: Tensor  # (n_crystals, most_atoms, 3) across vacuum, in Å
     n_atoms: Tensor  # (n_crystals,)
 
     def sums(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """Cosine and sine parts of sum_j v_j exp(i k r_j), (n_crystals, most_vectors, width) each.
 
         Args:
-            vectors: (n_rows, width) of all atoms of the batch.
+            vectors: (n_crystals, most_atoms, width), v of each atom.
         """
-        own = vectors[self.rows]
-        return self.cosines.mT @ own, self.sines.mT @ own
+        return self.cosines.mT @ vectors, self.sines.mT @ vectors
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,7 @@ class ReciprocalGraphs(MergedCrystalGraphs):
     """
 
     places: Tensor  # (n_atoms, 3) fractional coordinates
+    heights: Tensor  # (n_atoms, 3) in Å, along vectors with vacuum; 0 along others
     vectors: Tensor  # (n_vectors, 3) k in reciprocal lattice vectors
     lengths: Tensor  # (n_vectors,) |k| in 1/Å
     n_vectors: Tensor  # (n_crystals,)
@@ -74,15 +74,22 @@ class ReciprocalGraphs(MergedCrystalGraphs):
 
         def seen() -> Iterable[Structure]:
             for structure in structures:
-                found.append((structure.frac_coords, *reciprocal_vectors(structure, settings.radius)))
+                found.append((structure.frac_coords, *waves_of(structure, settings.radius)))
                 yield structure
 
         merged = MergedCrystalGraphs.of(CrystalGraphs.from_structures(seen(), settings), None)
-        places, vectors, lengths = (
+        places, heights, vectors, lengths = (
             torch.from_numpy(np.concatenate(column)).float() for column in zip(*found, strict=True)
         )
         counts = torch.tensor([len(of_crystal) for *_, of_crystal in found])
-        return cls(**vars(merged), places=places, vectors=vectors, lengths=lengths, n_vectors=counts)
+        return cls(
+            **vars(merged),
+            places=places,
+            heights=heights,
+            vectors=vectors,
+            lengths=lengths,
+            n_vectors=counts,
+        )
 
     @bounded
     def batch(self, indices: Tensor) -> ReciprocalBatch:
@@ -104,7 +111,7 @@ class ReciprocalGraphs(MergedCrystalGraphs):
         place, at, there, rows, n_atoms = (to_device(tensor, self.places.device) for tensor in found)
         vectors, lengths = self.vectors[at], self.lengths[at]
         phases = 2 * math.pi * self.places[place] @ vectors.mT
-        return Waves(rows, phases.cos() * there, phases.sin() * there, lengths, n_atoms)
+        return Waves(rows, phases.cos() * there, phases.sin() * there, lengths, self.heights[place], n_atoms)
 
 
 def _filled(counts: Tensor) -> tuple[Tensor, Tensor]:
@@ -113,29 +120,28 @@ def _filled(counts: Tensor) -> tuple[Tensor, Tensor]:
     return numbers, numbers < counts.unsqueeze(1)
 
 
-def reciprocal_vectors(structure: Structure, radius: float) -> tuple[np.ndarray, np.ndarray]:
-    """The vectors k up to the cut-off, without 0 and one of each pair k and -k.
+def waves_of(structure: Structure, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The vectors k up to the cut-off, without 0 and one of each pair k and -k, and the heights of the atoms.
 
     Along a lattice vector with a gap wider than `radius` Å nothing repeats that an atom could see, and vacuum
-    of any width would only add vectors; there k has no component.
+    of any width would only add vectors. There k has no component, and atoms have a height instead.
 
     Returns:
-        multiples (n, 3) of the reciprocal lattice vectors, and |k| (n,) in 1/Å.
+        heights (n_atoms, 3) in Å, multiples (n, 3) of the reciprocal lattice vectors, and |k| (n,) in 1/Å.
     """
     reciprocal = structure.lattice.reciprocal_lattice
-    places = np.sort(structure.frac_coords % 1, axis=0)
-    gaps = np.diff(places, axis=0, append=places[:1] + 1).max(axis=0) * 2 * np.pi / np.array(reciprocal.abc)
-    most = np.floor(CUTOFF * np.array(structure.lattice.abc) / (2 * np.pi)).astype(int) * (gaps <= radius)
+    spacings = 2 * np.pi / np.array(reciprocal.abc)  # of the lattice planes
+    places = structure.frac_coords % 1
+    ordered = np.sort(places, axis=0)
+    gaps = np.diff(ordered, axis=0, append=ordered[:1] + 1)
+    isolated = gaps.max(axis=0) * spacings > radius
+    first = ordered[(gaps.argmax(axis=0) + 1) % len(places), range(3)]  # the atoms next to the gap
+    heights = (places - first) % 1 * spacings * isolated
+    most = np.floor(CUTOFF * np.array(structure.lattice.abc) / (2 * np.pi)).astype(int) * ~isolated
     grid = np.stack(np.meshgrid(*(np.arange(-m, m + 1) for m in most), indexing="ij"), axis=-1).reshape(-1, 3)
     grid = grid[len(grid) // 2 + 1 :]  # the others are their negatives
     lengths = np.linalg.norm(grid @ reciprocal.matrix, axis=1)
-    return grid[lengths < CUTOFF], lengths[lengths < CUTOFF]
-
-
-def gaussians(lengths: Tensor) -> Tensor:
-    """|k| (…) in 1/Å as values of N_GAUSSIANS Gaussians (…, N_GAUSSIANS)."""
-    centres = torch.linspace(0, CUTOFF, N_GAUSSIANS, device=lengths.device, dtype=lengths.dtype)
-    return torch.exp(-(((lengths.unsqueeze(-1) - centres) / centres[1]) ** 2))
+    return heights, grid[lengths < CUTOFF], lengths[lengths < CUTOFF]
 
 
 def fading(lengths: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from hybrid.user_code import UserCode, is_user_code, user_code
 BUILT_IN = {
     "cgcnn": "hybrid.models.cgcnn",
     "de-cgcnn": "hybrid.models.cgcnn",
-    "cgcnn-reflections": "hybrid.models.cgcnn_reflections",
+    "cgcnn-lattice": "hybrid.models.cgcnn_lattice",
     "alignn": "hybrid.models.alignn",
     "de-alignn": "hybrid.models.alignn",
     "roost": "hybrid.models.roost",

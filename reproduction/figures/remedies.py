@@ -20,7 +20,7 @@ from reproduction.drawing.axes import name_rows
 from reproduction.drawing.tables import require, write_rows
 from reproduction.workflow.spec import Part, Spec, load_networks
 
-OURS = "cgcnn-reflections"
+OURS = "cgcnn-lattice"
 CHAINS = ("chains-short", "chains-long", "chains-mixed-long", "chains-mixed-long-apart")
 PER_CELL = ("phonon-cv", "phonon-u")
 INTENSIVE = ("elastic-k", "elastic-g", "refractive-index")

@@ -9,16 +9,11 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from hybrid.graphs.reciprocal import (
-    N_GAUSSIANS,
-    ReciprocalBatch,
-    ReciprocalGraphs,
-    Waves,
-    fading,
-    gaussians,
-)
+from hybrid.graphs.reciprocal import CUTOFF, ReciprocalBatch, ReciprocalGraphs, Waves, fading
 from hybrid.settings import GraphSettings
 from reproduction.remedies.remedy import Remedy
+
+N_GAUSSIANS = 24
 
 
 class Reciprocal(Remedy):
@@ -49,7 +44,13 @@ def messages(atoms: Tensor, waves: Iterable[Waves], filters: nn.Module) -> Tenso
     for of in waves:
         shares = fading(of.lengths) / of.n_atoms.unsqueeze(1)
         filtered, there = filters(gaussians(of.lengths)) * shares.unsqueeze(2), of.rows >= 0
-        cosines, sines = of.sums(atoms)
+        cosines, sines = of.sums(atoms[of.rows])
         parts = of.cosines @ (cosines * filtered) + of.sines @ (sines * filtered)
         found = found.index_add(0, of.rows[there], parts[there])
     return found
+
+
+def gaussians(lengths: Tensor) -> Tensor:
+    """|k| (…) in 1/Å as values of N_GAUSSIANS Gaussians (…, N_GAUSSIANS)."""
+    centres = torch.linspace(0, CUTOFF, N_GAUSSIANS, device=lengths.device, dtype=lengths.dtype)
+    return torch.exp(-(((lengths.unsqueeze(-1) - centres) / centres[1]) ** 2))
