@@ -1,8 +1,8 @@
 """CGCNN with a readout that finds the crystal's lattice, however the cell is chosen.
 
-A translation belongs to the lattice if it maps the crystal onto itself. The Patterson function tells which do: it
-is as high there as at 0. So the number of translations among the atoms of a cell tells how many times the cell
-repeats, and what is left is the number of atoms in the primitive cell.
+A translation belongs to the lattice if it maps the crystal onto itself. The Patterson function tells which
+do: it is as high there as at 0. So the number of translations among the atoms of a cell tells how many times
+the cell repeats, and what is left is the number of atoms in the primitive cell.
 """
 
 import math
@@ -45,15 +45,15 @@ class Lattices:
 class CGCNNLattice(CGCNN):
     """CGCNN that joins the lattice to the pooled vector, where de-CGCNN joins descriptors.
 
-    The head has two outputs for each target: y = y_1 + n y_2, with n atoms in the primitive cell. So it learns
-    what grows with the cell and what does not, and which of these a target is.
+    The head has two outputs for each target: y = y_1 + n y_2, with n atoms in the primitive cell. So it
+    learns what grows with the cell and what does not, and which of these a target is.
 
     With numbers b that are learnt for each element, S(k) = sum_j b_j exp(i k r_j) and the Patterson function
-    P(t) = sum_k f(|k|) |S(k)|^2 cos(k t), the translation t = r_j - r_i counts g_ij = exp((P(t) / P(0) - 1) / w),
-    with the mean of P(t) / P(0) over several b. Then n = N^2 / sum_ij g_ij for a cell with N atoms. The mean of
-    cos(k t) over the translations is 1 for vectors k of the lattice's own reciprocal lattice and 0 for others.
-    Its sum over k with f(|k|) sin(|k| r) / (|k| r) is the lattice's radial distribution function, smoothed by the
-    cut-off in k.
+    P(t) = sum_k f(|k|) |S(k)|^2 cos(k t), the translation t = r_j - r_i counts
+    g_ij = exp((P(t) / P(0) - 1) / w), with the mean of P(t) / P(0) over several b. Then n = N^2 / sum_ij g_ij
+    for a cell with N atoms. The mean of cos(k t) over the translations is 1 for vectors k of the lattice's
+    own reciprocal lattice and 0 for others. Its sum over k with f(|k|) sin(|k| r) / (|k| r) is the lattice's
+    radial distribution function, smoothed by the cut-off in k.
     """
 
     graphs: ClassVar[Any] = ReciprocalGraphs
