@@ -25,9 +25,9 @@ TOGETHER = 8  # crystals whose waves are filled up to one size
 
 @dataclass(frozen=True)
 class Waves:
-    """The waves exp(i k r_j) of some crystals; cosines and sines are 0 where there is no atom or vector."""
+    """The waves exp(i k r_j) of some crystals; cosines and sines are 0 where there is no atom or vector k."""
 
-    rows: Tensor  # (n_crystals, most_atoms) of the atoms in the batch
+    rows: Tensor  # (n_crystals, most_atoms) of the atoms in the batch; -1 where there is none
     cosines: Tensor  # (n_crystals, most_atoms, most_vectors)
     sines: Tensor
     lengths: Tensor  # (n_crystals, most_vectors) |k| in 1/Å

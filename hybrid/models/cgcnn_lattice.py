@@ -18,16 +18,14 @@ from hybrid.models.cgcnn import CGCNN
 from hybrid.readout import crystal_mean
 from hybrid.settings import GraphSettings, ModelSettings, Recipe
 
-N_SCATTERERS = 16
-UNLIKE = 5e-3  # loss of the Patterson function at which a translation counts 1/e
-NOISE = 1e-6  # share of the power below which there is nothing but rounding
-UNLIKE_HEIGHT = 0.05  # Å, the same across vacuum
-ACROSS = torch.linspace(0, 3, N_SCATTERERS)  # 1/Å, how the scattering of each kind varies across vacuum
+N_SCATTERING = 16  # scattering factors of each element
+UNLIKE = 5e-3  # relative loss of the Patterson function at which a translation counts 1/e
+UNLIKE_HEIGHT = 0.05  # Å, the difference at which it does across vacuum
+ACROSS = torch.linspace(0, 3, N_SCATTERING)  # 1/Å, wave number of each scattering factor across vacuum
+NOISE = 1e-6  # relative power of what is only rounding
 RADII = torch.linspace(2, 26, 49)  # Å
-USUAL_SIZE = 16  # atoms
-WEIGHT = (
-    0.3  # of the lattice beside the pooled vector, so that the head does not learn crystals by their cells
-)
+USUAL_SIZE = 16  # atoms, so that both outputs of the head are of one order
+WEIGHT = 0.3  # of the lattice beside the mean of the atom vectors, before training
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,8 @@ class CGCNNLattice(CGCNN):
     g_ij = exp((P(t) / P(0) - 1) / w), with the mean of P(t) / P(0) over several b. Then n = N^2 / sum_ij g_ij
     for a cell with N atoms. The mean of cos(k t) over the translations is 1 for vectors k of the lattice's
     own reciprocal lattice and 0 for others. Its sum over k with f(|k|) sin(|k| r) / (|k| r) is the lattice's
-    radial distribution function, smoothed by the cut-off in k.
+    radial distribution function, smoothed by the cut-off in k. Across vacuum k has no component; there atoms
+    of different heights scatter differently, and no translation maps them onto each other.
     """
 
     graphs: ClassVar[Any] = ReciprocalGraphs
@@ -70,7 +69,7 @@ class CGCNNLattice(CGCNN):
         n_joined = 1 + len(RADII)
         n_outputs = n_outputs if classification else 2 * (n_outputs or 1)
         super().__init__(atom_features, graph, model, n_joined + n_descriptors, n_outputs, classification)
-        self.scattering = nn.Linear(model.atom_fea_len, N_SCATTERERS, bias=False)
+        self.scattering = nn.Linear(model.atom_fea_len, N_SCATTERING, bias=False)
         self.standardised = nn.BatchNorm1d(n_joined, affine=False)
         self.register_buffer("across", ACROSS.to(atom_features.dtype), persistent=False)
         self.register_buffer("radii", RADII.to(atom_features.dtype), persistent=False)
@@ -99,10 +98,8 @@ class CGCNNLattice(CGCNN):
         radial = scattering.new_empty(len(n_atoms), len(RADII))
         for waves in batch.waves:
             crystals = batch.crystals.of_row[waves.rows[:, 0]]
-            of_atoms = scattering[waves.rows] * torch.cos(waves.heights.unsqueeze(3) * self.across).prod(
-                dim=2
-            )
-            alike = translations(waves, of_atoms)
+            across = torch.cos(waves.heights.unsqueeze(3) * self.across).prod(dim=2)
+            alike = translations(waves, scattering[waves.rows] * across)
             n_alike = alike.sum(dim=(1, 2))
             n_atoms = n_atoms.index_copy(0, crystals, waves.n_atoms**2 / n_alike)
             along = waves.cosines * (alike @ waves.cosines) + waves.sines * (alike @ waves.sines)
@@ -118,7 +115,7 @@ def translations(waves: Waves, scattering: Tensor) -> Tensor:
 
     Args:
         waves: of the crystals.
-        scattering: (n_crystals, most_atoms, N_SCATTERERS), b of each atom.
+        scattering: (n_crystals, most_atoms, N_SCATTERING), b of each atom.
 
     Returns:
         g (n_crystals, most_atoms, most_atoms), from 0 to 1; 0 where there is no atom.

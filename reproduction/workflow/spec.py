@@ -1,6 +1,7 @@
 """Experiment specs: the networks and data of a figure or table, and what the paper says about them."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -215,7 +216,11 @@ def load_networks() -> dict[str, Network]:
     Raises:
         InputError: the file has an unknown setting or pooling, or names a remedy that cannot be run.
     """
-    path = WORKFLOW / "networks.yaml"
+    return _networks(WORKFLOW / "networks.yaml")
+
+
+@cache
+def _networks(path: Path) -> dict[str, Network]:
     networks = {name: _validate(Network, block, path) for name, block in _read(path).items()}
     for network in networks.values():
         if not network.model.vectors:
@@ -242,13 +247,15 @@ def run_settings(
     the training crystals a network is trained with as many batches as on all of them, in more epochs, if
     `same_batches`.
     """
-    default = recipe(network.model)
-    trainer = network.trainer or default.trainer
+    model, trainer = network.model, network.trainer
+    if trainer is None:
+        default = recipe(network.model)  # which imports the network
+        model, trainer = default.model(network.model), default.trainer
     return RunSettings(
         task="regression" if targets else dataset.task,
         targets=targets,
         graph=network.graph,
-        model=network.model if network.trainer else default.model(network.model),
+        model=model,
         trainer=trainer.model_copy(
             update={"epochs": round(size.epochs / (training_share if same_batches else 1))}
         ),
