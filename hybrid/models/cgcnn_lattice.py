@@ -56,6 +56,8 @@ class CGCNNLattice(CGCNN):
     """
 
     graphs: ClassVar[Any] = ReciprocalGraphs
+    across: Tensor
+    radii: Tensor
 
     def __init__(
         self,
