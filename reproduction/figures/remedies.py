@@ -139,7 +139,7 @@ def result(bar: Bar) -> str:
     if not bar.done:
         return "diverged"
     values, name = bar.values(metric(bar)), metric(bar)
-    spread = f" ({min(values):z.2f} to {max(values):z.2f})" if len(values) > 1 else ""
+    spread = f" ({min(values):z.3f} to {max(values):z.3f})" if len(values) > 1 else ""
     diverged = f", {bar.n_diverged} diverged" if bar.n_diverged else ""
     seconds = [row["train_seconds"] / row["epochs"] for row in bar.done if row.get("train_seconds")]
     time = f", {sum(seconds) / len(seconds):.2g} s" if seconds else ""
