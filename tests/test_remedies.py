@@ -216,7 +216,7 @@ def test_the_table_says_who_is_told_the_cell(tmp_path: Path) -> None:
     with (tmp_path / "remedies.csv").open(newline="") as file:
         found = [list(row.values()) for row in csv.DictReader(file)]
     assert found == [
-        ["cgcnn-one-cycle", "no", "0.375 (0.25 to 0.50), 0.5 s", ""],
+        ["cgcnn-one-cycle", "no", "0.375 (0.250 to 0.500), 0.5 s", ""],
         ["class-token", "yes", "0.900", ""],
         ["cgcnn-sum", "yes", "", "0.125"],
         ["reciprocal", "no", "", "diverged"],
