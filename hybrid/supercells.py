@@ -84,7 +84,7 @@ def supercell_table(
     Crystals with a prediction near zero (less than 1e-6 of the largest one) are left out.
 
     Args:
-        model: a trained CGCNN, with or without descriptors or lattice.
+        model: a trained CGCNN, de-CGCNN or cgcnn-lattice.
         folder: crystals.
         sizes: of the supercells.
         n_crystals: size of a random subset of the crystals; all if there are fewer.

@@ -20,10 +20,7 @@ from hybrid.supercells import supercell_table
 GRAPH = GraphSettings()
 
 
-def of_spacegroup(number: int, lattice: Lattice, species: list[str], places: list[list[float]]) -> Structure:
-    return Structure.from_spacegroup(number, lattice, species, places)
-
-
+of_spacegroup = Structure.from_spacegroup
 CRYSTALS = {
     "copper": (of_spacegroup(225, Lattice.cubic(3.61), ["Cu"], [[0, 0, 0]]), 1),
     "tungsten": (of_spacegroup(229, Lattice.cubic(3.16), ["W"], [[0, 0, 0]]), 1),

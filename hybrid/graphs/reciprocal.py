@@ -1,7 +1,7 @@
 """Crystal graphs with reciprocal lattice vectors: the waves exp(i k r) in which a crystal's atoms scatter.
 
-Structure factors are divided by the number of atoms. A repeated cell has further vectors k, at which they are
-0, and the same values at the others. So what is made of them does not depend on the choice of the cell.
+A repeated cell has further vectors k, at which its structure factors are 0. At the others they are the same,
+divided by the number of atoms. So what is made of these does not depend on the choice of the cell.
 """
 
 import math
