@@ -40,11 +40,11 @@ SPEC = Spec(
         ),
         # the crystals of a set are calculated once, for all of its data sets
         sets={"phonon": ("phonon-cv", "phonon-u"), "alexandria": ("alexandria-cv",)},
-        # of each data set's test crystals: so many of the smallest supercells, or those of at most so many atoms
+        # of each data set's test crystals: so many of the smallest supercells, of at most so many atoms
         scales={
             "smoke": ForceFieldScale(smallest=2),
             "quick": ForceFieldScale(smallest=10),
-            "cpu": ForceFieldScale(max_supercell=150),
+            "cpu": ForceFieldScale(smallest=160, max_supercell=150),
             "paper": ForceFieldScale(),
         },
     ),
