@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hybrid.graphs.merged_crystal import MergedCrystalBatch
+from hybrid.graphs.packed import begins
 from hybrid.settings import GraphSettings
 from reproduction.remedies.remedy import Remedy
 
@@ -37,10 +38,11 @@ class FixedPoint(Remedy):
         owner = torch.repeat_interleave(batch.edges_of_kind, output_size=len(batch.distances))
         gaussians = torch.exp(-(((batch.distances.unsqueeze(1) - self.centres) / self.step) ** 2))
         near = self.nearness(gaussians).sigmoid() * batch.times.unsqueeze(1)
-        near = near / torch.zeros_like(atoms[:, :1]).index_add(0, owner, near)[owner]
+        shares = (near / torch.zeros_like(atoms[:, :1]).index_add(0, owner, near)[owner]).squeeze(1)
+        first_edges = begins(batch.edges_of_kind)
 
         def step(z: Tensor) -> Tensor:
-            around = torch.zeros_like(z).index_add(0, owner, near * F.embedding(batch.neighbours, z))
+            around = F.embedding_bag(batch.neighbours, z, first_edges, mode="sum", per_sample_weights=shares)
             new: Tensor = torch.tanh(around @ weight.T + source)
             return new
 
