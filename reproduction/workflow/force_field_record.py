@@ -6,7 +6,7 @@ import pandas as pd
 
 from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
-from hybrid.report.record_rows import Row
+from hybrid.report.record_rows import Row, not_run_row
 from reproduction.data.registry import get_dataset
 from reproduction.models.force_field import UNSTABLE, ForceFieldSettings, describe
 from reproduction.models.forces import LABELS, TRAINED_ON
@@ -37,7 +37,8 @@ def compared(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of the force fields, and those of the networks with metrics on the same crystals alone.
 
-    These are the test crystals with a result of every force field.
+    These are the test crystals with a result of every force field whose calculation is finished. The last rows
+    name the others.
 
     Args:
         spec: of the experiment.
@@ -52,9 +53,14 @@ def compared(
         InputError: the values of a data set are not known, because none of its runs is finished, or no
             crystal has a result.
     """
-    found, points = [], []
+    found, points, not_run = [], [], []
     of_dataset: dict[str, list[tuple[Calculation, pd.DataFrame]]] = {}
     for calculation in calculations(spec, scale):
+        if not calculation.table.exists():
+            labels = "; ".join(get_dataset(dataset).label for dataset in calculation.runs)
+            _, label = network_of(calculation.settings)
+            not_run.append(not_run_row(labels, f"not calculated yet at this scale: {label}"))
+            continue
         table = read_table(calculation.table)
         for dataset in calculation.runs:
             of_dataset.setdefault(dataset, []).append((calculation, table))
@@ -77,7 +83,7 @@ def compared(
                 point |= {"target": targets[identity], "prediction": result[quantity]}
                 points.append({**point, "imaginary": f"{result['imaginary']:.4g}"})
         found += [_on_the_same(run, row, same) for run, row in own]
-    return found, points
+    return found + not_run, points
 
 
 def _row(
