@@ -44,7 +44,7 @@ SPEC = Spec(
         scales={
             "smoke": ForceFieldScale(smallest=2),
             "quick": ForceFieldScale(smallest=10),
-            "cpu": ForceFieldScale(smallest=160, max_supercell=150),
+            "cpu": ForceFieldScale(smallest=100, max_supercell=150),
             "paper": ForceFieldScale(),
         },
     ),
