@@ -1,13 +1,13 @@
 """Which descriptors pretrained force fields know: Figure 2 for their frozen embeddings, in one picture.
 
-Crystals and splits are those of CGCNN, which learns the descriptors from scratch. A column is a probe: a linear model on
-the mean of the atom vectors, on their sum, or on their cumulants (mean, standard deviation, skewness, minimum and
-maximum over the atoms), or a random forest on the mean. No descriptor was ever a target of a force field, but all have
-seen crystals like these. CHGNet (MIT licence, weights 0.3.0) was trained on energies, forces, stresses and magnetic
-moments along relaxations of Materials Project crystals, these among them; SevenNet-0 and SevenNet-l3i5 (MIT) on energies,
-forces and stresses of the same relaxations; SevenNet-MF-0 (MIT) on these and on r2SCAN calculations of Materials Project
-crystals, and it is told to be at r2SCAN here; DIEP (BSD-3-Clause) on MatPES, r2SCAN calculations of Materials Project
-crystals and of their molecular dynamics.
+Crystals and splits are those of CGCNN, which learns the descriptors from scratch; at scale `cpu` 2,000 crystals, chosen
+with one seed. A column is a probe: a linear model on the mean of the atom vectors, on their sum, or on their cumulants
+(mean, standard deviation, skewness, minimum and maximum over the atoms), or a random forest on the mean. No descriptor
+was ever a target of a force field, but all have seen crystals like these. CHGNet (MIT licence, weights 0.3.0) was
+trained on energies, forces, stresses and magnetic moments along relaxations of Materials Project crystals, these among
+them; SevenNet-0 and SevenNet-l3i5 (MIT) on energies, forces and stresses of the same relaxations; SevenNet-MF-0 (MIT)
+on these and on r2SCAN calculations of Materials Project crystals, and it is told to be at r2SCAN here; DIEP
+(BSD-3-Clause) on MatPES, r2SCAN calculations of Materials Project crystals and of their molecular dynamics.
 """
 
 from pathlib import Path
@@ -26,10 +26,17 @@ from reproduction.figures.figure2 import descriptor_panels
 from reproduction.workflow.spec import Spec
 
 FORCE_FIELDS = ("chgnet", "sevennet-0", "sevennet-l3i5", "sevennet-mf-0", "diep")
+PART = {"epochs": 100, "n_structures": 2000}
 PROBES = ("linear", "sum-linear", "cumulants-linear", "forest")
 SPEC = Spec(
     caption="Descriptors predicted from the embeddings of force fields, which were trained on Materials Project crystals but never on descriptors: R², and accuracy for the crystal system",
     parts=descriptor_panels("cgcnn", *(f"{name}-{probe}" for name in FORCE_FIELDS for probe in PROBES)),
+    scales={
+        "cpu": {
+            "seeds": (0,),  # another seed would be other crystals
+            "datasets": {"mp-descriptors": PART, "mp-crystal-system": PART},
+        }
+    },
 )
 CELL = 4.2  # mm, height of a row
 
