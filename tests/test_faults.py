@@ -58,7 +58,7 @@ def survive(names: list[str], most: int, path: Path, tmp_path: Path) -> dict[str
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("name", ["train with descriptors", "predict", "dataset", "probe"])
+@pytest.mark.parametrize("name", ["train with descriptors", "predict", "dataset"])
 def test_a_command_survives_some_faults(
     name: str, crystal_folder: Callable[..., Path], tmp_path: Path
 ) -> None:

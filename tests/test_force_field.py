@@ -169,6 +169,7 @@ def test_a_missing_package_is_named_with_what_brings_it(monkeypatch, Cu, package
 # --- forces of a calculator ---
 
 
+@pytest.mark.slow
 def test_forces_are_the_slope_of_the_energy_and_vanish_after_relaxation(Cu):
     crystal = Cu * (2, 2, 2)
     crystal.perturb(0.1)

@@ -344,11 +344,13 @@ def _python(code: str, *arguments: object) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_trained_force_field_calculates(trees: dict[str, Path], ran: dict[str, Path]) -> None:
     for name, work in ran.items():
         _python(CALCULATOR, trees[name], work / "forces")
 
 
+@pytest.mark.slow
 def test_forces_of_positions_and_of_bonds_agree(trees: dict[str, Path]) -> None:
     for tree in trees.values():
         _python(FORCE_REDUCTION, tree)

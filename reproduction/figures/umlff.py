@@ -140,21 +140,28 @@ def _calculation_row(row: dict[str, Any]) -> dict[str, str]:
 def _draw(record: dict[str, Any], predictions: pd.DataFrame) -> Figure:
     """Above, parity plots, crystals with imaginary modes hollow; below, MAE/MAD on the same crystals.
 
+    A force field is plotted with relaxed cells, or with unrelaxed ones if the others are not calculated.
+
     Args:
         record: of the force fields and of networks.
         predictions: the force fields' results, with the targets from density functional theory.
     """
     drawn = bars(record)
     calculated = [bar for bar in drawn if "force_field" in bar.first]
-    relaxed = [bar for bar in calculated if bar.first["force_field"]["settings"]["relax"]]
+    relaxed = {bar.first["model"] for bar in calculated if bar.first["force_field"]["settings"]["relax"]}
+    shown = [
+        bar
+        for bar in calculated
+        if bar.first["force_field"]["settings"]["relax"] or bar.first["model"] not in relaxed
+    ]
     models = list(dict.fromkeys(bar.first["network_label"] for bar in drawn))
-    datasets = list(dict.fromkeys(bar.first["dataset"] for bar in relaxed))
-    names = list(dict.fromkeys(bar.first["network"] for bar in relaxed))
+    datasets = list(dict.fromkeys(bar.first["dataset"] for bar in shown))
+    names = list(dict.fromkeys(bar.first["network"] for bar in shown))
     below = 14 + ROW * len(models)
     figure = new_figure(PAGE, 8 + 60 * len(names) + below)
     rows = len(names) + 1
     grid = figure.subplots(rows, len(datasets), squeeze=False, height_ratios=(*[60] * len(names), below))
-    for bar in relaxed:
+    for bar in shown:
         place = names.index(bar.first["network"]), datasets.index(bar.first["dataset"])
         of_bar = [predictions[key] == bar.first[key] for key in ("dataset", "network")]
         _draw_parity(grid[place], bar, predictions[of_bar[0] & of_bar[1]])
