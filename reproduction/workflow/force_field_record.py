@@ -37,8 +37,8 @@ def compared(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of the force fields, and those of the networks with metrics on the same crystals alone.
 
-    These are the test crystals with a result of every force field whose calculation is finished. The last rows
-    name the others.
+    These are the test crystals with a result of every force field whose calculation is finished. The last
+    rows name the others.
 
     Args:
         spec: of the experiment.
