@@ -170,7 +170,9 @@ def write_own(scale: str = "cpu", folder: Path = FOLDER) -> list[Path]:
 
 
 def entries_of(paths: Iterable[Path], **changes: Any) -> list[Entry]:
-    """The models of records that learn descriptors; a number comes from the widest record that has it.
+    """The models of records that learn descriptors.
+
+    A number comes from the record with most descriptors that has it, and of these from that with most crystals.
 
     Args:
         paths: of records.
@@ -179,7 +181,13 @@ def entries_of(paths: Iterable[Path], **changes: Any) -> list[Entry]:
     found: dict[tuple[str, str], dict[str, Any]] = {}
     known = [one.name for one in paper_descriptors()]
     scored = {path: _scored(read_record(path)) for path in paths}
-    for path in sorted(scored, key=lambda one: (-len(scored[one]), one.name)):
+
+    def rank(path: Path) -> tuple[int, int, str]:
+        descriptors = {bar.first["descriptor"] for bar in scored[path]}
+        crystals = max((bar.done[0]["n_train"] for bar in scored[path]), default=0)
+        return -len(descriptors), -crystals, path.name
+
+    for path in sorted(scored, key=rank):
         record = read_record(path)
         for bar in scored[path]:
             name, row = bar.first["descriptor"] or SYMMETRY, bar.done[0]
