@@ -172,7 +172,7 @@ def write_own(scale: str = "cpu", folder: Path = FOLDER) -> list[Path]:
 def entries_of(paths: Iterable[Path], **changes: Any) -> list[Entry]:
     """The models of records that learn descriptors.
 
-    A number comes from the record with most descriptors that has it, and of these from that with most crystals.
+    A number comes from the record with most descriptors that has it, of these from that with most crystals.
 
     Args:
         paths: of records.
