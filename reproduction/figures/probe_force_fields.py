@@ -26,8 +26,8 @@ from reproduction.figures.figure2 import descriptor_panels
 from reproduction.workflow.spec import Spec
 
 FORCE_FIELDS = ("chgnet", "sevennet-0", "sevennet-l3i5", "sevennet-mf-0", "diep")
-PART = {"epochs": 100, "n_structures": 2000}
 PROBES = ("linear", "sum-linear", "cumulants-linear", "forest")
+PART = {"epochs": 100, "n_structures": 2000}  # of the crystals of Figure 2
 SPEC = Spec(
     caption="Descriptors predicted from the embeddings of force fields, which were trained on Materials Project crystals but never on descriptors: R², and accuracy for the crystal system",
     parts=descriptor_panels("cgcnn", *(f"{name}-{probe}" for name in FORCE_FIELDS for probe in PROBES)),

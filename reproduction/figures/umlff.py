@@ -148,12 +148,9 @@ def _draw(record: dict[str, Any], predictions: pd.DataFrame) -> Figure:
     """
     drawn = bars(record)
     calculated = [bar for bar in drawn if "force_field" in bar.first]
-    relaxed = {bar.first["model"] for bar in calculated if bar.first["force_field"]["settings"]["relax"]}
-    shown = [
-        bar
-        for bar in calculated
-        if bar.first["force_field"]["settings"]["relax"] or bar.first["model"] not in relaxed
-    ]
+    relaxed = [bar for bar in calculated if bar.first["force_field"]["settings"]["relax"]]
+    known = {bar.first["model"] for bar in relaxed}
+    shown = relaxed + [bar for bar in calculated if bar.first["model"] not in known]
     models = list(dict.fromkeys(bar.first["network_label"] for bar in drawn))
     datasets = list(dict.fromkeys(bar.first["dataset"] for bar in shown))
     names = list(dict.fromkeys(bar.first["network"] for bar in shown))

@@ -56,12 +56,13 @@ def compared(
     found, points, not_run = [], [], []
     of_dataset: dict[str, list[tuple[Calculation, pd.DataFrame]]] = {}
     for calculation in calculations(spec, scale):
-        if not calculation.table.exists():
+        try:
+            table = read_table(calculation.table)
+        except InputError:  # it is not finished
             labels = "; ".join(get_dataset(dataset).label for dataset in calculation.runs)
             _, label = network_of(calculation.settings)
             not_run.append(not_run_row(labels, f"not calculated yet at this scale: {label}"))
             continue
-        table = read_table(calculation.table)
         for dataset in calculation.runs:
             of_dataset.setdefault(dataset, []).append((calculation, table))
     for dataset, tables in of_dataset.items():
