@@ -155,6 +155,7 @@ def test_the_mean_is_over_the_atoms_of_each_crystal():
         torch.zeros(3, 2, dtype=torch.long),
         distances,
         torch.tensor([2, 1]),
+        torch.tensor([0, 0]),
     )
     assert measured_radius(graphs, GraphSettings(max_neighbours=2)) == pytest.approx([3, 5])
 

@@ -94,10 +94,10 @@ def test_ties_by_element_do_not_depend_on_rounding(seed: int) -> None:
     rounded = Structure(
         crystal.lattice, crystal.species, crystal.frac_coords + rng.uniform(-2e-5, 2e-5, (2, 3))
     )
-    assert n_tied(rounded, 12, 8.0) == 2
+    assert n_tied(nearest_neighbours(rounded, 13, 8.0)[1], 8.0) == 2
     nearest, distances = nearest_by_element(rounded, 12, 8.0)
     assert sorted(nearest[0]) == sorted([0] * 4 + [1] * 2 + [0] * 4 + [1] * 2)
     np.testing.assert_allclose(distances[0], [3] * 6 + [18**0.5] * 6, atol=1e-3)
     whole, all_of_it = nearest_by_element(rounded, 18, 8.0), nearest_neighbours(rounded, 18, 8.0)
     np.testing.assert_allclose(whole[1], np.sort(all_of_it[1], axis=1), atol=1e-3)
-    assert n_tied(rounded, 18, 8.0) == 0
+    assert n_tied(nearest_neighbours(rounded, 19, 8.0)[1], 8.0) == 0

@@ -129,9 +129,8 @@ class StoredCrystals:
     def _key(self, settings: GraphSettings, kind: type[Any]) -> str:
         """A hash of the structures, of what the graphs hold and of their settings."""
         columns = " ".join(column.name for column in fields(kind))
-        prefix = "" if kind is CrystalGraphs else f"{kind.__name__} {columns} "
-        ties = "" if settings.ties == "found" else f" {settings.ties}"
-        key = hashlib.sha256(f"{prefix}{settings.max_neighbours} {settings.radius}{ties}".encode())
+        chosen = f"{settings.max_neighbours} {settings.radius} {settings.ties}"
+        key = hashlib.sha256(f"{kind.__name__} {columns} {chosen} ".encode())
         key.update(" ".join(self.contents).encode())
         return key.hexdigest()[:16]
 

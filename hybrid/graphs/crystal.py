@@ -9,7 +9,7 @@ import torch
 from pymatgen.core import Structure
 from torch import Tensor
 
-from hybrid.graphs.nearest_neighbours import nearest_by_element, nearest_neighbours
+from hybrid.graphs.nearest_neighbours import n_tied, nearest_by_element, nearest_neighbours
 from hybrid.graphs.packed import Packed, Rows, begins, bounded, to_device
 from hybrid.readout import Crystals
 from hybrid.settings import GraphSettings
@@ -33,24 +33,27 @@ class CrystalGraphs(Packed):
     neighbours: Tensor  # (n_atoms, max_neighbours) index of the neighbour within its crystal
     distances: Tensor  # (n_atoms, max_neighbours) Å
     n_atoms: Tensor  # (n_crystals,)
+    n_tied: Tensor  # (n_crystals,) atoms with a further neighbour as far away as the last that counts
 
-    on_host = ("n_atoms",)
+    on_host = ("n_atoms", "n_tied")
 
     @classmethod
     def from_structures(cls, structures: Iterable[Structure], settings: GraphSettings) -> "CrystalGraphs":
         """Builds the graph of every structure."""
         choose = nearest_neighbours if settings.ties == "found" else nearest_by_element
-        species, neighbours, distances = [], [], []
+        species, neighbours, distances, tied = [], [], [], []
         for structure in structures:
-            nearest, lengths = choose(structure, settings.max_neighbours, settings.radius)
+            nearest, lengths = choose(structure, settings.max_neighbours + 1, settings.radius)
             species.append(np.array(structure.atomic_numbers, dtype=np.int32))
-            neighbours.append(nearest.astype(np.int32))
-            distances.append(lengths.astype(np.float32))
+            neighbours.append(nearest[:, :-1].astype(np.int32))
+            distances.append(lengths[:, :-1].astype(np.float32))
+            tied.append(n_tied(lengths, settings.radius))
         return cls(
             torch.from_numpy(np.concatenate(species)),
             torch.from_numpy(np.concatenate(neighbours)),
             torch.from_numpy(np.concatenate(distances)),
             torch.tensor([len(numbers) for numbers in species]),
+            torch.tensor(tied),
         )
 
     def __len__(self) -> int:

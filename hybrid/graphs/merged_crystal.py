@@ -48,9 +48,10 @@ class MergedCrystalGraphs(Packed):
     times: Tensor  # (n_edges,) floating point: number of an atom's neighbours that an edge represents
     distances: Tensor  # (n_edges,) Å
     n_atoms: Tensor  # (n_crystals,)
+    n_tied: Tensor  # (n_crystals,) atoms with a further neighbour as far away as the last that counts
     n_kinds: Tensor  # (n_crystals, 2) numbers of kinds of atoms and of edges
 
-    on_host: ClassVar[tuple[str, ...]] = ("n_atoms", "n_kinds")
+    on_host: ClassVar[tuple[str, ...]] = ("n_atoms", "n_tied", "n_kinds")
 
     @classmethod
     def from_structures(
@@ -72,7 +73,7 @@ class MergedCrystalGraphs(Packed):
         columns = zip(*(_merged(graphs.batch(part), tolerance) for part in parts), strict=True)
         packed = [torch.from_numpy(np.concatenate(column)) for column in columns]
         *packed, n_kinds = packed
-        packed += [graphs.n_atoms, n_kinds]
+        packed += [graphs.n_atoms, graphs.n_tied, n_kinds]
         return cls(**{f.name: tensor for f, tensor in zip(fields(cls), packed, strict=True)})
 
     def __len__(self) -> int:

@@ -67,8 +67,12 @@ def nearest_by_element(
     return np.take_along_axis(nearest, order, axis=1), np.take_along_axis(distances, order, axis=1)
 
 
-def n_tied(structure: Structure, max_neighbours: int, radius: float) -> int:
-    """How many atoms have further neighbours as far away as the last that counts."""
-    distances = nearest_neighbours(structure, max_neighbours + 1, radius)[1]
+def n_tied(distances: np.ndarray, radius: float) -> int:
+    """How many atoms have a further neighbour as far away as the last that counts.
+
+    Args:
+        distances: (n_atoms, max_neighbours + 1) of the nearest neighbours in Å, nearest first.
+        radius: within which there are neighbours, in Å.
+    """
     last, next_one = distances[:, -2], distances[:, -1]
     return int(((next_one <= last + TIE) & (last <= radius)).sum())

@@ -17,7 +17,6 @@ from hybrid.device import resolve_device
 from hybrid.errors import DivergedError, InputError
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.merged_crystal import MergedCrystalGraphs
-from hybrid.graphs.nearest_neighbours import n_tied
 from hybrid.reading import read_json
 from hybrid.settings import RunSettings
 from hybrid.training.model_registry import get_model
@@ -66,28 +65,39 @@ def train(
         samples = with_graphs(samples, settings)  # bad input leaves nothing
         busy = f"{out}: is being trained by another process; wait for it, or choose another --out"
         with locked(partial / "lock", busy):
-            if not (out / "metrics.json").exists():  # as the other process may just have finished
-                _fit(samples, settings, Job(partial, at, progress), inputs, fit or model.fit)
+            if (out / "metrics.json").exists():  # as the other process may just have finished
+                shutil.rmtree(partial)
+            else:
+                _begin(partial, settings, inputs)
+                inputs = b""  # they are as large as the table of the crystals
+                _fit(samples, settings, Job(partial, at, progress), fit or model.fit)
                 if (out / "settings.json").exists():  # a stopped workflow takes metrics.json away
                     shutil.rmtree(out)
                 partial.replace(out)
                 (out / "lock").unlink()
-            else:
-                shutil.rmtree(partial)
+                return _metrics(out)
     refuse_other_run(out, settings, inputs)
-    metrics: dict[str, Any] = read_json(out / "metrics.json")
+    return _metrics(out)
+
+
+def _metrics(run: Path) -> dict[str, Any]:
+    metrics: dict[str, Any] = read_json(run / "metrics.json")
     return metrics
 
 
-def _fit(samples: Samples, settings: RunSettings, job: Job, inputs: bytes, fit: Fit) -> None:
+def _begin(folder: Path, settings: RunSettings, inputs: bytes) -> None:
+    """Notes in a run folder what the run is, unless it is a stopped one to go on with."""
+    try:
+        refuse_other_run(folder, settings, inputs)
+    except InputError:
+        if any((folder / "checkpoints").glob("*")):
+            raise
+        begin(folder, settings, inputs)
+
+
+def _fit(samples: Samples, settings: RunSettings, job: Job, fit: Fit) -> None:
     """Fits a model, or continues its training, and writes its run folder."""
     checkpoints = job.folder / "checkpoints"
-    try:
-        refuse_other_run(job.folder, settings, inputs)
-    except InputError:
-        if any(checkpoints.glob("*")):
-            raise
-        begin(job.folder, settings, inputs)
     try:
         fitted = fit(samples, settings, job)
     except DivergedError:  # the end of this training, so that another may begin here
@@ -162,11 +172,9 @@ def _overlap(samples: Samples, settings: RunSettings) -> dict[str, float]:
 
 def _ties(samples: Samples, settings: RunSettings) -> dict[str, int]:
     """How many atoms of a CGCNN's graphs have neighbours that rounding chooses from equals."""
-    network = get_model(settings.model.name).network
-    if network is None or network.graphs is not MergedCrystalGraphs or settings.graph.ties != "found":
+    if not isinstance(samples.graphs, MergedCrystalGraphs) or settings.graph.ties != "found":
         return {}
-    chosen = settings.graph.max_neighbours, settings.graph.radius
-    return {"n_tied_atoms": sum(n_tied(structure, *chosen) for structure in samples.folder.structures())}
+    return {"n_tied_atoms": int(samples.graphs.n_tied.sum())}
 
 
 def _report(samples: Samples, fitted: Fitted, settings: RunSettings, partial: Path) -> None:
