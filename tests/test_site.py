@@ -20,7 +20,7 @@ from reproduction.site import build as building
 from reproduction.site import pages, parity
 from reproduction.site.results import results_of
 from reproduction.site.sources import Sources
-from reproduction.site.tables import comparison, read_csv
+from reproduction.site.tables import comparison, read_table
 
 SCALE = "cpu"
 CARD = "# Cv of a cell\n\nHeat capacity at 300 K. [Settings](settings.json); [how]({guide}#pooling).\n"
@@ -112,7 +112,7 @@ def test_every_figure_guide_and_model_has_its_page_and_every_table_its_numbers(s
     for result in results_of(RESULTS / SCALE):
         page = parsed[site / f"results/{SCALE}/{result.name}.html"]
         for stem in result.tables:
-            for row in read_csv(RESULTS / SCALE / f"{stem}.csv")[1]:
+            for row in read_table(RESULTS / SCALE / f"{stem}.md").to_numpy().tolist():
                 assert [cell.replace("`", "") for cell in row] in page.rows, f"{stem}: {row}"
         for file in result.files:
             assert any(address.endswith(f"/{file.name}") for address in page.links), file
@@ -138,7 +138,7 @@ def test_numbers_on_the_home_page_and_the_leaderboard_are_those_of_the_records(s
 def test_what_is_not_run_is_skipped_with_a_sentence(tmp_path):
     results = tmp_path / "results" / SCALE
     results.mkdir(parents=True)
-    for ending in ("md", "csv", "json", "png"):
+    for ending in ("md", "json", "png"):
         shutil.copy(RESULTS / SCALE / f"figure3e.{ending}", results)
     pages.write(tmp_path / "source", results, [])
     at = tmp_path / "source"

@@ -13,10 +13,9 @@ from hybrid.report.records import scale_note
 from reproduction import figures
 from reproduction.site import parity
 from reproduction.site.sources import toctree
-from reproduction.site.tables import COMPARED, comparison, html_table, read_csv
+from reproduction.site.tables import COMPARED, comparison, html_table, read_table
 from reproduction.workflow.spec import UPSTREAM
 
-DATA = (".json", ".predictions.csv", ".png", ".pdf")
 WORDS = {".json": "record (JSON)", ".predictions.csv": "predictions (CSV)", ".png": "PNG", ".pdf": "PDF"}
 NUMBERED = re.compile(r"((?:Figure|Table|SI section) \w+): ")
 PRINTED = 144 / 300  # pixels on the screen to a pixel of a picture
@@ -81,9 +80,8 @@ class Result:
 
     @property
     def files(self) -> list[Path]:
-        """What can be downloaded, its tables' data first."""
-        found = [self.folder / f"{stem}.csv" for stem in self.tables]
-        found += [self.folder / f"{self.name}{ending}" for ending in DATA]
+        """What can be downloaded beside its tables."""
+        found = [self.folder / f"{self.name}{ending}" for ending in WORDS]
         return [path for path in found if path.exists()]
 
     @property
@@ -151,7 +149,7 @@ def page(result: Result, formulas: dict[str, str], documents: dict[str, str]) ->
         documents: texts of `DISCUSSED` by path, to which pages link where they speak of the result.
     """
     lines = [f"# {result.title}", "", *_paragraphs(result.description), *_discussed(result, documents)]
-    if not result.files:
+    if not (result.files or result.tables):
         lines += [
             f"Not run yet at scale `{result.scale}`; `make {result.name} SCALE={result.scale}` does it."
         ]
@@ -170,6 +168,7 @@ def page(result: Result, formulas: dict[str, str], documents: dict[str, str]) ->
     for stem in result.tables:
         lines += _table(result, stem)
     lines += ["## Where it comes from", "", *_provenance(result), "", "Downloads: ", ""]
+    lines += [f"- [{stem}.csv]({stem}.csv), table (CSV)" for stem in result.tables]
     lines += [f"- [{path.name}]({path.name}), {_word(path)}" for path in result.files]
     return "\n".join([*lines, ""])
 
@@ -199,8 +198,8 @@ def _table(result: Result, stem: str) -> Iterator[str]:
     if len(title) == 1:
         title = f"More: table {title}"
     yield from (f"(table-{stem})=", f"## {title[0].upper()}{title[1:]}", "", caption.strip(), "")
-    columns, rows = read_csv(result.folder / f"{stem}.csv")
-    yield html_table(columns, rows, stem)
+    table = read_table(result.folder / f"{stem}.md")
+    yield html_table(list(table), table.to_numpy().tolist(), stem)
     yield from (re.sub(r"^#", "###", notes.strip(), flags=re.MULTILINE), "")
 
 
@@ -236,5 +235,4 @@ def _provenance(result: Result) -> Iterator[str]:
 
 
 def _word(path: Path) -> str:
-    ending = "".join(path.suffixes[-2:]) if path.name.endswith(".predictions.csv") else path.suffix
-    return WORDS.get(ending, "table (CSV)")
+    return next(word for ending, word in WORDS.items() if path.name.endswith(ending))

@@ -1,12 +1,13 @@
-"""Tables as HTML, from the CSV files beside the records, and the paper's numbers beside ours."""
+"""Tables as HTML, from the Markdown files beside the records, and the paper's numbers beside ours."""
 
-import csv
 import html
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+import pandas as pd
 
 from hybrid.report.records import bars
 from hybrid.report.tables import METRICS
@@ -50,11 +51,11 @@ def raw(text: str) -> str:
     return f"```{{raw}} html\n{text}\n```\n"
 
 
-def read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
-    """The header and the rows of a CSV file that this project wrote."""
-    with path.open(newline="", encoding="utf-8") as file:
-        header, *rows = csv.reader(file)
-    return header, rows
+def read_table(path: Path) -> pd.DataFrame:
+    """The first table in a Markdown file that this project wrote; all cells are text."""
+    lines = path.read_text().partition("\n| ")[2].partition("\n\n")[0].splitlines()
+    header, _, *rows = (line.removeprefix("| ").removesuffix(" |").split(" | ") for line in lines)
+    return pd.DataFrame(rows, columns=header)
 
 
 def comparison(record: dict[str, Any]) -> tuple[str, list[list[str]]]:
