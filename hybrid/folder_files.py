@@ -5,12 +5,12 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Self
 
 from hybrid.errors import InputError, note, some
 from hybrid.reading import read_bytes
-from hybrid.structures import FORMATS
+from hybrid.structures import FORMATS, without_ending
 
 RESERVED = ("atom_init.json", "manifest.json", "config.json")
 
@@ -44,8 +44,8 @@ class FolderFiles(Mapping[str, Path]):
 
     def holds(self, name: str) -> bool:
         """Whether the file called `name` is one of them."""
-        ending = PurePath(name).suffix
-        return self.endings.get(name.removesuffix(ending)) == ending or name in self.endings
+        stem = without_ending(name)
+        return self.endings.get(stem) == name.removeprefix(stem) or name in self.endings
 
 
 def structure_files(folder: Path, settled: Collection[str] = ()) -> FolderFiles:

@@ -175,8 +175,8 @@ def _refuse_one_place(structure: Structure, where: str) -> None:
 
 def without_ending(identity: str) -> str:
     """An id without the ending of its structure file, if it carries one."""
-    path = Path(identity)
-    return str(path.with_suffix("")) if path.suffix in FORMATS else identity
+    name, _, ending = identity.rpartition(".")
+    return name if name and f".{ending}" in FORMATS else identity
 
 
 def content_key(source: Path | Structure, prefix: str = "") -> str:

@@ -193,18 +193,12 @@ def test_a_killed_write_leaves_nothing_for_long(tmp_path: Path) -> None:
 
 def test_workers_do_not_outlive_a_killed_command(crystal_folder: Callable[..., Path]) -> None:
     path = crystal_folder(60)
+    slow = path.with_name("slow.py")
+    slow.write_text(
+        "import time\nimport hybrid\nhybrid.register_descriptor('slow', lambda cell: time.sleep(1) or 1.0)\n"
+    )
     mark = f"HYBRID_TEST_MARK={path}"
-    command = [
-        sys.executable,
-        "-m",
-        "hybrid",
-        "descriptors",
-        str(path),
-        "--jobs",
-        "2",
-        "--backend",
-        "matminer",
-    ]
+    command = [sys.executable, "-m", "hybrid", "descriptors", str(path), "--jobs", "2", "--code", str(slow)]
     environment = {**os.environ, "HYBRID_TEST_MARK": str(path)}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 

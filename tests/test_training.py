@@ -18,6 +18,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hybrid.atomic import locked
@@ -240,6 +241,25 @@ def test_a_run_that_is_asked_to_stop_goes_on_to_the_same_numbers(
     for name in ("run", "fresh"):
         run(folder, tmp_path / name, wanted)
     assert same_numbers(tmp_path / "run", tmp_path / "fresh")
+
+
+def test_of_long_epochs_a_stopped_run_loses_one_at_most(
+    folder: CrystalFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "LONGEST", 0.0)
+    drawn: list[int] = []
+
+    def until_the_third(indices: Tensor, seed: int, epoch: int) -> Tensor:
+        drawn.append(epoch)
+        if drawn == [0, 1, 2]:
+            raise KeyboardInterrupt
+        return shuffled(indices, seed, epoch)
+
+    monkeypatch.setattr(loop, "shuffled", until_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, tmp_path / "run", run_settings(4))
+    run(folder, tmp_path / "run", run_settings(4))
+    assert drawn == [0, 1, 2, 2, 3]
 
 
 def test_after_training_sigterm_is_what_it_was(folder: CrystalFolder, tmp_path: Path) -> None:

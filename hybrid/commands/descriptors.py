@@ -10,8 +10,6 @@ from hybrid.commands.common import add_code, add_jobs, run_code
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
     parser.add_argument("folder", type=Path)
-    backends = ["fast", "matminer"]
-    parser.add_argument("--backend", default="fast", choices=backends, help="matminer: the slow reference")
     add_jobs(parser)
     add_code(parser)
 
@@ -21,7 +19,7 @@ def run(options: argparse.Namespace) -> None:
     from hybrid.descriptors.many import write_descriptors
 
     run_code(options)
-    table = write_descriptors(options.folder, backend=options.backend, n_jobs=options.jobs)
+    table = write_descriptors(options.folder, n_jobs=options.jobs)
     for identity, reason in table.errors.items():
         print(f"no descriptors: {identity}: {reason}", file=sys.stderr)
     print(f"{len(table.ids)} crystals, {len(table.errors)} without; {options.folder / 'descriptors.csv'}")

@@ -6,6 +6,7 @@ there.
 """
 
 import math
+import os
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from hybrid.errors import InputError, note, some
 from hybrid.folder_files import FolderFiles, structure_files, the_structure
 from hybrid.reading import plain_number, read_rows
 from hybrid.structures import FORMATS, without_ending
+
+_is_file = os.path.isfile  # of 100,000 crystals a Path for each would take as long as all the rest
 
 
 @dataclass(frozen=True)
@@ -87,9 +90,10 @@ def read_listing(
         values.extend([math.nan] * n_targets * len(others))
     files = FolderFiles(path, endings)
     # other .json files may be outputs of former runs
-    known = FORMATS.keys() - {".json"}
-    there = (file.name for file in path.iterdir() if file.suffix in known)
-    unlisted = sorted(name for name in there if not files.holds(name))
+    known = tuple(FORMATS.keys() - {".json"})
+    with os.scandir(path) as there:
+        found = (file.name for file in there if file.name.endswith(known))
+        unlisted = sorted(name for name in found if not files.holds(name))
     if unlisted:
         note(f"{path}: {some(unlisted)} without a row in id_prop.csv left out")
     if absent:
@@ -120,14 +124,14 @@ def _named_rows(path: Path) -> tuple[tuple[str, ...], Iterator[tuple[int, list[s
 
 def _ending(path: Path, identity: str) -> str | None:
     """What follows an id in the name of its structure file; None if there is no such file."""
-    named = path / identity
-    if named.suffix in FORMATS and named.is_file():
+    named = f"{path}/{identity}"
+    if without_ending(identity) != identity and _is_file(named):
         return ""
-    endings = [ending for ending in FORMATS if (path / f"{identity}{ending}").is_file()]
+    endings = [ending for ending in FORMATS if _is_file(f"{named}{ending}")]
     if len(endings) > 1:
         file = the_structure([path / f"{identity}{ending}" for ending in endings])
         endings = [ending for ending in endings if file and ending == file.suffix]
-    return endings[0] if endings else "" if named.is_file() else None
+    return endings[0] if endings else "" if _is_file(named) else None
 
 
 def _number(cell: str) -> float:

@@ -13,9 +13,9 @@ from pymatgen.core import Structure
 from hybrid.descriptors.registry import Descriptor
 from hybrid.reading import read_bytes
 
-_PACKAGES = ("numpy", "scipy", "spglib", "pymatgen", "pymatgen-core", "matminer")
+_PACKAGES = ("numpy", "scipy", "spglib", "pymatgen", "pymatgen-core")
 _SOURCES = Path(__file__).parent
-_MODULES = ("compute", "environments", "lattice", "matminer_reference", "symmetry", "voronoi")
+_MODULES = ("compute", "environments", "lattice", "symmetry", "voronoi")
 _CODE = (
     _SOURCES.parent / "cells.py",
     _SOURCES.parent / "structures.py",
@@ -36,9 +36,15 @@ class Row:
     error: str = ""
 
 
-def key_of(structure: Structure | Path, descriptors: Sequence[Descriptor], backend: str) -> str:
-    """A key that depends on the structure or its file, the descriptors, and the code that computes them."""
-    key = hashlib.sha256(f"{code_version()} {backend}".encode())
+def key_of(structure: Structure | Path, descriptors: Sequence[Descriptor], version: str = "") -> str:
+    """A key that depends on the structure or its file, the descriptors, and the code that computes them.
+
+    Args:
+        structure: the crystal, or its file.
+        descriptors: what is computed.
+        version: of further code.
+    """
+    key = hashlib.sha256(f"{code_version()} {version}".encode())
     for descriptor in descriptors:
         key.update(f"\0{descriptor.name}\0{_source(descriptor.function)}".encode())
     if isinstance(structure, Path):

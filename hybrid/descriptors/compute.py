@@ -2,9 +2,8 @@
 
 import math
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Literal
 
 from pymatgen.core import Structure
 
@@ -12,13 +11,13 @@ from hybrid.cells import reduced_cell
 from hybrid.descriptors.cached_rows import Row
 from hybrid.descriptors.environments import environments
 from hybrid.descriptors.lattice import cell_shape, density, packing_fraction
-from hybrid.descriptors.matminer_reference import Step, matminer_steps
 from hybrid.descriptors.registry import Descriptor, paper_descriptors, select_descriptors
 from hybrid.descriptors.symmetry import space_group, structural_complexity
 from hybrid.errors import InputError
 from hybrid.structures import read_structure
 
-Backend = Literal["fast", "matminer"]
+Step = tuple[Sequence[str], Callable[[Structure], dict[str, float]]]
+"""Names of descriptors, and the function that computes them from the reduced cell."""
 
 STEPS: tuple[Step, ...] = (
     (tuple(d.name for d in paper_descriptors() if d.local), environments),
@@ -30,9 +29,7 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-def describe(
-    structure: Structure, names: Iterable[str] | None = None, backend: Backend = "fast"
-) -> dict[str, float]:
+def describe(structure: Structure, names: Iterable[str] | None = None) -> dict[str, float]:
     """The descriptors of one crystal, by name.
 
     They are computed for its reduced cell, so they do not depend on the choice of the cell or of the origin.
@@ -42,32 +39,30 @@ def describe(
     Args:
         structure: an ordered crystal.
         names: which, all known ones if None.
-        backend: `fast`, or plain matminer on the same cell.
 
     Raises:
         InputError: a name is unknown, or a descriptor cannot be computed; the message says which and why.
     """
-    row = compute(structure, select_descriptors(names), backend)
+    row = compute(structure, select_descriptors(names))
     if row.error:
         raise InputError(row.error)
     return row.values
 
 
-def descriptor_row(structure: Structure | Path, chosen: Sequence[Descriptor], backend: Backend) -> Row:
+def descriptor_row(structure: Structure | Path, chosen: Sequence[Descriptor]) -> Row:
     """The descriptors of a crystal or of a structure file; an InputError becomes the row's error."""
     try:
         if isinstance(structure, Path):
             structure = read_structure(structure)
-        return compute(structure, chosen, backend)
+        return compute(structure, chosen)
     except InputError as error:
         return Row({}, str(error))
 
 
-def compute(structure: Structure, chosen: Sequence[Descriptor], backend: Backend) -> Row:
-    """The chosen descriptors that can be computed, and why the others cannot be."""
+def compute(structure: Structure, chosen: Sequence[Descriptor], steps: Sequence[Step] = STEPS) -> Row:
+    """The chosen descriptors that can be computed by some steps, and why the others cannot be."""
     wanted = {descriptor.name for descriptor in chosen}
-    steps = list(STEPS if backend == "fast" else matminer_steps(chosen))
-    steps += [_own(descriptor) for descriptor in chosen if descriptor.function]
+    steps = [*steps, *(_own(descriptor) for descriptor in chosen if descriptor.function)]
     found: dict[str, float] = {}
     reasons: dict[str, str] = {}
     with warnings.catch_warnings():
@@ -81,7 +76,7 @@ def compute(structure: Structure, chosen: Sequence[Descriptor], backend: Backend
                 continue
             try:
                 values = step(cell)
-            except Exception as error:  # likewise of matminer or a user's function
+            except Exception as error:  # likewise of a user's function
                 reasons[", ".join(names)] = _reason(error)
                 continue
             for name in names:

@@ -16,8 +16,7 @@ from pymatgen.core import Structure
 from hybrid.atomic import atomic_file, write_text
 from hybrid.data.crystal_table import ID, read_cells
 from hybrid.descriptors.cached_rows import Row, key_of
-from hybrid.descriptors.compute import Backend, descriptor_row
-from hybrid.descriptors.matminer_reference import matminer_steps
+from hybrid.descriptors.compute import descriptor_row
 from hybrid.descriptors.registry import Descriptor, select_descriptors
 from hybrid.descriptors.table import ERROR, DescriptorTable
 from hybrid.errors import InputError
@@ -33,7 +32,6 @@ def describe_many(
     structures: Mapping[str, Structure | Path] | Iterable[tuple[str, Structure | Path]],
     names: Iterable[str] | None = None,
     *,
-    backend: Backend = "fast",
     n_jobs: int = 1,
     cache: Path | None = None,
     progress: bool = True,
@@ -44,28 +42,24 @@ def describe_many(
     Args:
         structures: crystals, or the files they are in, by id.
         names: which descriptors, all known ones if None.
-        backend: `fast` or `matminer`.
         n_jobs: processes; -1: one for each core.
         cache: a JSON-lines file of finished rows, from which a stopped call continues.
         progress: show a progress bar.
         path: the table's name in messages.
 
     Raises:
-        InputError: a name is unknown, an id appears twice, there cannot be so many processes, or matminer
-            is asked for and not installed.
+        InputError: a name is unknown, an id appears twice, or there cannot be so many processes.
     """
     check_jobs(n_jobs)
     chosen = select_descriptors(names)
-    if backend == "matminer":
-        matminer_steps(chosen)  # fails before any work if matminer is not installed
     items = structures.items() if isinstance(structures, Mapping) else list(structures)
     keys: dict[str, str] = {}  # by id
     for identity, structure in items:
         if identity in keys:
             raise InputError(f"{path}: id '{identity}' appears twice")
-        keys[identity] = key_of(structure, chosen, backend)
+        keys[identity] = key_of(structure, chosen)
     with LineCache(cache, required=False) as rows:
-        row_of = partial(_row, chosen=chosen, backend=backend)
+        row_of = partial(_row, chosen=chosen)
         wanted = set(keys.values())
         missing = wanted - rows.keys()
         total, left = len(wanted), len(missing)
@@ -76,13 +70,7 @@ def describe_many(
         return _table(rows, keys, chosen, path)
 
 
-def write_descriptors(
-    folder: Path,
-    *,
-    backend: Backend = "fast",
-    n_jobs: int = 1,
-    progress: bool = True,
-) -> DescriptorTable:
+def write_descriptors(folder: Path, *, n_jobs: int = 1, progress: bool = True) -> DescriptorTable:
     """Writes `descriptors.csv` into a dataset folder: the paper's 29 descriptors and the registered ones.
 
     Finished rows are kept, see `kept_rows`; the table appears when all are done. Columns that were added to
@@ -91,7 +79,6 @@ def write_descriptors(
 
     Args:
         folder: structure files, one a crystal, named by id.
-        backend: `fast` or `matminer`.
         n_jobs: processes; -1: one for each core.
         progress: show a progress bar.
 
@@ -106,15 +93,7 @@ def write_descriptors(
     path = folder / "descriptors.csv"
     names = [d.name for d in select_descriptors()]
     own = _own_columns(path, set(names))  # before the work
-    table = describe_many(
-        files,
-        names,
-        backend=backend,
-        n_jobs=n_jobs,
-        cache=kept_rows(folder),
-        progress=progress,
-        path=path,
-    )
+    table = describe_many(files, names, n_jobs=n_jobs, cache=kept_rows(folder), progress=progress, path=path)
     write_table(table, path, own)
     write_text(_noted(folder), json.dumps({name: content_key(file) for name, file in files.items()}))
     return table
@@ -187,12 +166,10 @@ def _once(
             yield keys[identity], structure
 
 
-def _row(
-    item: tuple[str, Structure | Path], chosen: Sequence[Descriptor], backend: Backend
-) -> tuple[str, Row]:
+def _row(item: tuple[str, Structure | Path], chosen: Sequence[Descriptor]) -> tuple[str, Row]:
     """The descriptors of a crystal, with its key."""
     key, structure = item
-    return key, descriptor_row(structure, chosen, backend)
+    return key, descriptor_row(structure, chosen)
 
 
 def _table(

@@ -25,7 +25,8 @@ from hybrid.training.samples import Samples
 from hybrid.weights import read_weights, save_weights
 
 OPTIMISERS: dict[str, Callable[..., Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
-RESUME_EVERY = 10  # epochs between the checkpoints from which a stopped run continues
+RESUME_EVERY = 10  # epochs between the checkpoints from which a stopped run continues, …
+LONGEST = 60.0  # … or seconds of training, if these are fewer epochs
 
 
 class Training:
@@ -79,6 +80,7 @@ class Training:
             DivergedError: the validation error is not a number.
         """
         self._resume()
+        unsaved = 0.0  # s
         with self.log.shown(self.job.progress), _sigterm_is_ctrl_c():
             for epoch in range(len(self.log.rows), self.settings.epochs):
                 loss, error = self._train(epoch), self._validate()
@@ -90,8 +92,10 @@ class Training:
                 self.log.add(loss, error, self.optimiser.param_groups[0]["lr"])
                 if self.log.best()[0] == epoch + 1:
                     self.best = copy.deepcopy(self.network.state_dict())
-                if (epoch + 1) % RESUME_EVERY == 0:
+                unsaved += self.log.rows[-1]["seconds"]
+                if (epoch + 1) % RESUME_EVERY == 0 or unsaved > LONGEST:
                     save_weights(self.checkpoint, self._state())
+                    unsaved = 0.0
         self.network.load_state_dict(self.best)
         return self.log
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from pymatgen.core import Structure
 
 from hybrid.data.folder import read_folder
-from hybrid.descriptors.compute import Backend, descriptor_row
+from hybrid.descriptors.compute import descriptor_row
 from hybrid.descriptors.many import describe_many
 from hybrid.descriptors.registry import select_descriptors
 from hybrid.folder_files import structure_files
@@ -34,12 +34,18 @@ def pymatgen_read(path: Path) -> Task:
     return Task(lambda count=None: list(map(Structure.from_file, files[:count])), 5)
 
 
-def described(path: Path, backend: Backend = "fast") -> Task:
+def described(path: Path) -> Task:
     """Describes structures in memory, as far as a crystal can be: xenon has no atomic radius."""
     structures = list(read_folder(path).structures())
-    return Task(
-        lambda count=None: [descriptor_row(s, select_descriptors(), backend) for s in structures[:count]], 1
-    )
+    return Task(lambda count=None: [descriptor_row(s, select_descriptors()) for s in structures[:count]], 1)
+
+
+def described_by_matminer(path: Path) -> Task:
+    """The same by plain matminer."""
+    from reproduction.benchmarks import plain_matminer
+
+    structures = list(read_folder(path).structures())
+    return Task(lambda n=None: list(map(plain_matminer.described_by_matminer, structures[:n])), 1)
 
 
 def table(path: Path) -> Task:

@@ -105,7 +105,7 @@ ROWS = (
         f"the 29 descriptors of {N_SAMPLE} binaries, evenly from the smallest to the largest cell; "
         "theirs: plain matminer on the same cells",
         Run("files.described", "sample"),
-        Run("files.described matminer", "sample"),
+        Run("files.described_by_matminer", "sample"),
     ),
     _table("phonon", "phonon-cv", "1,512"),
     _table("mp", "mp-descriptors", "3,000"),

@@ -1,31 +1,32 @@
-"""The same descriptors from plain matminer: the slow reference for the fast ones.
+"""The descriptors from plain matminer, with which ours are compared.
 
 It takes about 0.1 s for each atom, because every site featurizer repeats the Voronoi tessellation for every
-atom. matminer's VoronoiNN takes the atoms within 13 Å, and more only if a cell is not closed. In sparse
+atom. Its VoronoiNN takes the atoms within 13 Å, and more only if a cell is not closed. In sparse
 crystals, whose `VoronoiFaces.reach` is larger, its faces can be wrong without a warning.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from matminer.featurizers import site, structure
+from pymatgen.analysis.local_env import VoronoiNN
 from pymatgen.core import Structure
 
+from hybrid.descriptors.cached_rows import Row
+from hybrid.descriptors.compute import Step, compute
 from hybrid.descriptors.lattice import cell_shape
-from hybrid.descriptors.registry import Descriptor
-from hybrid.errors import InputError
+from hybrid.descriptors.registry import Descriptor, select_descriptors
 
-Step = tuple[Sequence[str], Callable[[Structure], dict[str, float]]]
-"""Names of descriptors, and the function that computes them from the reduced cell."""
+
+def described_by_matminer(crystal: Structure, names: Iterable[str] | None = None) -> Row:
+    """The descriptors of one crystal, of its reduced cell as ours; all known ones if `names` is None."""
+    chosen = select_descriptors(names)
+    return compute(crystal, chosen, _steps(chosen))
 
 
 def _featurizers() -> dict[str, Callable[..., Any]]:
     """The featurizers by the `source` of the descriptors they define."""
-    try:
-        from matminer.featurizers import site, structure
-        from pymatgen.analysis.local_env import VoronoiNN
-    except ImportError as error:
-        raise InputError(f"backend 'matminer' needs matminer: pip install matminer ({error})") from error
 
     def statistics(of: Callable[[Any], Any]) -> Callable[[], Any]:
         return lambda: structure.SiteStatsFingerprint(of(VoronoiNN()))
@@ -41,12 +42,7 @@ def _featurizers() -> dict[str, Callable[..., Any]]:
     }
 
 
-def matminer_steps(descriptors: Iterable[Descriptor]) -> list[Step]:
-    """Functions of the reduced cell, each with the names of the descriptors it computes.
-
-    Raises:
-        InputError: matminer is not installed.
-    """
+def _steps(descriptors: Iterable[Descriptor]) -> list[Step]:
     featurizers = _featurizers()
     steps: list[Step] = []
     by_source: dict[str, dict[str, str]] = {}
@@ -66,9 +62,9 @@ def matminer_steps(descriptors: Iterable[Descriptor]) -> list[Step]:
 
 
 def _step(featurizer: Callable[[], Any], labels: dict[str, str]) -> Callable[[Structure], dict[str, float]]:
-    def compute(cell: Structure) -> dict[str, float]:
+    def featurize(cell: Structure) -> dict[str, float]:
         made = featurizer()
         values = dict(zip(made.feature_labels(), made.featurize(cell), strict=True))
         return {name: float(values[label]) for label, name in labels.items()}
 
-    return compute
+    return featurize
