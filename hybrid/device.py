@@ -1,5 +1,7 @@
 """The device on which a model is computed."""
 
+from pathlib import Path
+
 import torch
 
 from hybrid.errors import InputError
@@ -15,3 +17,9 @@ def resolve_device(name: str) -> torch.device:
     if name == "cuda" and not cuda:
         raise InputError("--device cuda: this machine has no CUDA GPU that torch can use")
     return torch.device("cuda" if cuda and name != "cpu" else "cpu")
+
+
+def processor_knows_bfloat16() -> bool:
+    """Whether the processor computes in bfloat16; true where the system does not say."""
+    said = Path("/proc/cpuinfo")
+    return not said.exists() or "bf16" in said.read_text(encoding="utf-8")

@@ -13,8 +13,8 @@ from hybrid.atomic import locked, write_text
 from hybrid.data.folder import CrystalFolder
 from hybrid.data.groups import formula_overlap
 from hybrid.descriptors.of_folder import atom_counts
-from hybrid.device import resolve_device
-from hybrid.errors import DivergedError, InputError
+from hybrid.device import processor_knows_bfloat16, resolve_device
+from hybrid.errors import DivergedError, InputError, note
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.reading import read_json
@@ -137,6 +137,8 @@ def refuse_precision(settings: RunSettings, device: torch.device) -> None:
         )
     if device.type == "cuda" and not torch.cuda.is_bf16_supported():
         raise InputError("--precision bf16: this machine's GPU does not compute in bfloat16")
+    if device.type == "cpu" and not processor_knows_bfloat16():
+        note("--precision bf16: this processor does not compute in bfloat16; fp32 is faster")
 
 
 def samples_of(folder: CrystalFolder, settings: RunSettings, folds: np.ndarray | None = None) -> Samples:
