@@ -6,6 +6,8 @@ import torch
 
 from hybrid.errors import InputError
 
+SAID = Path("/proc/cpuinfo")  # what Linux says of the processor
+
 
 def resolve_device(name: str) -> torch.device:
     """The device called auto, cpu or cuda.
@@ -21,5 +23,4 @@ def resolve_device(name: str) -> torch.device:
 
 def processor_knows_bfloat16() -> bool:
     """Whether the processor computes in bfloat16; true where the system does not say."""
-    said = Path("/proc/cpuinfo")
-    return not said.exists() or "bf16" in said.read_text(encoding="utf-8")
+    return not SAID.exists() or "bf16" in SAID.read_text(encoding="utf-8")

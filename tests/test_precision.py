@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hybrid.cli import main
 from hybrid.data.folder import CrystalFolder, read_folder
-from hybrid.errors import InputError
+from hybrid.errors import InputError, note
 from hybrid.graphs.line_graph import LineBatch, LineGraphs
 from hybrid.kernels.edge_gated import EdgeGated
 from hybrid.models.alignn import ALIGNN
@@ -202,3 +202,15 @@ def test_a_gpu_without_it_is_refused(folder: CrystalFolder, tmp_path: Path) -> N
         pytest.raises(InputError, match="GPU does not compute in bfloat16"),
     ):
         train(folder, run_settings("bf16"), tmp_path / "run", device="cuda", progress=False)
+
+
+@pytest.mark.parametrize("flags", ["avx2 avx512_bf16", "avx2"])
+def test_a_processor_without_it_is_said_to_be_slower(
+    flags: str, folder: CrystalFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = tmp_path / "cpuinfo"
+    told.write_text(f"flags : fpu {flags}\n")
+    note.cache_clear()  # it is said once in a process
+    with patch("hybrid.device.SAID", told):
+        train(folder, run_settings("bf16"), tmp_path / "run", device="cpu", progress=False)
+    assert ("fp32 is faster" in capsys.readouterr().err) == ("bf16" not in flags)
