@@ -8,13 +8,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import random_crystal, write_structure
 
 from hybrid.cli import main
+from hybrid.data.folder import read_folder
 from hybrid.descriptors import many
+from hybrid.descriptors.of_folder import folder_descriptors
 from reproduction.data.structures import FILES, LOCAL
 
 
@@ -77,3 +80,20 @@ def test_a_killed_command_goes_on_with_2000_crystals(
     for identity, structure in itertools.islice(LOCAL.structures(), 2000):
         write_structure(structure, folder / f"x-{identity}.json")
     check_resumes(folder, 1000, monkeypatch)
+
+
+def test_of_a_part_of_a_folder_that_part_is_described(
+    crystal_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = read_folder(crystal_folder(5))
+    computed: list[object] = []
+    compute = many.descriptor_row
+    monkeypatch.setattr(many, "descriptor_row", lambda *task: computed.append(task[0]) or compute(*task))
+    part = folder_descriptors(folder.take([3, 1]))
+    assert part.ids == (folder.ids[3], folder.ids[1])
+    assert len(computed) == 2
+    assert not (folder.path / "descriptors.csv").exists()
+    whole = folder_descriptors(folder)
+    assert len(computed) == 5, "what was described is kept"
+    assert whole.rows(part.ids).equal(part.rows(part.ids))
+    assert (folder.path / "descriptors.csv").exists()

@@ -40,6 +40,7 @@ class CrystalFolder:
     dropped: list[str] = field(default_factory=list)  # a reason for each crystal that was left out
     jobs: int = 1  # processes that make graphs and descriptors; -1: one for each core
     target_names: tuple[str, ...] = ()  # (n_targets,) if there are several
+    part: bool = False  # whether it has some of the folder's crystals only
 
     def __len__(self) -> int:
         return len(self.files)
@@ -63,7 +64,8 @@ class CrystalFolder:
             if isinstance(self.files, FolderFiles)
             else {name: self.files[name] for name in ids}
         )
-        return replace(self, files=files, targets=None if self.targets is None else self.targets[indices])
+        targets = None if self.targets is None else self.targets[indices]
+        return replace(self, files=files, targets=targets, part=True)
 
     @cached_property
     def unit(self) -> str:
@@ -180,7 +182,7 @@ def _without_unreadable(folder: CrystalFolder) -> CrystalFolder:
                 usable.append(i)
             except InputError as error:
                 problems.append(str(error))
-    return replace(folder.take(usable), dropped=folder.dropped + problems)
+    return replace(folder.take(usable), dropped=folder.dropped + problems, part=False)
 
 
 def read_atom_features(path: Path) -> dict[int, list[float]]:

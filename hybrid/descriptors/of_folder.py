@@ -1,5 +1,6 @@
 """The descriptors of a dataset folder: those in its descriptors.csv, the others computed."""
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from hybrid.atomic import locked
 from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.many import describe_many, described, kept_rows, write_descriptors
 from hybrid.descriptors.registry import paper_descriptors, select_descriptors
@@ -20,7 +22,8 @@ def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> Desc
 
     A folder without descriptors.csv gets one with the paper's 29, and one whose structures have changed since
     they were described gets a new one. Of columns that are asked for and not in the file those that the
-    project knows are computed; the file stays as it is.
+    project knows are computed; the file stays as it is. Of a part of a folder without a file only that part
+    is described, and no file is written.
 
     Args:
         folder: the crystals.
@@ -34,6 +37,8 @@ def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> Desc
         return _computed(folder, asked)
     path = folder.path / "descriptors.csv"
     table = DescriptorTable.read(path) if path.exists() else None
+    if table is None and folder.part:
+        return _computed(folder, asked)
     try:
         if table is None or _changed(folder):
             write_descriptors(folder.path, n_jobs=folder.jobs)
@@ -82,13 +87,17 @@ def atom_counts(folder: CrystalFolder) -> np.ndarray:
 
 
 def _computed(folder: CrystalFolder, names: Sequence[str]) -> DescriptorTable:
-    """Computes these descriptors without writing descriptors.csv."""
+    """Computes these descriptors without writing descriptors.csv; one process at a time, as they are kept."""
     cache = kept_rows(folder.path) if folder.stored else None
-    return describe_many(
-        folder.files,
-        names,
-        n_jobs=folder.jobs,
-        cache=cache,
-        progress=folder.stored,
-        path=folder.path / "descriptors.csv",
-    )
+    with contextlib.ExitStack() as stack:
+        if cache:
+            with contextlib.suppress(OSError):  # the folder cannot be written to
+                stack.enter_context(locked(cache.with_suffix(".lock")))
+        return describe_many(
+            folder.files,
+            names,
+            n_jobs=folder.jobs,
+            cache=cache,
+            progress=folder.stored,
+            path=folder.path / "descriptors.csv",
+        )

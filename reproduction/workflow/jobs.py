@@ -59,7 +59,7 @@ class Step:
         """What its data set must have; a measurement that is left over from a finished run has it."""
         if not self.run.done:
             yield f"datasets/{self.run.dataset}/manifest.json"
-            if self.run.needs_descriptors:
+            if self.run.needs_descriptors and self.run.settings.n_structures is None:  # otherwise of a part
                 yield f"datasets/{self.run.dataset}/descriptors.csv"
 
 
