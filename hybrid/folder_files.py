@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Self
 
 from hybrid.errors import InputError, note, some
 from hybrid.reading import read_bytes
-from hybrid.structures import FORMATS, without_ending
+from hybrid.structures import FORMATS, content_key, without_ending
 
 RESERVED = ("atom_init.json", "manifest.json", "config.json")
 
@@ -37,6 +38,15 @@ class FolderFiles(Mapping[str, Path]):
 
     def __len__(self) -> int:
         return len(self.endings)
+
+    @cached_property
+    def contents(self) -> list[str]:
+        """A hash of each file; it is read once.
+
+        Raises:
+            InputError: a file cannot be read.
+        """
+        return [content_key(file) for file in self.values()]
 
     def only(self, ids: Iterable[str]) -> Self:
         """Those with these ids."""

@@ -280,7 +280,7 @@ def test_layers_far_apart_end():
 
 
 def test_a_chain_in_vacuum_is_not_tessellated_for_its_lattice(monkeypatch):
-    monkeypatch.setattr(voronoi, "Voronoi", None)
+    monkeypatch.setattr(voronoi.scipy.spatial, "Voronoi", None)
     assert describe(zigzag_chain(1.5, 120), ["natoms", "c"])["c"] == pytest.approx(1.5 * math.sqrt(3))
 
 

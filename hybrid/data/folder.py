@@ -92,7 +92,9 @@ class CrystalFolder:
         Raises:
             InputError: a file cannot be read.
         """
-        return [content_key(file) for file in self.files.values()]
+        if isinstance(self.files, FolderFiles):
+            return self.files.contents
+        return [content_key(structure) for structure in self.files.values()]
 
     def structures(self) -> Iterable[Structure]:
         """Reads the structures one by one.

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import scipy  # whose spatial is loaded when it is used, as what needs no descriptors starts sooner without it
 from pymatgen.core import Structure
-from scipy.spatial import QhullError, Voronoi, cKDTree
 
 from hybrid.cells import SYMPREC
 from hybrid.errors import InputError
@@ -103,7 +103,7 @@ def _points_within(matrix: np.ndarray, fractional: np.ndarray, radius: float, li
     extent = np.linalg.norm(atoms - centre, axis=1).max() + radius
     images = images[np.einsum("ij,ij->i", images - centre, images - centre) <= extent**2]
     if len(atoms) > 1:
-        nearest, _ = cKDTree(atoms).query(images, distance_upper_bound=radius)
+        nearest, _ = scipy.spatial.cKDTree(atoms).query(images, distance_upper_bound=radius)
         images = images[np.isfinite(nearest)]
     if len(atoms) + len(images) > limit:
         raise _endless(limit)
@@ -177,8 +177,8 @@ def _tessellate(points: np.ndarray, n_atoms: int) -> _Tessellation | None:
     if len(points) < 5:
         return None
     try:
-        voronoi = Voronoi(points)
-    except QhullError:  # all points in one plane
+        voronoi = scipy.spatial.Voronoi(points)
+    except scipy.spatial.QhullError:  # all points in one plane
         return None
     chosen = np.nonzero((voronoi.ridge_points < n_atoms).any(axis=1))[0]
     ridges = [voronoi.ridge_vertices[i] for i in chosen]
