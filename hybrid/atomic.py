@@ -89,6 +89,15 @@ def locked(path: Path, refusal: str = "") -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def locked_where_possible(path: Path) -> Iterator[None]:
+    """Waits for the lock file `path` and holds it; nothing is held where no file can be written."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            stack.enter_context(locked(path))
+        yield
+
+
+@contextlib.contextmanager
 def _beside(path: Path, folder: bool) -> Iterator[Path]:
     """A new file or folder beside `path`, gone at the end; it is locked, so that others know it is in use."""
     head, tail = f".{path.stem[:100]}.", f".tmp{path.suffix}"

@@ -92,7 +92,12 @@ def test_of_a_part_of_a_folder_that_part_is_described(
     part = folder_descriptors(folder.take([3, 1]))
     assert part.ids == (folder.ids[3], folder.ids[1])
     assert len(computed) == 2
+    at = part.names.index("natoms")
     assert not (folder.path / "descriptors.csv").exists()
+    assert (
+        folder_descriptors(folder.take([3, 1]), ["natoms"]).rows(part.ids).equal(part.rows(part.ids)[:, [at]])
+    )
+    assert len(computed) == 2, "others of its descriptors need no more work"
     whole = folder_descriptors(folder)
     assert len(computed) == 5, "what was described is kept"
     assert whole.rows(part.ids).equal(part.rows(part.ids))

@@ -14,7 +14,8 @@ import hybrid
 
 HOUSE = Path(hybrid.__file__).parent
 FLOORS = (  # from the ground up; a module imports from its own floor and from those below
-    "errors device allocator atomic paths metrics line_cache cif progress user_code reading processes",
+    "allocator atomic cif device errors line_cache metrics paths processes processor progress reading "
+    "user_code",
     "readout structures cells weights",
     "folder_files",
     "settings",

@@ -211,6 +211,6 @@ def test_a_processor_without_it_is_said_to_be_slower(
     told = tmp_path / "cpuinfo"
     told.write_text(f"flags : fpu {flags}\n")
     note.cache_clear()  # it is said once in a process
-    with patch("hybrid.device.SAID", told):
+    with patch("hybrid.processor.SAID", told):
         train(folder, run_settings("bf16"), tmp_path / "run", device="cpu", progress=False)
     assert ("fp32 is faster" in capsys.readouterr().err) == ("bf16" not in flags)

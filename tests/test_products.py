@@ -154,7 +154,6 @@ def test_it_can_be_chosen_where_no_gradients_are_kept() -> None:
 def test_which_processors_are_amds_with_avx512(capability: str, vendor: str, expected: bool) -> None:
     with (
         patch.object(torch.backends.cpu, "get_cpu_capability", return_value=capability),
-        patch.object(products.Path, "exists", return_value=True),
-        patch.object(products.Path, "read_text", return_value=f"vendor_id\t: {vendor}\n"),
+        patch.object(products, "processor_info", return_value=f"vendor_id\t: {vendor}\n"),
     ):
         assert products._is_amd_with_avx512() == expected

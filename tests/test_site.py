@@ -20,7 +20,7 @@ from reproduction.site import build as building
 from reproduction.site import pages, parity
 from reproduction.site.results import results_of
 from reproduction.site.sources import Sources
-from reproduction.site.tables import comparison, read_table
+from reproduction.site.tables import comparison, first_table
 
 SCALE = "cpu"
 CARD = "# Cv of a cell\n\nHeat capacity at 300 K. [Settings](settings.json); [how]({guide}#pooling).\n"
@@ -112,7 +112,7 @@ def test_every_figure_guide_and_model_has_its_page_and_every_table_its_numbers(s
     for result in results_of(RESULTS / SCALE):
         page = parsed[site / f"results/{SCALE}/{result.name}.html"]
         for stem in result.tables:
-            for row in read_table(RESULTS / SCALE / f"{stem}.md").to_numpy().tolist():
+            for row in first_table((RESULTS / SCALE / f"{stem}.md").read_text()).to_numpy().tolist():
                 assert [cell.replace("`", "") for cell in row] in page.rows, f"{stem}: {row}"
         for file in result.files:
             assert any(address.endswith(f"/{file.name}") for address in page.links), file

@@ -17,7 +17,7 @@ from typing import Any, cast
 from pymatgen.core import Structure
 from typing_extensions import TypeVar
 
-from hybrid.atomic import locked
+from hybrid.atomic import locked_where_possible
 from hybrid.data.structure_table import StructureTable, row_of, structure_of
 from hybrid.errors import InputError
 from hybrid.folder_files import FolderFiles
@@ -83,9 +83,7 @@ class StoredCrystals:
         graphs: G | None = self._kept(kept, kind)
         if graphs is not None:
             return graphs
-        with contextlib.ExitStack() as stack:
-            with contextlib.suppress(OSError):  # the folder cannot be written to
-                stack.enter_context(locked(kept.with_name("graphs.lock")))
+        with locked_where_possible(kept.with_name("graphs.lock")):
             graphs = self._kept(kept, kind)  # as another process may just have made them
             return cast(G, self._made(settings, kind, kept)) if graphs is None else graphs
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from hybrid.atomic import locked
+from hybrid.atomic import locked_where_possible
 from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.many import describe_many, described, kept_rows, write_descriptors
 from hybrid.descriptors.registry import paper_descriptors, select_descriptors
@@ -37,10 +37,10 @@ def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> Desc
         return _computed(folder, asked)
     path = folder.path / "descriptors.csv"
     table = DescriptorTable.read(path) if path.exists() else None
-    if table is None and folder.part:
-        return _computed(folder, asked)
     try:
-        if table is None or _changed(folder):
+        if table is None and folder.part:
+            table = _computed(folder, [d.name for d in select_descriptors()])
+        elif table is None or _changed(folder):
             write_descriptors(folder.path, n_jobs=folder.jobs)
             table = DescriptorTable.read(path)
     except OSError:  # the folder cannot be written to
@@ -89,10 +89,7 @@ def atom_counts(folder: CrystalFolder) -> np.ndarray:
 def _computed(folder: CrystalFolder, names: Sequence[str]) -> DescriptorTable:
     """Computes these descriptors without writing descriptors.csv; one process at a time, as they are kept."""
     cache = kept_rows(folder.path) if folder.stored else None
-    with contextlib.ExitStack() as stack:
-        if cache:
-            with contextlib.suppress(OSError):  # the folder cannot be written to
-                stack.enter_context(locked(cache.with_suffix(".lock")))
+    with locked_where_possible(cache.with_suffix(".lock")) if cache else contextlib.nullcontext():
         return describe_many(
             folder.files,
             names,

@@ -15,6 +15,7 @@ from pathlib import Path
 from hybrid.atomic import atomic_file
 from hybrid.errors import one_line
 from hybrid.paths import user_cache
+from hybrid.processor import processor_info
 
 FLAGS = ("-std=c++14", "-O3", "-march=native", "-fPIC")
 FAST, EXACT = "-ffast-math", "-ffp-contract=off"
@@ -29,8 +30,7 @@ def _compiler() -> list[str]:
 
 def _processor() -> str:
     """The processor's features, on which -march=native depends; caches can be shared by machines."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    lines = processor_info().splitlines()
     return next((line for line in lines if line.startswith("flags")), platform.processor())
 
 

@@ -7,12 +7,13 @@ results differ in the last bits. On other processors and in other precisions the
 import functools
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from hybrid.processor import processor_info
 
 
 def linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -58,12 +59,7 @@ def onednn_is_faster() -> bool:
 
 
 def _is_amd_with_avx512() -> bool:
-    processor = Path("/proc/cpuinfo")
-    return (
-        torch.backends.cpu.get_cpu_capability() == "AVX512"
-        and processor.exists()
-        and "AuthenticAMD" in processor.read_text(encoding="utf-8")
-    )
+    return torch.backends.cpu.get_cpu_capability() == "AVX512" and "AuthenticAMD" in processor_info()
 
 
 def _times_transposed(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -1,6 +1,5 @@
 """Embeddings of crystals by pretrained models, and by those trained here."""
 
-import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import pandas as pd
 import torch
 from pymatgen.core import Structure
 
-from hybrid.atomic import locked
+from hybrid.atomic import locked_where_possible
 from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.many import kept_rows
 from hybrid.errors import InputError, one_line, unknown_name
@@ -55,10 +54,7 @@ def embed(
     prefix = f"{source(name)} "
     keys = [content_key(path, prefix) for path in folder.files.values()]
     cache = kept_rows(folder.path).with_name(f"{name}.jsonl")
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):  # the folder cannot be written to
-            stack.enter_context(locked(cache.with_suffix(".lock")))
-        rows = stack.enter_context(LineCache(cache, required=False))
+    with locked_where_possible(cache.with_suffix(".lock")), LineCache(cache, required=False) as rows:
         needed = set(POOLINGS[pooling])
         missing = [i for i, key in enumerate(keys) if not needed <= rows.get(key, {}).keys()]
         if missing:

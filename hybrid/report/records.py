@@ -11,6 +11,7 @@ from typing import Any
 
 import hybrid
 from hybrid.errors import InputError
+from hybrid.processor import processor_info
 from hybrid.reading import read_json
 from hybrid.report.style import COLOURS
 
@@ -33,8 +34,7 @@ def provenance(code: Mapping[str, Any] | None = None) -> dict[str, Any]:
 
 def hardware() -> dict[str, Any]:
     """The machine's architecture, processor and number of cores."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    lines = processor_info().splitlines()
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     return {
         "machine": platform.machine(),

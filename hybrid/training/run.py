@@ -13,10 +13,11 @@ from hybrid.atomic import locked, write_text
 from hybrid.data.folder import CrystalFolder
 from hybrid.data.groups import formula_overlap
 from hybrid.descriptors.of_folder import atom_counts
-from hybrid.device import processor_knows_bfloat16, resolve_device
+from hybrid.device import resolve_device
 from hybrid.errors import DivergedError, InputError, note
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.merged_crystal import MergedCrystalGraphs
+from hybrid.processor import knows_bfloat16
 from hybrid.reading import read_json
 from hybrid.settings import RunSettings
 from hybrid.training.model_registry import get_model
@@ -68,7 +69,7 @@ def train(
             if (out / "metrics.json").exists():  # as the other process may just have finished
                 shutil.rmtree(partial)
             else:
-                _begin(partial, settings, inputs)
+                begin(partial, settings, inputs)
                 inputs = b""  # they are as large as the table of the crystals
                 _fit(samples, settings, Job(partial, at, progress), fit or model.fit)
                 if (out / "settings.json").exists():  # a stopped workflow takes metrics.json away
@@ -83,16 +84,6 @@ def train(
 def _metrics(run: Path) -> dict[str, Any]:
     metrics: dict[str, Any] = read_json(run / "metrics.json")
     return metrics
-
-
-def _begin(folder: Path, settings: RunSettings, inputs: bytes) -> None:
-    """Notes in a run folder what the run is, unless it is a stopped one to go on with."""
-    try:
-        refuse_other_run(folder, settings, inputs)
-    except InputError:
-        if any((folder / "checkpoints").glob("*")):
-            raise
-        begin(folder, settings, inputs)
 
 
 def _fit(samples: Samples, settings: RunSettings, job: Job, fit: Fit) -> None:
@@ -137,7 +128,7 @@ def refuse_precision(settings: RunSettings, device: torch.device) -> None:
         )
     if device.type == "cuda" and not torch.cuda.is_bf16_supported():
         raise InputError("--precision bf16: this machine's GPU does not compute in bfloat16")
-    if device.type == "cpu" and not processor_knows_bfloat16():
+    if device.type == "cpu" and not knows_bfloat16():
         note("--precision bf16: this processor does not compute in bfloat16; fp32 is faster")
 
 

@@ -57,7 +57,19 @@ def fingerprint(samples: Samples) -> str:
 
 
 def begin(partial: Path, settings: RunSettings, inputs: bytes) -> None:
-    """Notes in a run folder what the run is, and removes folders of a run that came to nothing."""
+    """Notes in a run folder what the run is, unless it is a stopped one to go on with.
+
+    Folders of a run that came to nothing are removed.
+
+    Raises:
+        InputError: it is another stopped run.
+    """
+    try:
+        refuse_other_run(partial, settings, inputs)
+        return
+    except InputError:
+        if any((partial / "checkpoints").glob("*")):
+            raise
     for left in filter(Path.is_dir, partial.iterdir()):
         shutil.rmtree(left, ignore_errors=True)
     write_bytes(partial / INPUTS, inputs)

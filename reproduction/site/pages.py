@@ -10,7 +10,7 @@ from reproduction.paths import ROOT
 from reproduction.site import formulas, home, leaderboard
 from reproduction.site.results import DISCUSSED, Result, index, page, results_of
 from reproduction.site.sources import Sources, toctree
-from reproduction.site.tables import read_table
+from reproduction.site.tables import first_table
 
 ABOUT = ("CONTRIBUTING.md", "datasets/README.md", "CHANGELOG.md")
 NO_MODELS = """# Models
@@ -81,7 +81,7 @@ def _write_results(sources: Sources, results: list[Result], overview: str) -> No
     for result in results:
         sources.write(result.page, page(result, known, documents))
         for stem in result.tables:
-            table = read_table(result.folder / f"{stem}.md")
+            table = first_table((result.folder / f"{stem}.md").read_text())
             sources.write(f"results/{result.scale}/{stem}.csv", table.to_csv(index=False))
         for path in result.files:
             sources.copy(path, f"results/{result.scale}/{path.name}")

@@ -13,7 +13,7 @@ from hybrid.report.records import scale_note
 from reproduction import figures
 from reproduction.site import parity
 from reproduction.site.sources import toctree
-from reproduction.site.tables import COMPARED, comparison, html_table, read_table
+from reproduction.site.tables import COMPARED, comparison, first_table, html_table
 from reproduction.workflow.spec import UPSTREAM
 
 WORDS = {".json": "record (JSON)", ".predictions.csv": "predictions (CSV)", ".png": "PNG", ".pdf": "PDF"}
@@ -198,7 +198,7 @@ def _table(result: Result, stem: str) -> Iterator[str]:
     if len(title) == 1:
         title = f"More: table {title}"
     yield from (f"(table-{stem})=", f"## {title[0].upper()}{title[1:]}", "", caption.strip(), "")
-    table = read_table(result.folder / f"{stem}.md")
+    table = first_table(text)
     yield html_table(list(table), table.to_numpy().tolist(), stem)
     yield from (re.sub(r"^#", "###", notes.strip(), flags=re.MULTILINE), "")
 

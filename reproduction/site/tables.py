@@ -3,7 +3,6 @@
 import html
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -51,9 +50,9 @@ def raw(text: str) -> str:
     return f"```{{raw}} html\n{text}\n```\n"
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """The first table in a Markdown file that this project wrote; all cells are text."""
-    lines = path.read_text().partition("\n| ")[2].partition("\n\n")[0].splitlines()
+def first_table(text: str) -> pd.DataFrame:
+    """The first table in the text of a Markdown file that this project wrote; all cells are text."""
+    lines = text.partition("\n| ")[2].partition("\n\n")[0].splitlines()
     header, _, *rows = (line.removeprefix("| ").removesuffix(" |").split(" | ") for line in lines)
     return pd.DataFrame(rows, columns=header)
 
