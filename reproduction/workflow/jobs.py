@@ -15,6 +15,7 @@ from statistics import median
 from typing import Any
 
 from hybrid.atomic import write_text
+from hybrid.training.model_registry import get_model
 from reproduction import figures
 from reproduction.paths import RESULTS, ROOT
 from reproduction.workflow import run_table
@@ -22,7 +23,7 @@ from reproduction.workflow.runs import Run, runs_of
 from reproduction.workflow.spec import Spec
 
 START = 30.0  # s: to start Python, load a data set and build its graphs
-MEASURING = 120.0  # s
+WITHOUT_EPOCHS = 120.0  # s: a measurement, or a model that is not a network
 UNKNOWN = 2e-3  # s an epoch and crystal: of a network that no record knows
 MARGIN = 3  # a cluster's processor may be slower than the one that is recorded
 LEAST = 10  # minutes
@@ -45,7 +46,7 @@ class Step:
     @property
     def seconds(self) -> float:
         """How long it takes, as far as is known."""
-        return START + (MEASURING if self.measurement else _training_time(self.run))
+        return START + (WITHOUT_EPOCHS if self.measurement else _training_time(self.run))
 
     @property
     def needed(self) -> Iterator["Step"]:
@@ -161,8 +162,10 @@ def _add(step: Step, jobs: list[Job], job_of: dict[str, Job], seconds: float) ->
 
 def _training_time(run: Run) -> float:
     """Seconds: the epochs and crystals of a run times what the records say of its model."""
-    rates, sizes = _known(run.scale)
     model, dataset = run.settings.model.name, run.dataset
+    if get_model(model).network is None:
+        return WITHOUT_EPOCHS
+    rates, sizes = _known(run.scale)
     rate = rates.get((model, dataset)) or rates.get((model, "")) or UNKNOWN
     crystals = run.settings.n_structures or sizes.get(dataset, 10_000)
     return rate * crystals * run.settings.trainer.epochs
