@@ -72,6 +72,11 @@ def test_a_runs_time_is_that_of_recorded_ones() -> None:
     assert any(run.done for run in runs)
 
 
+def test_a_baseline_takes_minutes_whatever_the_epochs() -> None:
+    (run, *_) = (run for run in workflow_runs.planned(figures.spec("table1"), "cpu") if run.network == "mean-baseline")
+    assert jobs.Step(run).seconds < 300
+
+
 # --- Slurm's commands, without Slurm ---
 
 
