@@ -3,7 +3,7 @@
 All have exactly the same test crystals. The paper takes M3GNet; here they are CHGNet and SevenNet-l3i5, whose weights
 come with their packages, with cells relaxed by the force field or left as they are. All were trained on relaxation
 trajectories of the Materials Project, and so on energies and forces of many of these crystals, not on their phonons.
-The Alexandria binaries are not in that database under their own ids.
+The Alexandria binaries have ids of that database too.
 """
 
 from pathlib import Path
@@ -44,7 +44,7 @@ SPEC = Spec(
         scales={
             "smoke": ForceFieldScale(smallest=2),
             "quick": ForceFieldScale(smallest=10),
-            "cpu": ForceFieldScale(smallest=100, max_supercell=150),
+            "cpu": ForceFieldScale(smallest=150, max_supercell=150),
             "paper": ForceFieldScale(),
         },
     ),
