@@ -22,7 +22,7 @@ TESTED := OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses auto --dist loadfile
 INSTALLED := $(if $(PYTHON),build/installed-$(subst /,-,$(PYTHON)),.venv/installed)
 
 .DEFAULT_GOAL := help
-.PHONY: help list setup vendor vendor-check vendor-clean repatch datasets figures audit models leaderboard site $(FIGURES) test test-all lint search bench bench-gpu fuzz
+.PHONY: help list setup vendor vendor-check vendor-clean repatch datasets figures audit models leaderboard site $(FIGURES) test test-all lint search search-remedies bench bench-gpu fuzz
 
 help:  ## list the targets
 	@grep -hE '^[a-z$$()A-Z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/; s/\$$\(FIGURES\)/FIGURE/' | expand -t 16
@@ -88,7 +88,10 @@ lint: setup  ## check style, types and spelling
 	$(RUN) -m codespell_lib
 
 search: setup  ## search for training settings, the same effort for every network
-	@$(RUN) -m reproduction search --scale $(SCALE)
+	@$(RUN) -m reproduction search $@ --scale $(SCALE)
+
+search-remedies: setup  ## the same for the remedies, on the long chains
+	@$(RUN) -m reproduction search $@ --scale $(SCALE)
 
 bench-gpu: setup  ## measure an epoch on a GPU beside one core; writes results/gpu.json
 	$(RUN) -m reproduction.benchmarks.gpu

@@ -60,7 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("what", help="importance, lookup, representation, supercells or selection")
     for step in (run, measure):
         step.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
-    for step in (reproduce, audit, add("search", search_settings), run, calculate, measure, record, draw):
+    search = add("search", search_settings)
+    search.add_argument("name", choices=["search", "search-remedies"])
+    for step in (reproduce, audit, search, run, calculate, measure, record, draw):
         step.add_argument("--scale", default="quick", help="smoke, quick, cpu or paper; default: quick")
 
     board = add("leaderboard", write_leaderboard)
@@ -143,7 +145,7 @@ def search_settings(options: argparse.Namespace) -> None:
     """Search for the networks' training settings."""
     from reproduction.workflow.search import search
 
-    table = search(options.scale)
+    table = search(options.name, options.scale)
     print(f"{table.read_text()}\n{table}")
 
 

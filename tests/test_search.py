@@ -26,7 +26,7 @@ def small_search(tmp_path: Path, NaCl: Structure, Si: Structure, monkeypatch: py
         crystal.apply_strain(strain)
         crystals.append(CrystalFile.of(f"crystal-{number:02d}", crystal, len(crystal) * (1 + strain)))
     write_folder(tmp_path / "crystals", crystals, {})
-    loaded = load_search().model_copy(
+    loaded = load_search("search").model_copy(
         update={
             "networks": ("cgcnn", "cgcnn-sum"),
             "scales": {"smoke": searching.Effort(epochs=1, trials=3)},
@@ -34,7 +34,7 @@ def small_search(tmp_path: Path, NaCl: Structure, Si: Structure, monkeypatch: py
     )
     split = {"split": (0.5, 0.25, 0.25)}
     of_search = searching.trial_settings
-    monkeypatch.setattr(searching, "load_search", lambda: loaded)
+    monkeypatch.setattr(searching, "load_search", lambda _: loaded)
     monkeypatch.setattr(searching, "dataset_folder", lambda _: read_folder(tmp_path / "crystals"))
     monkeypatch.setattr(searching, "RESULTS", tmp_path)
     monkeypatch.setattr(
@@ -44,14 +44,13 @@ def small_search(tmp_path: Path, NaCl: Structure, Si: Structure, monkeypatch: py
 
 
 def test_every_network_has_the_same_number_of_trials_and_begins_alike(small_search: Path) -> None:
-    table = search("smoke", progress=False)
+    table = search("search", "smoke", progress=False)
     record = json.loads(table.with_suffix(".json").read_text())
     for network in ("cgcnn", "cgcnn-sum"):
         trials = [trial for trial in record["trials"] if trial["network"] == network]
         assert [trial["trial"] for trial in trials] == [0, 1, 2]
-        assert trials[0]["settings"] == {
-            name: value for name, value in load_search().first.items() if name != searching.DESCRIPTOR_LIMIT
-        }
+        first = load_search("search").first
+        assert trials[0]["settings"] == {k: first[k] for k in first if k != searching.DESCRIPTOR_LIMIT}
         chosen = [trial for trial in trials if trial["chosen"]]
         assert chosen == [min(trials, key=lambda trial: trial["validation_mae_over_mad"])]
     assert table.read_text().count("chosen") == 2
@@ -69,11 +68,11 @@ def test_a_stopped_search_goes_on(small_search: Path, monkeypatch: pytest.Monkey
     of_training = searching.train
     monkeypatch.setattr(searching, "train", stop_at_third)
     with pytest.raises(KeyboardInterrupt):
-        search("smoke", progress=False)
-    table = search("smoke", progress=False)
+        search("search", "smoke", progress=False)
+    table = search("search", "smoke", progress=False)
     assert len(done) == 7  # six trials, one of them begun twice
     finished = table.read_text()
-    assert search("smoke", progress=False).read_text() == finished
+    assert search("search", "smoke", progress=False).read_text() == finished
     assert len(done) == 7
 
 
@@ -87,7 +86,7 @@ def test_a_diverged_trial_counts_and_is_never_chosen(
 
     of_training = searching.train
     monkeypatch.setattr(searching, "train", diverge_once)
-    record = json.loads(search("smoke", progress=False).with_suffix(".json").read_text())
+    record = json.loads(search("search", "smoke", progress=False).with_suffix(".json").read_text())
     first = [trial for trial in record["trials"] if trial["trial"] == 0]
     assert [trial["status"] for trial in first] == ["diverged", "diverged"]
     assert not any(trial["chosen"] for trial in first)
@@ -97,17 +96,17 @@ def test_a_diverged_trial_counts_and_is_never_chosen(
 def test_the_error_is_that_of_validation(small_search: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def better_on_test(*_: object, **__: object) -> dict[str, object]:
         found.append(1)
-        scores = {"validation": {"mae_over_mad": len(found)}, "test": {"mae_over_mad": -len(found)}}
+        scores = {"validation": {"mae_over_mad": len(found)}, "test": {"r2": len(found)}}
         return {**scores, "train_seconds": 1.0, "best_epoch": 1}
 
     found: list[int] = []
     monkeypatch.setattr(searching, "train", better_on_test)
-    record = json.loads(search("smoke", progress=False).with_suffix(".json").read_text())
+    record = json.loads(search("search", "smoke", progress=False).with_suffix(".json").read_text())
     assert [trial["trial"] for trial in record["trials"] if trial["chosen"]] == [0, 0]
 
 
 def test_tuned_networks_have_the_chosen_settings() -> None:
-    searched, networks = load_search(), load_networks()
+    searched, networks = load_search("search"), load_networks()
     record = json.loads((RESULTS / "cpu" / "search.json").read_text())
     chosen = {trial["network"]: trial["settings"] for trial in record["trials"] if trial["chosen"]}
     assert set(chosen) == set(searched.networks)
@@ -120,3 +119,11 @@ def test_tuned_networks_have_the_chosen_settings() -> None:
             assert getattr(tuned.trainer, name) == getattr(expected.trainer, name)
         for name in ("learning_rate", "weight_decay"):
             assert getattr(tuned.trainer, name) == pytest.approx(getattr(expected.trainer, name), rel=0.03)
+
+
+def test_the_search_of_the_remedies_begins_with_the_settings_of_their_table() -> None:
+    searched, networks, size = load_search("search-remedies"), load_networks(), Size(epochs=1)
+    for name in searched.networks:
+        assert searched.space_of(networks[name]) == searched.space
+        of_table = trial_settings(searched, networks[name], size, {})
+        assert trial_settings(searched, networks[name], size, searched.first) == of_table

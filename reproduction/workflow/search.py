@@ -1,4 +1,4 @@
-"""The hyper-parameter search: an Optuna study for each network, all in one journal, on validation errors."""
+"""A hyper-parameter search: an Optuna study for each network, all in one journal, on validation errors."""
 
 import json
 import shutil
@@ -57,12 +57,12 @@ class Search(Settings):
         return {name: domain for name, domain in self.space.items() if takes or name != DESCRIPTOR_LIMIT}
 
 
-def load_search() -> Search:
-    """The search that workflow/search.yaml describes."""
-    return read_settings(Search, WORKFLOW / "search.yaml")
+def load_search(name: str) -> Search:
+    """The search that a file of workflow/ describes, such as search.yaml."""
+    return read_settings(Search, WORKFLOW / f"{name}.yaml")
 
 
-def search(scale: str, progress: bool = True) -> Path:
+def search(name: str, scale: str, progress: bool = True) -> Path:
     """Tries settings until every network has had its trials, and writes the record and tables.
 
     Several processes can search at once, and a stopped search continues: the journal beside the record keeps
@@ -76,32 +76,32 @@ def search(scale: str, progress: bool = True) -> Path:
     """
     if scale not in SCALES:
         raise unknown_name("scale", scale, SCALES)
-    searched, stem = load_search(), RESULTS / scale / "search"
+    searched, stem = load_search(name), RESULTS / scale / name
     stem.parent.mkdir(parents=True, exist_ok=True)
     storage = JournalStorage(JournalFileBackend(f"{stem}.journal"))
     effort = searched.scales[scale]
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     studies, networks = {}, load_networks()
-    for name in searched.networks:
-        space = searched.space_of(networks[name])
-        if name in optuna.get_all_study_names(storage):
-            study = optuna.load_study(study_name=name, storage=storage)
+    for network in searched.networks:
+        space = searched.space_of(networks[network])
+        if network in optuna.get_all_study_names(storage):
+            study = optuna.load_study(study_name=network, storage=storage)
         else:
-            study = optuna.create_study(study_name=name, storage=storage, load_if_exists=True)
+            study = optuna.create_study(study_name=network, storage=storage, load_if_exists=True)
             study.enqueue_trial({key: searched.first[key] for key in space}, skip_if_exists=True)
         study.sampler = optuna.samplers.TPESampler(n_startup_trials=STARTUP_TRIALS, seed=len(study.trials))
         missing = effort.trials - _counted(study)
         if missing > 0:
             folder = dataset_folder(searched.dataset)
-            with Progress(desc=f"searching {name}", total=missing, unit="trials", shown=progress) as bar:
+            with Progress(desc=f"searching {network}", total=missing, unit="trials", shown=progress) as bar:
                 study.optimize(
-                    _objective(searched, networks[name], effort, folder),
+                    _objective(searched, networks[network], effort, folder),
                     callbacks=[
                         optuna.study.MaxTrialsCallback(effort.trials, states=COUNTED),
                         lambda *_, bar=bar: bar.update(),
                     ],
                 )
-        studies[name] = study
+        studies[network] = study
     _write(stem, scale, searched, studies)
     return stem.with_suffix(".md")
 
@@ -113,7 +113,7 @@ def _counted(study: optuna.Study) -> int:
 def _objective(
     searched: Search, network: Network, effort: Effort, folder: CrystalFolder
 ) -> Callable[[optuna.Trial], float]:
-    """MAE/MAD on the validation set; the test set is never used."""
+    """MAE/MAD on the validation set; the score on the test set is noted and never used."""
     space = searched.space_of(network)
 
     def validation_error(trial: optuna.Trial) -> float:
@@ -131,6 +131,7 @@ def _objective(
             shutil.rmtree(scratch)
         trial.set_user_attr("seconds", metrics["train_seconds"])
         trial.set_user_attr("best_epoch", metrics["best_epoch"])
+        trial.set_user_attr("test_r2", metrics["test"]["r2"])
         return float(metrics["validation"]["mae_over_mad"])
 
     return validation_error
@@ -171,9 +172,11 @@ def _write(stem: Path, scale: str, searched: Search, studies: dict[str, optuna.S
             for name in searched.space:
                 row[name.split(".")[1]] = _text(trial.params[name]) if name in trial.params else ""
             row["validation MAE/MAD"] = "diverged" if trial.value is None else f"{trial.value:.4f}"
+            tested = chosen and trial.user_attrs.get("test_r2") is not None
+            row["test R²"] = f"{trial.user_attrs['test_r2']:z.3f}" if tested else ""
             rows.append({**row, "": "chosen" if chosen else ""})
     record = {
-        "experiment": "search",
+        "experiment": stem.name,
         "scale": scale,
         **provenance(code()),
         "search": searched.model_dump(mode="json", exclude={"scales"}),
