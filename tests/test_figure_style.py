@@ -45,6 +45,8 @@ def test_a_figure_says_how_many_seeds_each_network_has() -> None:
     one, three = [record_row("cgcnn", 0.3)], [record_row("de-cgcnn", 0.2, seed) for seed in range(3)]
     assert "3 epochs, 1 seed, 9 " in scale_note({"scale": "cpu", "rows": one})
     assert "3 epochs, 1/3 seeds, 9 " in scale_note({"scale": "cpu", "rows": one + three})
+    many = [record_row("cgcnn", 0.3) | {"epochs": epochs} for epochs in (60, 8, 300, 12)]
+    assert "8 to 300 epochs, " in scale_note({"scale": "cpu", "rows": many})
 
 
 @pytest.mark.parametrize("n_datasets", [1, 12])

@@ -144,10 +144,16 @@ def not_run(record: dict[str, Any]) -> list[dict[str, Any]]:
 def scale_note(record: dict[str, Any]) -> str:
     """Scale, epochs, seeds and training size in one line, for the foot of a figure."""
     done = [row for row in record["rows"] if row["status"] == "done"]
-    epochs = "/".join(sorted({str(row["epochs"]) for row in done if row["epochs"]}, key=int))
-    seeds = "/".join(map(str, sorted({len(bar.done) for bar in bars(record) if bar.done})))
-    sizes = "/".join(f"{size:,}" for size in sorted({row["n_train"] for row in done}))
+    epochs = _in_short({row["epochs"] for row in done if row["epochs"]})
+    seeds = _in_short({len(bar.done) for bar in bars(record) if bar.done})
+    sizes = _in_short({row["n_train"] for row in done})
     plural = "" if seeds == "1" else "s"
     scale = f"scale {record['scale']}: " if record["scale"] else ""
     trained = f"{epochs} epochs, " if epochs else ""
     return f"{scale}{trained}{seeds} seed{plural}, {sizes} training structures"
+
+
+def _in_short(numbers: set[int]) -> str:
+    """All of them, or the lowest and the highest of many."""
+    texts = [f"{number:,}" for number in sorted(numbers)]
+    return "/".join(texts) if len(texts) <= 3 else f"{texts[0]} to {texts[-1]}"

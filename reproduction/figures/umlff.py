@@ -182,7 +182,7 @@ def _draw_parity(axes: Axes, bar: Bar, points: pd.DataFrame) -> None:
     first = bar.first
     axes.set_title(first["dataset_label"], fontsize=LARGE)
     axes.set_xlabel(f"{first['target']}, DFT ({first['unit']})")
-    axes.set_ylabel(f"{first['target']}, {first['network_label']}")
+    axes.set_ylabel(f"{first['target']}\n{first['network_label']}")
     text = f"{len(points)} crystals\nMAE/MAD {bar.mean('mae_over_mad'):.3f}"
     axes.text(0.04, 0.97, text, transform=axes.transAxes, va="top")
 
