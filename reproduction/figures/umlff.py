@@ -166,7 +166,8 @@ def _draw(record: dict[str, Any], predictions: pd.DataFrame) -> Figure:
         here = [other for other in drawn if other.first["dataset"] == dataset and other.done]
         _draw_errors(grid[-1, column], here, models, named=column == 0)
     legend_above(figure)
-    footnote(figure, f"scale {record['scale']}; diamonds: the paper's; below {GOOD:g} (dotted): a good model")
+    words = f"all errors are of the same crystals; diamonds: the paper's; below {GOOD:g} (dotted): a good model"
+    footnote(figure, f"scale {record['scale']}; {words}")
     return figure
 
 
@@ -193,7 +194,7 @@ def _draw_errors(axes: Axes, drawn: list[Bar], models: list[str], named: bool) -
         draw_range(axes, bar.values("mae_over_mad"), y, bar.colour)
         draw_paper(axes, bar, y)
     axes.axvline(GOOD, color=COLOURS["footnote"], linewidth=0.6, linestyle=":")
-    scale_errors(axes, "MAE/MAD, the same crystals")
+    scale_errors(axes, "MAE/MAD")
     name_rows(axes, models if named else [""] * len(models), separated=False)
     axes.grid(axis="y", color=COLOURS["image"], linewidth=0.4)
     axes.set_axisbelow(True)
