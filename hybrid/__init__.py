@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from hybrid.api import *  # noqa: F403
 
 
+def __dir__() -> list[str]:
+    """The names of `hybrid.api`, for those who ask what there is."""
+    return [*globals(), *import_module("hybrid.api").__all__]
+
+
 def __getattr__(name: str) -> Any:
     """The names of `hybrid.api`, which is loaded at first use: `hybrid --help` needs none of it."""
     if name.startswith("_"):

@@ -70,7 +70,7 @@ class ModelSettings(Settings):
     atom_fea_len: int = Field(64, ge=1, description="length of the atom vectors of a CGCNN")
     n_conv: int = Field(3, ge=1, description="number of convolution layers of a CGCNN")
     h_fea_len: int = Field(128, ge=1, description="width of the head of a CGCNN")
-    n_h: int = Field(1, ge=1, description="number of hidden layers in the head of a CGCNN")
+    n_h: int = Field(1, ge=1, description="number of hidden layers in the head of a CGCNN; by default 1 to 3")
     alignn: ALIGNNSettings = ALIGNNSettings()
     roost: RoostSettings = RoostSettings()
     own: dict[str, Any] = Field({}, description="settings of the user's network")

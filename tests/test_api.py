@@ -86,6 +86,9 @@ def test_a_model_asks_for_the_file_that_it_was_trained_with(
     monkeypatch.setattr(user_code, "_FILES", {})
     Path("mine.py").write_text(NETWORK)
     assert hybrid.load("run", code="mine.py").network.module.vectors.embedding_dim == 3
+    plain = hybrid.train(structures, targets, epochs=1, device="cpu")
+    assert plain.settings.code == {}  # what was run for another model
+    assert repr(plain) == "TrainedModel(cgcnn, mean)"
 
 
 class Volumes(nn.Module):
@@ -146,5 +149,6 @@ def test_errors_name_the_structure_or_setting(structures: list[Structure], targe
 def test_the_names_of_the_public_face() -> None:
     assert {"cgcnn", "de-alignn", "forest"} <= set(hybrid.model_names())
     assert hybrid.CrystalNetwork is CrystalNetwork
+    assert set(hybrid.api.__all__) <= set(dir(hybrid))
     with pytest.raises(AttributeError, match="hybrid has no trian"):
         hybrid.trian  # noqa: B018

@@ -237,6 +237,11 @@ def test_bad_input_is_one_sentence(
     assert "no such folder" in refused(capsys, "predict", bulk, "nowhere")
     assert "no such model" in refused(capsys, "predict", "nowhere.ckpt", path)
     assert "is not a checkpoint" in refused(capsys, "predict", path / "x00.json", path)
+    Path("stopped.partial").mkdir()
+    assert "stopped: is not finished" in refused(capsys, "predict", "stopped", path)
+    baseline = ["--model", "mean-baseline", "--out", "mean", "--split", "0.5", "0.25", "0.25"]
+    assert main(["train", str(path), *baseline]) == 0
+    assert "mean: its model is not kept" in refused(capsys, "predict", "mean", path)
     (path / "x02.json").write_text("rubbish")
     assert "x02.json: does not parse" in refused(capsys, "train", path, *SMALL)
     assert "x02.json: does not parse" in refused(capsys, "predict", bulk, path)
@@ -361,6 +366,9 @@ def test_a_folder_in_alignns_form(
         "target target_2",
         "prediction target_2",
     ]
+    (path / "id_prop.csv").write_text("id,gap\n" + "".join(f"{name},{i}\n" for i, name in enumerate(listed)))
+    assert main(["train", str(path), "--targets", "gap", "--out", "gap", *SMALL]) == 0
+    assert list(rows(Path("gap/predictions.csv"))[0]) == ["id", "fold", "target", "prediction"]
 
 
 def test_classes_have_probabilities(
@@ -437,8 +445,10 @@ def test_ones_own_run_is_embedded_and_probed(
     crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = crystal_folder(24)
-    assert main(["train", str(path), "--out", "run", *SMALL]) == 0
-    assert main(["embed", str(path), "--model", "run", "--pooling", "sum", "--device", "cpu"]) == 0
+    assert main(["train", str(path), "--pooling", "sum", "--out", "run", *SMALL]) == 0
+    assert main(["embed", str(path), "--model", "run", "--pooling", "sum", "--out", "sum.csv"]) == 0
+    assert main(["embed", str(path), "--model", "run", "--device", "cpu"]) == 0
+    assert Path("crystals-run.csv").read_text() == Path("sum.csv").read_text()  # as the run pools
     assert "24 vectors of 8 numbers; crystals-run.csv" in capsys.readouterr().out
     assert main(["probe", str(path), "--embeddings", "crystals-run.csv", "--descriptors", "a", "b"]) == 0
     assert Path("crystals-run-probe.json").exists()

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from hybrid.processes import in_parallel
 from hybrid.trained import released
 from hybrid.trained.calibration import LEVELS, Calibration
 from hybrid.trained.checkpoint import MODEL_FILE
+from hybrid.trained.domain import TrainingDomain
 from hybrid.trained.ensemble import Ensemble
 from hybrid.trained.loading import load, load_one
 from hybrid.weights import read_weights
@@ -109,10 +112,9 @@ def test_an_ensemble_goes_on_and_is_not_taken_for_another_run(
     assert trained(path, "--seeds", "2", "--out", "whole") == 0
     assert trained(path, "--seeds", "2", "--out", "run") == 0
     Path("run/metrics.json").unlink()
-    last = Path("run/seed-1")
-    for file in list(last.iterdir()):
-        file.unlink()
-    last.rmdir()
+    shutil.rmtree("run/seed-1")
+    assert main(["predict", "run", str(path)]) == 2
+    assert "run: is not finished" in capsys.readouterr().err
     first = Path("run/seed-0", MODEL_FILE).stat().st_mtime_ns
     assert trained(path, "--seeds", "2", "--out", "run") == 0
     assert Path("run/seed-0", MODEL_FILE).stat().st_mtime_ns == first
@@ -214,6 +216,9 @@ def test_cross_validation_predicts_what_a_network_has_not_seen(crystal_folder: C
     assert metrics["n_test"] == 20
     assert len(metrics["single"]) == 3
     assert main(["predict", "run", str(path), "--device", "cpu"]) == 0
+    found = rows("crystals-predictions.csv")
+    assert {row["fold"] for row in found} == {"training"}
+    assert not any("was not in the training data" in row["outside"] for row in found)
     assert trained(path, "--folds", "30", "--out", "too-many") == 2
     assert trained(path, "--folds", "2", "--split", "0.8", "0.1", "0.1") == 2
     with pytest.raises(InputError, match="of one group"):
@@ -221,6 +226,12 @@ def test_cross_validation_predicts_what_a_network_has_not_seen(crystal_folder: C
 
 
 # --- what is outside the training data ---
+
+
+def test_the_training_crystals_of_an_ensemble_are_those_of_all_its_networks() -> None:
+    one = TrainingDomain((1, 8), 4, ("a",), (1.0,), (2.0,))
+    two = TrainingDomain((8, 11), 9, ("a",), (1.5,), (3.0,))
+    assert TrainingDomain.joined([one, two]) == TrainingDomain((1, 8, 11), 9, ("a",), (1.0,), (3.0,))
 
 
 def test_what_is_not_like_the_training_crystals_is_said(tmp_path: Path) -> None:
@@ -245,6 +256,8 @@ def test_what_is_not_like_the_training_crystals_is_said(tmp_path: Path) -> None:
     assert f"{12 * len(crystals['x0'])} atoms, more than {domain.n_atoms} in training" in said["large"]
     assert domain.n_atoms <= largest
     assert "an atom has no neighbour within 8 Å" in said["alone"]
+    knows_osmium = replace(domain, elements=(*domain.elements, 76))
+    assert "Os" not in Ensemble((model, replace(model, domain=knows_osmium))).outside(inputs)[1]
 
 
 # --- fine-tuning ---
@@ -285,6 +298,20 @@ def test_the_head_is_kept_for_the_same_target_only(start: Path) -> None:
         assert main(["train", str(start), "--init-from", "first", *still, *options, "--out", out]) == 0
         assert torch.equal(weights("first")["fc_out.bias"], weights(out)["fc_out.bias"]) == kept
         assert torch.allclose(weights("first")["embedding.weight"], weights(out)["embedding.weight"])
+        metrics = json.loads(Path(out, "metrics.json").read_text())
+        assert metrics["head"] == ("the trained one" if kept else "a new one")
+        assert metrics["n_test_known"] == 0
+
+
+def test_it_is_said_that_the_test_crystals_were_in_the_first_training(
+    start: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(start), "--init-from", "first", "--data-seed", "1", "--epochs", "1"]) == 0
+    before = {row["id"]: row["fold"] for row in rows("first/predictions.csv")}
+    (now,) = Path().glob("crystals-*/predictions.csv")
+    n = sum(row["fold"] == "test" and before[row["id"]] == "training" for row in rows(str(now)))
+    assert n
+    assert f"first was trained on {n} of the test crystals" in capsys.readouterr().err
 
 
 def test_descriptors_may_be_added(start: Path) -> None:
@@ -296,7 +323,7 @@ def test_descriptors_may_be_added(start: Path) -> None:
 def test_what_does_not_fit_is_refused(start: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for options, said in (
         (["--init-from", "nowhere"], "no such model"),
-        (["--init-from", "first", "--model", "alignn"], "is a cgcnn, not a alignn"),
+        (["--init-from", "first", "--model", "alignn"], "is cgcnn, not alignn"),
         (["--init-from", "first", "--n-conv", "2"], "was trained with 1"),
         (["--init-from", "first", "--pooling", "sum"], "was trained with mean"),
         (["--freeze"], "needs --init-from"),

@@ -45,6 +45,16 @@ def test_several_targets(folder: Path) -> None:
         assert np.array_equal(found.targets, targets)
 
 
+def test_what_a_row_names_is_not_said_to_have_no_row(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "id_prop.csv").write_text("id,gap\nx00,1\nx01,\n")
+    read_folder(folder, skip_bad=True)
+    said = capsys.readouterr().err
+    assert "x02" in said
+    assert "x01" not in said
+
+
 def test_several_targets_are_learnt_by_name(folder: Path) -> None:
     (folder / "id_prop.csv").write_text("id,gap,energy\nx00,1,2\nx01,3,4\nx02,5,6\n")
     found = read_folder(folder, several_targets=True)
@@ -57,12 +67,12 @@ def test_several_targets_are_learnt_by_name(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("x00\n", "row 1: has 1 columns instead of id,target"),
+        ("x00\n", "row 1: has an id only"),
         ("x00,1,2\n", "row 1: has 3 columns instead of id,target"),
         ("x00,1\nx09,1\n", "row 2: id 'x09' has no structure file"),
         ("x00,1\nx00.vasp,1\n", "row 2: id 'x00.vasp' appears twice"),
         ("x00,1\nx01,nan\n", "row 2: target of 'x01' is 'nan'; a number is needed"),
-        ("identity,target\n", "row 1: id 'identity' has no structure file"),
+        ("identity,target\n", "row 1: id 'identity' has no structure file, and a header begins with id"),
         ("\n", "has no rows"),
     ],
 )

@@ -22,4 +22,5 @@ def run(options: argparse.Namespace) -> None:
     table = write_descriptors(options.folder, n_jobs=options.jobs)
     for identity, reason in table.errors.items():
         print(f"no descriptors: {identity}: {reason}", file=sys.stderr)
-    print(f"{len(table.ids)} crystals, {len(table.errors)} without; {options.folder / 'descriptors.csv'}")
+    counts = f"{len(table.ids)} crystals, {len(table.errors)} without descriptors"
+    print(f"{counts}; {options.folder / 'descriptors.csv'}")

@@ -16,7 +16,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="a run folder, a checkpoint, or a pretrained force field: chgnet, sevennet-0, sevennet-l3i5, "
         "sevennet-mf-0 or diep; default: chgnet",
     )
-    add("--pooling", default="mean", help="mean, sum or cumulants of the atoms' vectors; default: mean")
+    poolings = "mean, sum or cumulants of the atoms' vectors; default: as the model pools; mean if pretrained"
+    add("--pooling", help=poolings)
     outputs = ".csv, .npz, .parquet; default: <folder>-<model>.csv here"
     add("--out", type=Path, metavar="FILE", help=outputs)
     common.add_code(parser)

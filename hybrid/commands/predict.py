@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from hybrid.atomic import atomic_file
 from hybrid.commands import common
-from hybrid.errors import InputError
-from hybrid.reading import read_json
+from hybrid.errors import InputError, note
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +37,7 @@ def run(options: argparse.Namespace) -> None:
     common.refuse_inputs(out, options.folder, options.model, *options.code)
     from hybrid.device import resolve_device
     from hybrid.trained.ensemble import Ensemble
+    from hybrid.trained.learnt_from import folds_in_training
     from hybrid.trained.loading import load
 
     common.run_code(options)
@@ -50,8 +50,7 @@ def run(options: argparse.Namespace) -> None:
     inputs = model.inputs(folder)
     predictions = model.predict_inputs(inputs, resolve_device(options.device))
     targets, outside = known_targets(folder, model), model.outside(inputs)
-    learnt_from = next(options.model.glob("seed-*/inputs.json"), options.model / "inputs.json")
-    folds = folds_in_training(learnt_from, folder)
+    folds = folds_in_training(options.model, folder)
     write_predictions(out, folder.ids, folds, model, targets, predictions, outside)
     print(f"{len(folder)} predictions; {out}")
     n = sum(map(bool, outside))
@@ -70,22 +69,10 @@ def known_targets(folder: "CrystalFolder", model: "TrainedModel | Ensemble") -> 
     return folder.targets[:, [folder.target_names.index(name) for name in model.targets]]
 
 
-def folds_in_training(inputs: Path, folder: "CrystalFolder") -> list[str]:
-    """The fold of each crystal in the run that wrote `inputs`, by content; empty for other crystals."""
-    if not inputs.exists():
-        return []
-    try:
-        seen = {key: fold for fold, key, *_ in read_json(inputs)["crystals"].values()}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{inputs}: is damaged, so the folds are not known; remove it") from error
-    folds = [seen.get(key[:16], "") for key in folder.contents]
-    return folds if any(folds) else []
-
-
 def write_predictions(
     path: Path,
     ids: list[str],
-    folds: list[str],
+    folds: list[str] | None,
     model: "TrainedModel | Ensemble",
     targets: "np.ndarray | None",
     predictions: "np.ndarray",
@@ -108,7 +95,10 @@ def write_predictions(
 
 
 def _print_errors(
-    model: "TrainedModel | Ensemble", targets: "np.ndarray", predictions: "np.ndarray", folds: list[str]
+    model: "TrainedModel | Ensemble",
+    targets: "np.ndarray",
+    predictions: "np.ndarray",
+    folds: list[str] | None,
 ) -> None:
     """Prints how good predictions are where targets are known: of the test fold if there are folds."""
     import numpy as np
@@ -120,6 +110,8 @@ def _print_errors(
         there &= np.array([fold in ("test", "") for fold in folds])
     if not there.any():
         return
+    if folds is None:
+        note("the model does not say which crystals it was trained on; these may be among them")
     targets, predictions = targets[there], predictions[there]
     for i, name in enumerate(model.targets or ("",)):
         if model.classes:

@@ -65,7 +65,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     sets = "arguments of its class with other values"
     own.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help=sets)
     common.add_code(own)
-    settings(parser.add_argument_group("sizes of CGCNN"), ModelSettings, CGCNN)
+    cgcnn = parser.add_argument_group("sizes of CGCNN")
+    settings(cgcnn, ModelSettings, CGCNN[:-1])
+    settings(cgcnn, ModelSettings, CGCNN[-1:], defaults=False)  # its trainer says how many
     settings(parser.add_argument_group("sizes of ALIGNN"), ALIGNNSettings, ALIGNN)
     settings(parser.add_argument_group("the graph"), GraphSettings, GRAPH)
     common.add_common(parser)
@@ -87,8 +89,12 @@ def run(options: argparse.Namespace) -> None:
     names = ("descriptors", "epochs", "split", "grouping", *RUN, *TRAINER, *CGCNN, *ALIGNN, *GRAPH, *START)
     choices = {**common.given(options, names), **dict(map(_assigned, options.set))}
     _choose_model(options, choices)
-    settings = chosen_settings(options.model, options.pooling, options.trainer, **choices)
-    listed = not settings.targets or set(settings.targets) <= set(target_names(options.folder))
+    code = [path.name for path in options.code]
+    settings = chosen_settings(options.model, options.pooling, options.trainer, code, **choices)
+    named = target_names(options.folder)
+    if len(named) == 1 and settings.targets == named:  # there is no other
+        settings = settings.model_copy(update={"targets": ()})
+    listed = not settings.targets or set(settings.targets) <= set(named)
     folder = subset(common.read(options, targets=listed), settings)
     if settings.task == "regression" and folder.targets is not None and set(folder.targets.flat) == {0, 1}:
         note("all targets are 0 or 1; --task classification gives a probability of each class")
@@ -106,6 +112,10 @@ def run(options: argparse.Namespace) -> None:
     unit = "" if settings.targets else folder.unit
     if "best_epoch" in metrics:
         print(f"best epoch: {metrics['best_epoch']} of {metrics['epochs']}")
+    if "head" in metrics:
+        print(f"head: {metrics['head']}")
+    if metrics.get("n_test_known"):
+        note(f"{options.init_from} was trained on {metrics['n_test_known']} of the test crystals")
     for fold in ("validation", "test"):
         if fold not in metrics:  # cross-validation has test parts only
             continue

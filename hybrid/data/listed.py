@@ -56,10 +56,10 @@ def read_listing(
         InputError: id_prop.csv or a row of it cannot be used.
     """
     names, rows = _named_rows(path)
-    names = names if several_targets else ()
+    names = names if several_targets and len(names) > 1 else ()
     n_targets = len(names) or 1
     endings: dict[str, str] = {}
-    seen: set[str] = set()
+    seen, unusable = set[str](), set[str]()
     values = array("d")
     problems, absent = [], []
     for number, (identity, *cells) in rows:
@@ -67,17 +67,20 @@ def read_listing(
         problem = None
         if ending is None:
             problem = f"id '{identity}' has no structure file"
+            if number == 1 and all(map(math.isnan, targets)):
+                problem += ", and a header begins with id"
         elif name in seen:
             problem = f"id '{identity}' appears twice"
         elif len(targets) != n_targets and not every:
             wanted = "id,target" if n_targets == 1 else f"an id and {n_targets} targets"
-            problem = f"has {1 + len(cells)} columns instead of {wanted}"
+            problem = f"has {1 + len(cells)} columns instead of {wanted}" if cells else "has an id only"
         elif not all(map(math.isfinite, targets)) and not every:
             problem = f"target of '{identity}' is '{','.join(cells)}'; a number is needed"
         if ending is None and every:
             absent.append(identity)
         elif problem or ending is None:
             problems.append(f"{path / 'id_prop.csv'}: row {number}: {problem}")
+            unusable.add(name)
         else:
             seen.add(name)
             endings[identity] = ending
@@ -93,7 +96,9 @@ def read_listing(
     known = tuple(FORMATS.keys() - {".json"})
     with os.scandir(path) as there:
         found = (file.name for file in there if file.name.endswith(known))
-        unlisted = sorted(name for name in found if not files.holds(name))
+        unlisted = sorted(
+            name for name in found if not files.holds(name) and without_ending(name) not in unusable
+        )
     if unlisted:
         note(f"{path}: {some(unlisted)} without a row in id_prop.csv left out")
     if absent:
@@ -102,15 +107,15 @@ def read_listing(
 
 
 def target_names(path: Path) -> tuple[str, ...]:
-    """The names of the targets in a folder's id_prop.csv, if there are several."""
+    """The names of the targets in a folder's id_prop.csv."""
     return _named_rows(path)[0] if (path / "id_prop.csv").exists() else ()
 
 
 def _named_rows(path: Path) -> tuple[tuple[str, ...], Iterator[tuple[int, list[str]]]]:
-    """The targets' names, if there are several, and the rows of id_prop.csv that are not empty, by number."""
+    """The targets' names, and the rows of id_prop.csv that are not empty, by number."""
     table = path / "id_prop.csv"
     if not table.exists():
-        raise InputError(f"{path}: has no id_prop.csv (rows id,target; no header)")
+        raise InputError(f"{path}: has no id_prop.csv (rows id,target)")
     rows = read_rows(table)
     row = next(rows, None)
     if row is None:
@@ -119,7 +124,7 @@ def _named_rows(path: Path) -> tuple[tuple[str, ...], Iterator[tuple[int, list[s
     header = first.lower() == "id" and all(math.isnan(_number(cell)) for cell in names)
     if not header:
         names = [f"target_{i + 1}" for i in range(len(names))]
-    return tuple(names) if len(names) > 1 else (), rows if header else chain([row], rows)
+    return tuple(names), rows if header else chain([row], rows)
 
 
 def _ending(path: Path, identity: str) -> str | None:

@@ -49,7 +49,8 @@ def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> Desc
     if missing:
         unknown = [name for name in missing if name not in {d.name for d in select_descriptors()}]
         if unknown:
-            raise InputError(f"{path}: lacks {', '.join(unknown)}, which the package cannot compute")
+            said = "which the package cannot compute; if a file of yours defines it, give it by --code"
+            raise InputError(f"{path}: lacks {', '.join(unknown)}, {said}")
         computed = _computed(folder, missing)
         values = torch.cat([table.rows(folder.ids, gaps=True), computed.values], dim=1)
         errors = {**table.errors, **computed.errors}

@@ -17,6 +17,7 @@ from hybrid.line_cache import LineCache
 from hybrid.probing.embeddings import Embeddings
 from hybrid.probing.force_fields import PRETRAINED, AtomVectors, atom_vectors, source
 from hybrid.progress import Progress
+from hybrid.readout import get_pooling
 from hybrid.structures import content_key
 from hybrid.trained.loading import load_one
 from hybrid.trained.released import released_names
@@ -29,7 +30,7 @@ ROUNDING = 1e-3  # a standard deviation: the skewness of much smaller ones, whic
 
 
 def embed(
-    folder: CrystalFolder, name: str, pooling: str = "mean", device: torch.device | None = None
+    folder: CrystalFolder, name: str, pooling: str | None = None, device: torch.device | None = None
 ) -> Embeddings:
     """The embeddings (n_crystals, n_features) of a folder's crystals by a model.
 
@@ -41,16 +42,17 @@ def embed(
         folder: the crystals.
         name: a name from PRETRAINED, or the path of a run folder or checkpoint.
         pooling: mean or sum of the atom vectors, or cumulants: mean, standard deviation, skewness, minimum
-            and maximum over the atoms.
+            and maximum over the atoms; None: as the model itself pools, and mean for a pretrained one.
         device: where to compute; None: the CPU.
 
     Raises:
         InputError: the model or pooling is unknown, the model is not installed, or a crystal cannot be used.
     """
-    if pooling not in POOLINGS:
+    if pooling is not None and pooling not in POOLINGS:
         raise unknown_name("pooling of vectors", pooling, POOLINGS)
     if name not in PRETRAINED and (Path(name).exists() or name in released_names()):
         return _learnt(folder, Path(name), pooling, device or torch.device("cpu"))
+    pooling = pooling or "mean"
     prefix = f"{source(name)} "
     keys = [content_key(path, prefix) for path in folder.files.values()]
     cache = kept_rows(folder.path).with_name(f"{name}.jsonl")
@@ -74,15 +76,16 @@ def embed(
     return Embeddings(pd.DataFrame(values, index=folder.ids, columns=names), folder.path)
 
 
-def _learnt(folder: CrystalFolder, path: Path, pooling: str, device: torch.device) -> Embeddings:
+def _learnt(folder: CrystalFolder, path: Path, pooling: str | None, device: torch.device) -> Embeddings:
     """The vectors of crystals after the last convolution of a trained network.
 
     Raises:
         InputError: the pooling is of pretrained models alone.
     """
-    if pooling not in ("mean", "sum"):
+    if pooling not in (None, "mean", "sum"):
         raise InputError(f"--pooling {pooling}: is for pretrained models; {path} has mean and sum")
     model = load_one(path)
+    pooling = pooling or ("sum" if get_pooling(model.settings.pooling).extensive else "mean")
     graphs = replace(folder, atom_features=model.atom_features).graphs(model.graph, model.architecture.graphs)
     vectors = model.crystal_embeddings(graphs, device)
     if pooling == "sum":

@@ -55,6 +55,17 @@ class TrainingDomain:
         lower, upper = (tuple(limit(rows, axis=0).tolist()) for limit in (np.nanmin, np.nanmax))
         return cls(tuple(sorted(found)), n_atoms, tuple(names), lower, upper)
 
+    @classmethod
+    def joined(cls, domains: Sequence["TrainingDomain"]) -> "TrainingDomain":
+        """The range of the training crystals of several models with the same descriptors."""
+        return cls(
+            tuple(sorted({z for domain in domains for z in domain.elements})),
+            max(domain.n_atoms for domain in domains),
+            domains[0].descriptors,
+            tuple(map(min, zip(*(domain.lower for domain in domains), strict=True))),
+            tuple(map(max, zip(*(domain.upper for domain in domains), strict=True))),
+        )
+
     def outside(self, graphs: Any, radius: float, described: Tensor | None = None) -> list[str]:
         """For each crystal, why it is not like the training crystals; empty if it is.
 

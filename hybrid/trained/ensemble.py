@@ -14,6 +14,7 @@ from hybrid.device import resolve_device
 from hybrid.errors import InputError
 from hybrid.reading import read_json
 from hybrid.trained.calibration import Calibration
+from hybrid.trained.domain import TrainingDomain
 from hybrid.trained.model import ModelInputs, TrainedModel, probability_columns
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ class Ensemble:
     def __post_init__(self) -> None:
         if not 0.5 <= self.level <= 0.99:
             raise InputError(f"level {self.level:g}: should be between 0.5 and 0.99")
+
+    def __repr__(self) -> str:
+        return f"Ensemble({', '.join([f'{len(self.members)} networks', *map(repr, self.members[:1])])})"
 
     @classmethod
     def of(cls, members: tuple[TrainedModel, ...], state: Mapping[str, Any]) -> "Ensemble":
@@ -114,8 +118,10 @@ class Ensemble:
         return self.members[0].inputs(folder)
 
     def outside(self, inputs: ModelInputs) -> list[str]:
-        """See `TrainedModel.outside`."""
-        return self.members[0].outside(inputs)
+        """See `TrainedModel.outside`; the training crystals are those of all members."""
+        domains = [member.domain for member in self.members if member.domain]
+        domain = TrainingDomain.joined(domains) if domains else None
+        return replace(self.members[0], domain=domain).outside(inputs)
 
     def predict_inputs(self, inputs: ModelInputs, device: torch.device, progress: bool = True) -> np.ndarray:
         """Predictions (n_crystals, n_columns); of a classifier classes and mean probabilities.

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from hybrid.errors import InputError
-from hybrid.trained.checkpoint import MODEL_FILE
+from hybrid.errors import InputError, note
+from hybrid.trained.checkpoint import MODEL_FILE, refuse_unfinished
 from hybrid.trained.checkpoint import load as load_checkpoint
 from hybrid.trained.ensemble import ENSEMBLE, Ensemble, read_members
 from hybrid.trained.model import TrainedModel
@@ -21,10 +21,12 @@ def load(place: str | Path) -> TrainedModel | Ensemble:
     path = Path(place)
     own = path.is_file() or any((path / name).exists() for name in (MODEL_FILE, ENSEMBLE))
     if not path.exists() or (not own and str(place) in released_names()):
+        refuse_unfinished(path)
         return released_model(str(place))
     if not (path / ENSEMBLE).exists():
         return load_checkpoint(path)
     names, content = read_members(path)
+    refuse_unfinished(path, names)
     members = tuple(load_checkpoint(path / name) for name in names)
     try:
         return Ensemble.of(members, content)
@@ -48,4 +50,7 @@ def load_one(place: str | Path) -> TrainedModel:
     Raises:
         InputError: as `load`.
     """
-    return load_members(place)[0]
+    first, *others = load_members(place)
+    if others:
+        note(f"{place}: is of {1 + len(others)} networks, of which the first is taken")
+    return first

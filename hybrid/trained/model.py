@@ -73,6 +73,10 @@ class TrainedModel:
     domain: TrainingDomain | None = None
     target: str = ""
 
+    def __repr__(self) -> str:
+        about = self.settings.name, self.settings.pooling, *(self.targets or filter(None, [self.target]))
+        return f"TrainedModel({', '.join(about)})"
+
     @property
     def architecture(self) -> Architecture:
         """Its architecture, with the class of its graphs."""

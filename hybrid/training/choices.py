@@ -1,5 +1,6 @@
 """The settings of a run from those that a user gives by name, on the command line or in Python."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ValidationError
@@ -32,13 +33,16 @@ BLOCKS: dict[str, type[Settings]] = {
 SIZES = ("atom_fea_len", "n_conv", "h_fea_len", "n_h")  # of CGCNN; they have no block of their own
 
 
-def chosen_settings(model: str, pooling: str = "mean", trainer: str = "tuned", **choices: Any) -> RunSettings:
+def chosen_settings(
+    model: str, pooling: str = "mean", trainer: str = "tuned", code: Iterable[str] = (), **choices: Any
+) -> RunSettings:
     """The settings of a run: the defaults of a model, and the changes that are given.
 
     Args:
         model: a name that `hybrid.training.model_registry.get_model` knows.
         pooling: a name that `hybrid.readout.get_pooling` knows.
         trainer: tuned, or as in the `paper`.
+        code: names of files of the user's that were run for it, beside those of model and pooling.
         choices: values of fields of `BLOCKS`, and of settings of a user's network.
 
     Raises:
@@ -57,10 +61,16 @@ def chosen_settings(model: str, pooling: str = "mean", trainer: str = "tuned", *
         if not used:
             raise InputError(f"--{name.replace('_', '-')}: {model} does not use it")
     own = {"own": values["own"]} if values["own"] else {}
+    needed = {name.rpartition(":")[0] for name in (model, pooling)} | set(code)
     try:
         alignn = {"alignn": ALIGNNSettings(**values["alignn"])} if values["alignn"] else {}
         settings = ModelSettings(
-            name=model, pooling=pooling, code=digests(), **alignn, **own, **values["model"]
+            name=model,
+            pooling=pooling,
+            code={name: digest for name, digest in digests().items() if name in needed},
+            **alignn,
+            **own,
+            **values["model"],
         )
         default = recipe(settings, trainer)
         graph = network.graph if network else GraphSettings()

@@ -1,6 +1,7 @@
 """Trains a network, with or without descriptors in its readout, and saves it."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from hybrid.models.network import Architecture
 from hybrid.settings import RunSettings
 from hybrid.trained.checkpoint import MODEL_FILE
 from hybrid.trained.domain import TrainingDomain
+from hybrid.trained.learnt_from import folds_in_training
 from hybrid.trained.model import TrainedModel
 from hybrid.training.loop import Training
 from hybrid.training.objective import RegressionObjective, objective_of
@@ -63,6 +65,10 @@ def fit_network(architecture: Architecture, samples: Samples, settings: RunSetti
     model.save(job.folder / MODEL_FILE, epoch=epoch, best_mae_error=error)
     predictions = model.predict_graphs(graphs, job.device, descriptors.rows)
     notes, n_targets = {**log.notes(job.device), **descriptors.notes}, samples.targets.shape[1]
+    if settings.start.init_from:
+        notes["head"] = "the trained one" if source else "a new one"
+        known = folds_in_training(Path(settings.start.init_from), samples.folder)
+        notes["n_test_known"] = sum(known[i] == "training" for i in samples.at("test")) if known else 0
     return Fitted(predictions[:, :n_targets], notes, predictions[:, 1:] if objective.classes else None)
 
 

@@ -33,7 +33,7 @@ def start_choices(
     name, sizes = source.settings.name, set(source.architecture.sizes)
     model = model or name
     if model.removeprefix("de-") != name.removeprefix("de-"):
-        raise InputError(f"--init-from {place}: is a {name}, not a {model}")
+        raise InputError(f"--init-from {place}: is {name}, not {model}")
     own = {**source.graph.model_dump(exclude_defaults=True), **source.settings.model_dump(include=sizes)}
     own |= own.pop("alignn", {})
     own = {option: value for option, value in own.items() if option not in ("roost", "own")}

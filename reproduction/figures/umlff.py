@@ -166,7 +166,9 @@ def _draw(record: dict[str, Any], predictions: pd.DataFrame) -> Figure:
         here = [other for other in drawn if other.first["dataset"] == dataset and other.done]
         _draw_errors(grid[-1, column], here, models, named=column == 0)
     legend_above(figure)
-    words = f"all errors are of the same crystals; diamonds: the paper's; below {GOOD:g} (dotted): a good model"
+    words = (
+        f"all errors are of the same crystals; diamonds: the paper's; below {GOOD:g} (dotted): a good model"
+    )
     footnote(figure, f"scale {record['scale']}; {words}")
     return figure
 

@@ -1,0 +1,35 @@
+"""Which crystals a model's run had, and in which folds: the run's inputs.json has them by content."""
+
+from pathlib import Path
+
+from hybrid.data.folder import CrystalFolder
+from hybrid.errors import InputError
+from hybrid.reading import read_json
+
+
+def folds_in_training(model: Path, folder: CrystalFolder) -> list[str] | None:
+    """The fold of each crystal of a folder in the run of a model; empty for other crystals.
+
+    All crystals of a cross-validation are training crystals, as all but one of its networks learnt from each.
+
+    Args:
+        model: a run folder; of anything else the crystals are not known.
+        folder: the crystals.
+
+    Returns:
+        A fold for each crystal, nothing if the run had none of them, and None if it is not known.
+
+    Raises:
+        InputError: the run's inputs.json is damaged.
+    """
+    inputs = next(model.glob("*-[0-9]*/inputs.json"), model / "inputs.json")
+    if not inputs.exists():
+        return None
+    try:
+        seen = {key: fold for fold, key, *_ in read_json(inputs)["crystals"].values()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{inputs}: is damaged, so the folds are not known; remove it") from error
+    if inputs.parent.name.startswith("fold-"):
+        seen = dict.fromkeys(seen, "training")
+    folds = [seen.get(key[:16], "") for key in folder.contents]
+    return folds if any(folds) else []
