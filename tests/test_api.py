@@ -140,7 +140,7 @@ def test_errors_name_the_structure_or_setting(structures: list[Structure], targe
         ((structures, targets), {"descriptors": ("a",)}, "--descriptors: cgcnn does not use it"),
         ((structures, targets), {"epoch": 3}, "unknown setting 'epoch'; did you mean 'epochs'"),
         ((structures, targets), {"epochs": -3}, "--epochs -3"),
-        ((structures, None), {}, "has no targets"),
+        ((structures, None), {}, "there are no targets"),
     ):
         with pytest.raises(InputError, match=told):
             hybrid.train(*arguments, device="cpu", **settings)

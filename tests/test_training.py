@@ -501,7 +501,7 @@ def test_diverged_training_is_one_sentence(folder: CrystalFolder, tmp_path: Path
 
 def test_a_folder_without_targets(crystal_folder: Callable[..., Path], tmp_path: Path) -> None:
     folder = read_folder(crystal_folder(4), targets=False)
-    with pytest.raises(InputError, match="has no targets to train on"):
+    with pytest.raises(InputError, match="there are no targets to train on"):
         run(folder, tmp_path / "run")
 
 

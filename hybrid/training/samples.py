@@ -65,7 +65,7 @@ class Samples:
         if settings.targets and not set(names) <= set(folder.target_names):
             targets = folder_descriptors(folder, names).rows(folder.ids).numpy()
         elif folder.targets is None:
-            raise InputError(f"{folder.path}: has no targets to train on")
+            raise InputError(f"{folder.path}: there are no targets to train on")
         else:
             targets = folder.targets.reshape(len(folder), -1)
             if names:
