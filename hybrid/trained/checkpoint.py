@@ -58,7 +58,7 @@ def refuse_unfinished(path: Path, members: Sequence[str] = ()) -> None:
     Raises:
         InputError: it is.
     """
-    stopped = path.name and path.with_name(f"{path.name}.partial").exists()
+    stopped = not path.exists() and path.with_name(f"{path.name}.partial").exists()
     if stopped or not all((path / name).exists() for name in members):
         raise InputError(f"{path}: is not finished; the command that began it goes on with it")
 
