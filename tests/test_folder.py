@@ -110,7 +110,7 @@ ROWS = {
     "empty": (_replace("x02", "x02,"), r"id_prop\.csv: row 3: target of 'x02' is ''; a number is needed"),
     "twice": (_append("x01,2.0"), r"id_prop\.csv: row 6: id 'x01' appears twice"),
     "three columns": (_replace("x02", "x02,1,2"), r"id_prop\.csv: row 3: has 3 columns instead of id,target"),
-    "one column": (_replace("x02", "x02"), r"id_prop\.csv: row 3: has 1 columns instead of id,target"),
+    "one column": (_replace("x02", "x02"), r"id_prop\.csv: row 3: has an id only"),
 }
 STRUCTURES: dict[str, tuple[Break, str]] = {
     "unparseable": (
@@ -206,7 +206,7 @@ def test_an_empty_folder(tmp_path: Path) -> None:
 def test_missing_id_prop(crystal_folder: Callable[..., Path]) -> None:
     path = crystal_folder(3)
     (path / "id_prop.csv").unlink()
-    with pytest.raises(InputError, match=r"crystals: has no id_prop\.csv \(rows id,target; no header\)"):
+    with pytest.raises(InputError, match=r"crystals: has no id_prop\.csv \(rows id,target\)"):
         read_folder(path)
 
 
