@@ -96,7 +96,8 @@ def test_a_diverged_trial_counts_and_is_never_chosen(
 def test_the_error_is_that_of_validation(small_search: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def better_on_test(*_: object, **__: object) -> dict[str, object]:
         found.append(1)
-        scores = {"validation": {"mae_over_mad": len(found)}, "test": {"r2": len(found)}}
+        test = {"mae_over_mad": -len(found), "r2": len(found)}
+        scores = {"validation": {"mae_over_mad": len(found)}, "test": test}
         return {**scores, "train_seconds": 1.0, "best_epoch": 1}
 
     found: list[int] = []

@@ -82,12 +82,13 @@ def add_settings(
         parser: a parser or a group of options.
         settings: with descriptions, which become the help.
         names: of the fields.
-        defaults: whether the help gives the default values.
+        defaults: whether the help gives the default values that the descriptions do not tell.
     """
     for name in names:
         field = settings.model_fields[name]
         text = field.description or ""
-        if defaults and field.default not in ((), None) and field.annotation is not bool:
+        told = "default" in text or field.default in ((), None) or field.annotation is bool
+        if defaults and not told:
             default = field.default[0] if isinstance(field.default, tuple) else field.default
             text = f"{text}; default: {default}".removeprefix("; ")
         parser.add_argument(f"--{name.replace('_', '-')}", help=text, **_type(field.annotation))

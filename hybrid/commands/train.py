@@ -65,9 +65,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     sets = "arguments of its class with other values"
     own.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help=sets)
     common.add_code(own)
-    cgcnn = parser.add_argument_group("sizes of CGCNN")
-    settings(cgcnn, ModelSettings, CGCNN[:-1])
-    settings(cgcnn, ModelSettings, CGCNN[-1:], defaults=False)  # its trainer says how many
+    settings(parser.add_argument_group("sizes of CGCNN"), ModelSettings, CGCNN)
     settings(parser.add_argument_group("sizes of ALIGNN"), ALIGNNSettings, ALIGNN)
     settings(parser.add_argument_group("the graph"), GraphSettings, GRAPH)
     common.add_common(parser)

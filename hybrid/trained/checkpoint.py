@@ -1,7 +1,6 @@
 """Reads trained models: our checkpoints, upstream's of CGCNN and ALIGNN, and those of the patched scripts."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,6 @@ def load(path: Path) -> TrainedModel:
     """
     file = path / MODEL_FILE if path.is_dir() else path
     if not file.exists():
-        refuse_unfinished(path)
         if (path / "settings.json").exists():
             raise InputError(f"{path}: its model is not kept, as it is no network, and cannot predict again")
         raise InputError(f"{file}: no such model")
@@ -46,21 +44,6 @@ def load(path: Path) -> TrainedModel:
     except Exception as error:  # any error is possible if the file is something else
         reason = one_line(error)
         raise InputError(f"{file}: is not a checkpoint of CGCNN, ALIGNN or Roost ({reason})") from error
-
-
-def refuse_unfinished(path: Path, members: Sequence[str] = ()) -> None:
-    """Checks that a run is not a stopped one, or still under way.
-
-    Args:
-        path: where the run folder is to be.
-        members: names of the run folders in it, of a run of several networks.
-
-    Raises:
-        InputError: it is.
-    """
-    stopped = not path.exists() and path.with_name(f"{path.name}.partial").exists()
-    if stopped or not all((path / name).exists() for name in members):
-        raise InputError(f"{path}: is not finished; the command that began it goes on with it")
 
 
 def trained_model(checkpoint: dict[str, Any]) -> TrainedModel:

@@ -5,6 +5,7 @@ from pathlib import Path
 from hybrid.data.folder import CrystalFolder
 from hybrid.errors import InputError
 from hybrid.reading import read_json
+from hybrid.trained.ensemble import ENSEMBLE, read_members
 
 
 def folds_in_training(model: Path, folder: CrystalFolder) -> list[str] | None:
@@ -22,14 +23,15 @@ def folds_in_training(model: Path, folder: CrystalFolder) -> list[str] | None:
     Raises:
         InputError: the run's inputs.json is damaged.
     """
-    inputs = next(model.glob("*-[0-9]*/inputs.json"), model / "inputs.json")
+    run = model / read_members(model)[0][0] if (model / ENSEMBLE).exists() else model
+    inputs = run / "inputs.json"
     if not inputs.exists():
         return None
     try:
         seen = {key: fold for fold, key, *_ in read_json(inputs)["crystals"].values()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{inputs}: is damaged, so the folds are not known; remove it") from error
-    if inputs.parent.name.startswith("fold-"):
+    if run.name.startswith("fold-"):
         seen = dict.fromkeys(seen, "training")
     folds = [seen.get(key[:16], "") for key in folder.contents]
     return folds if any(folds) else []

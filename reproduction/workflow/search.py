@@ -172,8 +172,8 @@ def _write(stem: Path, scale: str, searched: Search, studies: dict[str, optuna.S
             for name in searched.space:
                 row[name.split(".")[1]] = _text(trial.params[name]) if name in trial.params else ""
             row["validation MAE/MAD"] = "diverged" if trial.value is None else f"{trial.value:.4f}"
-            tested = chosen and trial.user_attrs.get("test_r2") is not None
-            row["test R²"] = f"{trial.user_attrs['test_r2']:z.3f}" if tested else ""
+            r2 = trial.user_attrs.get("test_r2") if chosen else None
+            row["test R²"] = "" if r2 is None else f"{r2:z.3f}"
             rows.append({**row, "": "chosen" if chosen else ""})
     record = {
         "experiment": stem.name,
