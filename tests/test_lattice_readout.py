@@ -83,6 +83,14 @@ def test_layers_and_chains_repeat_along_themselves() -> None:
     )
 
 
+@pytest.mark.parametrize("tilt", [[[1, 0, 0], [0, 1, 0], [3, 0, 1]], [[1, 0, 0], [0, 1, 0], [1, -2, 1]]])
+def test_it_does_not_matter_how_the_vector_across_vacuum_is_chosen(tilt: list[list[int]]) -> None:
+    slab = Structure(Lattice.tetragonal(4, 25), ["Na", "Cl"], [[0, 0, 0.5], [0.5, 0.5, 0.55]])
+    lattices = found(slab, slab.make_supercell(tilt, in_place=False))
+    assert lattices.n_atoms.tolist() == pytest.approx([2, 2], rel=1e-3)
+    assert torch.allclose(lattices.radial[0], lattices.radial[1], atol=1e-6)
+
+
 def test_radial_distribution_by_a_sum_over_lattice_vectors() -> None:
     """Poisson's sum: V / (2 pi)^3 times, for each lattice vector, the integral of the filter over k."""
     lattice = Lattice.orthorhombic(3.1, 4.2, 5.3)

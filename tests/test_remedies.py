@@ -160,7 +160,7 @@ def test_waves_fade_before_the_cutoff(NaCl_primitive: Structure) -> None:
 
 def test_vacuum_adds_no_vectors() -> None:
     chain = chain_of_set("single", 40, 0)
-    _, multiples, lengths = reciprocal.waves_of(chain, 8.0)
+    _, _, multiples, lengths = reciprocal.waves_of(chain, 8.0)
     a = chain.lattice.a
     assert not multiples[:, 1:].any()
     assert lengths == pytest.approx(2 * np.pi / a * np.arange(1, len(lengths) + 1))

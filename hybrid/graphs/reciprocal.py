@@ -57,7 +57,7 @@ class ReciprocalGraphs(MergedCrystalGraphs):
     Of k and -k there is one, since the waves of both are each other's conjugates.
     """
 
-    places: Tensor  # (n_atoms, 3) fractional coordinates
+    places: Tensor  # (n_atoms, 3) fractional coordinates, with vectors across vacuum at right angles to the others
     heights: Tensor  # (n_atoms, 3) in Å, along vectors with vacuum; 0 along others
     vectors: Tensor  # (n_vectors, 3) k in reciprocal lattice vectors
     lengths: Tensor  # (n_vectors,) |k| in 1/Å
@@ -74,7 +74,7 @@ class ReciprocalGraphs(MergedCrystalGraphs):
 
         def seen() -> Iterable[Structure]:
             for structure in structures:
-                found.append((structure.frac_coords, *waves_of(structure, settings.radius)))
+                found.append(waves_of(structure, settings.radius))
                 yield structure
 
         merged = MergedCrystalGraphs.of(CrystalGraphs.from_structures(seen(), settings), None)
@@ -120,28 +120,34 @@ def _filled(counts: Tensor) -> tuple[Tensor, Tensor]:
     return numbers, numbers < counts.unsqueeze(1)
 
 
-def waves_of(structure: Structure, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The vectors k up to the cut-off, without 0 and one of each pair k and -k, and the heights of the atoms.
+def waves_of(structure: Structure, radius: float) -> tuple[np.ndarray, ...]:
+    """The vectors k up to the cut-off, without 0 and one of each pair k and -k, and the places of the atoms.
 
     Along a lattice vector with a gap wider than `radius` Å nothing repeats that an atom could see, and vacuum
-    of any width would only add vectors. There k has no component, and atoms have a height instead.
+    of any width would only add vectors. There k has no component, and atoms have a height instead. Such a
+    vector is taken at right angles to the others, so that it does not matter which one was chosen.
 
     Returns:
-        heights (n_atoms, 3) in Å, multiples (n, 3) of the reciprocal lattice vectors, and |k| (n,) in 1/Å.
+        places (n_atoms, 3), heights (n_atoms, 3) in Å, multiples (n, 3) of the reciprocal lattice vectors, and
+        |k| (n,) in 1/Å.
     """
-    reciprocal = structure.lattice.reciprocal_lattice
-    spacings = 2 * np.pi / np.array(reciprocal.abc)  # of the lattice planes
-    places = structure.frac_coords % 1
-    ordered = np.sort(places, axis=0)
+    spacings = 2 * np.pi / np.array(structure.lattice.reciprocal_lattice.abc)  # of the lattice planes
+    fractional = structure.frac_coords % 1
+    ordered = np.sort(fractional, axis=0)
     gaps = np.diff(ordered, axis=0, append=ordered[:1] + 1)
     isolated = gaps.max(axis=0) * spacings > radius
-    first = ordered[(gaps.argmax(axis=0) + 1) % len(places), range(3)]  # the atoms next to the gap
-    heights = (places - first) % 1 * spacings * isolated
-    most = np.floor(CUTOFF * np.array(structure.lattice.abc) / (2 * np.pi)).astype(int) * ~isolated
+    first = ordered[(gaps.argmax(axis=0) + 1) % len(fractional), range(3)]  # the atoms next to the gap
+    heights = (fractional - first) % 1 * spacings * isolated
+    vectors = structure.lattice.matrix.copy()
+    repeated = vectors[~isolated]
+    vectors[isolated] -= vectors[isolated] @ np.linalg.pinv(repeated) @ repeated
+    reciprocal = 2 * np.pi * np.linalg.inv(vectors).T
+    most = np.floor(CUTOFF * np.linalg.norm(vectors, axis=1) / (2 * np.pi)).astype(int) * ~isolated
     grid = np.stack(np.meshgrid(*(np.arange(-m, m + 1) for m in most), indexing="ij"), axis=-1).reshape(-1, 3)
     grid = grid[len(grid) // 2 + 1 :]  # the others are their negatives
-    lengths = np.linalg.norm(grid @ reciprocal.matrix, axis=1)
-    return heights, grid[lengths < CUTOFF], lengths[lengths < CUTOFF]
+    lengths = np.linalg.norm(grid @ reciprocal, axis=1)
+    near = lengths < CUTOFF
+    return structure.cart_coords @ np.linalg.inv(vectors), heights, grid[near], lengths[near]
 
 
 def fading(lengths: Tensor) -> Tensor:
