@@ -21,6 +21,7 @@ from hybrid.trained.loading import load as load_model
 from hybrid.trained.model import TrainedModel
 from hybrid.training.choices import chosen_settings
 from hybrid.training.model_registry import known_models
+from hybrid.training.run import subset
 from hybrid.training.run import train as run_training
 from hybrid.training.several import cross_validate, train_ensemble
 from hybrid.training.start import start_choices
@@ -112,7 +113,7 @@ def train(
     if init_from:
         name, pooling, changes = start_choices(init_from, name, pooling, changes)
     settings = chosen_settings(name or "cgcnn", pooling or "mean", trainer, **changes)
-    folder = as_folder(structures, targets)
+    folder = subset(as_folder(structures, targets), settings)
     with tempfile.TemporaryDirectory() as scratch:
         run = Path(scratch) / "run" if out is None else Path(out)
         if folds:

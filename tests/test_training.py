@@ -418,12 +418,13 @@ def test_a_finished_run_is_not_trained_again(folder: CrystalFolder, tmp_path: Pa
     assert {path.name for path in tmp_path.iterdir()} == {"crystals", "run"}
 
 
-def test_a_run_folder_that_lost_its_metrics_is_trained_anew(folder: CrystalFolder, tmp_path: Path) -> None:
-    first = run(folder, tmp_path / "run")
-    (tmp_path / "run" / "metrics.json").unlink()  # as a workflow does that is stopped
-    again = run(folder, tmp_path / "run")
-    assert again["test"] == first["test"]
-    assert {path.name for path in tmp_path.iterdir()} == {"crystals", "run"}
+def test_a_folder_with_something_else_is_not_replaced(folder: CrystalFolder, tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "settings.json").write_text("{}")
+    with pytest.raises(InputError, match="notes: exists already and is not a run folder"):
+        run(folder, tmp_path / "notes")
+    assert {path.name for path in tmp_path.iterdir()} == {"crystals", "notes"}
+    assert [path.name for path in (tmp_path / "notes").iterdir()] == ["settings.json"]
 
 
 # --- no leakage ---

@@ -79,11 +79,11 @@ def write_predictions(
     outside: list[str],
 ) -> None:
     """Writes a CSV file: ids, folds and targets if they are known, predictions, and why not to trust them."""
-    columns = [[f"{number:.7g}" for number in column] for column in predictions.T.tolist()]
+    columns = [[f"{number:.10g}" for number in column] for column in predictions.T.tolist()]
     names = list(model.columns)
     if targets is not None:
         columns = [
-            ["" if math.isnan(t) else f"{t:.7g}" for t in column] for column in targets.T.tolist()
+            ["" if math.isnan(t) else f"{t:.10g}" for t in column] for column in targets.T.tolist()
         ] + columns
         names = [f"target {name}".strip() for name in model.targets or ("",)] + names
     if folds:

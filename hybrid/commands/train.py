@@ -98,9 +98,6 @@ def run(options: argparse.Namespace) -> None:
         note("all targets are 0 or 1; --task classification gives a probability of each class")
     folds = read_split(options.split_file, folder.ids, settings.data_seed) if options.split_file else None
     out = options.out or common.default_output(options.folder, name_of_run(options, settings))
-    known = any((out / file).exists() for file in ("metrics.json", "ensemble.json"))
-    if out.exists() and not known and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: exists already and is not a run folder; choose another --out")
     if options.folds:
         metrics = cross_validate(folder, settings, out, options.folds, options.device)
     elif options.seeds > 1:
@@ -112,8 +109,11 @@ def run(options: argparse.Namespace) -> None:
         print(f"best epoch: {metrics['best_epoch']} of {metrics['epochs']}")
     if "head" in metrics:
         print(f"head: {metrics['head']}")
-    if metrics.get("n_test_known"):
-        note(f"{options.init_from} was trained on {metrics['n_test_known']} of the test crystals")
+    known = metrics.get("n_test_known", 0)
+    if known is None:
+        note(f"{options.init_from} does not say what it was trained on; test crystals may be among it")
+    elif known:
+        note(f"{options.init_from} was trained on {known} of the test crystals")
     for fold in ("validation", "test"):
         if fold not in metrics:  # cross-validation has test parts only
             continue

@@ -53,6 +53,8 @@ def as_folder(
             named[name] = _structure(item, name)
     if not named:
         raise InputError("there are no structures")
+    if isinstance(structures, Mapping) and hasattr(targets, "to_dict"):  # of pandas, by id too
+        targets = targets.to_dict()
     values = None if targets is None else _targets(targets, list(named))
     features = read_atom_features(ATOM_INIT)
     return CrystalFolder(Path("the structures"), named, values, features)

@@ -1,6 +1,7 @@
 """Writes dataset folders."""
 
 import contextlib
+import csv
 import json
 import shutil
 from collections.abc import Iterable
@@ -36,12 +37,15 @@ def write_crystals(folder: Path, crystals: Iterable[CrystalFile]) -> list[str]:
     rows = {}
     with StructureTable(folder) as table:
         for crystal in crystals:
+            if Path(crystal.id).name != crystal.id:
+                raise InputError(f"id '{crystal.id}': names a folder; a data set has its files in one")
             path = folder / f"{crystal.id}.cif"
             path.write_text(crystal.cif, encoding="utf-8")
             with contextlib.suppress(InputError):  # said when the crystal is used
                 table.read(path)
-            rows[crystal.id] = f"{crystal.id},{crystal.target!r}\n"
-    (folder / "id_prop.csv").write_text("".join(rows.values()), encoding="utf-8")
+            rows[crystal.id] = repr(crystal.target)
+    with (folder / "id_prop.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows.items())
     shutil.copy(ATOM_INIT, folder / "atom_init.json")
     return list(rows)
 

@@ -1,5 +1,6 @@
 """Rows of computed descriptors, and the keys under which they are cached."""
 
+import contextlib
 import hashlib
 import inspect
 from collections.abc import Callable, Sequence
@@ -74,7 +75,8 @@ def _source(function: Callable[[Structure], float] | None) -> str:
     """The source of a registered descriptor's function."""
     if function is None:
         return ""
-    try:
-        return inspect.getsource(function)
-    except (OSError, TypeError):  # typed at a prompt, or a callable object
-        return repr(function)
+    with contextlib.suppress(OSError, TypeError, ValueError):
+        return Path(inspect.getfile(function)).read_text(encoding="utf-8")  # it may call others in its file
+    with contextlib.suppress(OSError, TypeError):
+        return inspect.getsource(function)  # in a notebook
+    return repr(function)  # typed at a prompt, or a callable object

@@ -45,8 +45,11 @@ def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> Desc
             table = DescriptorTable.read(path)
     except OSError:  # the folder cannot be written to
         return _computed(folder, asked)
-    missing = [name for name in names if name not in table.names]
+    own = {d.name for d in select_descriptors() if d.function}  # whose function may have changed since
+    names = tuple(names) or table.names
+    missing = [name for name in names if name not in table.names or name in own]
     if missing:
+        table = table.select([name for name in table.names if name not in missing])
         unknown = [name for name in missing if name not in {d.name for d in select_descriptors()}]
         if unknown:
             said = "which the package cannot compute; if a file of yours defines it, give it by --code"
@@ -57,7 +60,7 @@ def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> Desc
         table = replace(
             table, ids=tuple(folder.ids), names=(*table.names, *missing), values=values, errors=errors
         )
-    return table.select(names) if names else table
+    return table.select(names)
 
 
 def _changed(folder: CrystalFolder) -> bool:

@@ -45,10 +45,14 @@ class Row:
         """
         if self.status != "done":
             return self.with_metrics({})
-        scores = {fold: result[fold][target] if target in result[fold] else result[fold] for fold in FOLDS}
+        scores = {
+            fold: result[fold][target] if target in result[fold] else result[fold]
+            for fold in FOLDS
+            if fold in result
+        }
         return self.with_metrics(
             scores["test"],
-            validation=scores["validation"],
+            validation=scores.get("validation", {}),  # a forest has none
             training_r2=scores["training"].get("r2"),
             n_train=result["n_training"],
             n_val=result["n_validation"],

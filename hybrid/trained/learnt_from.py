@@ -28,10 +28,12 @@ def folds_in_training(model: Path, folder: CrystalFolder) -> list[str] | None:
     if not inputs.exists():
         return None
     try:
-        seen = {key: fold for fold, key, *_ in read_json(inputs)["crystals"].values()}
+        crystals = read_json(inputs)["crystals"].values()
+        folds = sorted((fold == "training", key, fold) for fold, key, *_ in crystals)
+        seen = {key: fold for _, key, fold in folds}  # of a structure under two ids training counts
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{inputs}: is damaged, so the folds are not known; remove it") from error
-    if run.name.startswith("fold-"):
+    if run != model and run.name.startswith("fold-"):
         seen = dict.fromkeys(seen, "training")
-    folds = [seen.get(key[:16], "") for key in folder.contents]
-    return folds if any(folds) else []
+    found = [seen.get(key[:16], "") for key in folder.contents]
+    return found if any(found) else []

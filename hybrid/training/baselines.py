@@ -50,8 +50,7 @@ def line(samples: Samples, *_: Any) -> Fitted:
 def forest(samples: Samples, settings: RunSettings, _: Job) -> Fitted:
     """A random forest on the descriptors ("descriptors-only model" of Table 1).
 
-    It has no settings to choose on the validation set, and is therefore trained on that set too. Missing
-    descriptors are replaced by the training median.
+    Missing descriptors are replaced by the training median.
     """
     table = samples.descriptors or folder_descriptors(samples.folder, settings.model.descriptors)
     standardisation = Standardisation.fit(table, samples.ids("training"), gaps=True)

@@ -68,7 +68,8 @@ def fit_network(architecture: Architecture, samples: Samples, settings: RunSetti
     if settings.start.init_from:
         notes["head"] = "the trained one" if source else "a new one"
         known = folds_in_training(Path(settings.start.init_from), samples.folder)
-        notes["n_test_known"] = sum(known[i] == "training" for i in samples.at("test")) if known else 0
+        n_known = sum(known[i] == "training" for i in samples.at("test")) if known else 0
+        notes["n_test_known"] = None if known is None else n_known
     return Fitted(predictions[:, :n_targets], notes, predictions[:, 1:] if objective.classes else None)
 
 

@@ -32,6 +32,7 @@ class Model:
         sees_structure: whether it uses more than the chemical formula.
         classifies: whether it can learn classes.
         counts_atoms: whether it takes the number of atoms of the primitive cells.
+        learns_validation: whether it learns from the validation crystals too, as it has nothing to choose.
     """
 
     fit: Fit
@@ -40,6 +41,7 @@ class Model:
     sees_structure: bool = True
     classifies: bool = True
     counts_atoms: bool = False
+    learns_validation: bool = False
 
     @classmethod
     def of(cls, network: Architecture) -> "Model":
@@ -67,7 +69,7 @@ BASELINES = {
     "majority-baseline": Model(baselines.majority),
     "natoms-baseline": Model(baselines.natoms, counts_atoms=True),
     "line-baseline": Model(baselines.line, counts_atoms=True),
-    "forest": Model(baselines.forest, needs_descriptors=True),
+    "forest": Model(baselines.forest, needs_descriptors=True, learns_validation=True),
 }
 
 

@@ -92,4 +92,4 @@ def write_predictions(path: Path, samples: Samples, fitted: Fitted) -> None:
         writer = csv.writer(file)
         writer.writerow(header)
         for identity, fold, numbers in zip(samples.folder.ids, samples.folds, columns, strict=True):
-            writer.writerow([identity, fold, *(f"{number:.7g}" for number in numbers)])
+            writer.writerow([identity, fold, *(f"{number:.10g}" for number in numbers)])

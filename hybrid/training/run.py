@@ -22,7 +22,7 @@ from hybrid.reading import read_json
 from hybrid.settings import RunSettings
 from hybrid.training.model_registry import get_model
 from hybrid.training.results import Fit, Fitted, Job, fold_metrics, write_predictions
-from hybrid.training.run_folder import begin, inputs_of, refuse_other_run
+from hybrid.training.run_folder import begin, inputs_of, refuse_occupied, refuse_other_run
 from hybrid.training.samples import Samples
 
 
@@ -61,6 +61,7 @@ def train(
     inputs = inputs_of(samples, atom_counts(samples.folder)[:, None] if model.counts_atoms else None)
     partial = out.with_name(out.name + ".partial")
     if not (out / "metrics.json").exists():
+        refuse_occupied(out)
         at = resolve_device(device)
         refuse_precision(settings, at)
         samples = with_graphs(samples, settings)  # bad input leaves nothing
@@ -72,8 +73,6 @@ def train(
                 begin(partial, settings, inputs)
                 inputs = b""  # they are as large as the table of the crystals
                 _fit(samples, settings, Job(partial, at, progress), fit or model.fit)
-                if (out / "settings.json").exists():  # a stopped workflow takes metrics.json away
-                    shutil.rmtree(out)
                 partial.replace(out)
                 (out / "lock").unlink()
                 return _metrics(out)
@@ -94,6 +93,8 @@ def _fit(samples: Samples, settings: RunSettings, job: Job, fit: Fit) -> None:
     except DivergedError:  # the end of this training, so that another may begin here
         shutil.rmtree(checkpoints, ignore_errors=True)
         raise
+    if settings.task == "classification" and not np.isin(fitted.predictions, samples.targets).all():
+        raise InputError(f"--task classification: {settings.model.name} predicts numbers that are no classes")
     _report(samples, fitted, settings, job.folder)
     shutil.rmtree(checkpoints, ignore_errors=True)
 
@@ -133,8 +134,16 @@ def refuse_precision(settings: RunSettings, device: torch.device) -> None:
 
 
 def samples_of(folder: CrystalFolder, settings: RunSettings, folds: np.ndarray | None = None) -> Samples:
-    """What a run learns from, with descriptors if its model takes any; see `Samples.of`."""
-    return Samples.of(folder, settings, folds, get_model(settings.model.name).uses_descriptors)
+    """What a run learns from, with descriptors if its model takes any; see `Samples.of`.
+
+    Of a model that learns from the validation crystals too, these are training crystals.
+    """
+    model = get_model(settings.model.name)
+    samples = Samples.of(folder, settings, folds, model.uses_descriptors)
+    if not model.learns_validation:
+        return samples
+    learnt = samples.folds == "validation"
+    return replace(samples, folds=np.where(learnt, "training", samples.folds))
 
 
 def with_graphs(samples: Samples, settings: RunSettings) -> Samples:

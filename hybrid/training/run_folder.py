@@ -56,6 +56,17 @@ def fingerprint(samples: Samples) -> str:
     return hashlib.sha256(inputs_of(samples)).hexdigest()
 
 
+def refuse_occupied(out: Path) -> None:
+    """Results go to a new or empty folder, or belong to the run that is there.
+
+    Raises:
+        InputError: there is something else.
+    """
+    known = any((out / file).exists() for file in ("metrics.json", ENSEMBLE))
+    if out.exists() and not known and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: exists already and is not a run folder; choose another --out")
+
+
 def begin(partial: Path, settings: RunSettings, inputs: bytes) -> None:
     """Notes in a run folder what the run is, unless it is a stopped one to go on with.
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from hybrid.data.folder import CrystalFolder
 from hybrid.data.groups import GROUPINGS
+from hybrid.data.listed import target_names
 from hybrid.data.splits import FOLDS, grouped_split, random_split, read_split, thinned
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import DescriptorTable
@@ -70,14 +71,19 @@ class Samples:
             targets = folder.targets.reshape(len(folder), -1)
             if names:
                 targets = targets[:, [folder.target_names.index(name) for name in names]]
+        if settings.task == "classification" and targets.shape[1] > 1:
+            raise InputError(
+                f"--task classification: learns one target; choose one by --targets: {', '.join(names)}"
+            )
         descriptors = None
         if with_descriptors:
             chosen = settings.model.descriptors
             descriptors = folder_descriptors(folder, chosen)
-            known = [name for name in descriptors.names if name in names]
+            hidden = names or (target_names(folder.path) if folder.stored else ())  # a single one's too
+            known = [name for name in descriptors.names if name in hidden]
             if known and chosen:
                 raise InputError(f"--descriptors {known[0]}: is a target, which the model must not be given")
-            descriptors = descriptors.select([name for name in descriptors.names if name not in names])
+            descriptors = descriptors.select([name for name in descriptors.names if name not in hidden])
         return cls(folder, targets, names, descriptors, folds)
 
     def at(self, fold: str) -> np.ndarray:

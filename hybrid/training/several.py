@@ -25,8 +25,10 @@ from hybrid.settings import RunSettings
 from hybrid.trained.calibration import Calibration
 from hybrid.trained.ensemble import ENSEMBLE, Ensemble, read_members, spread_of, voted
 from hybrid.trained.model import PROBABILITY
+from hybrid.training.model_registry import get_model
 from hybrid.training.results import Fitted, fold_metrics, write_predictions
 from hybrid.training.run import samples_of, train, with_graphs
+from hybrid.training.run_folder import refuse_occupied
 from hybrid.training.samples import Samples
 from hybrid.user_code import digests, registered_objects
 
@@ -60,17 +62,26 @@ def train_ensemble(
     Raises:
         InputError: as `hybrid.training.run.train`, or `out` holds another run.
     """
+    if get_model(settings.model.name).learns_validation:
+        raise InputError(
+            f"--seeds: {settings.model.name} learns from the validation crystals, so that they cannot "
+            "calibrate intervals; use --folds"
+        )
+    if folds is None and settings.grouping and settings.training_share == 1:
+        folds = samples_of(folder, settings).folds  # the groups are found once
     seeds = range(settings.model_seed, settings.model_seed + n)
     members = {f"seed-{seed}": settings.model_copy(update={"model_seed": seed}) for seed in seeds}
     _begin(out, list(members))
     networks = [_Network(own, out / name, folds) for name, own in members.items()]
-    scores = _train_all(folder, networks, device, progress)
+    metrics = _train_all(folder, networks, device, progress)
+    notes = _notes(metrics, metrics[:1])
     samples = samples_of(folder, settings, folds)
     fitted = np.stack([_predictions(out / name, samples) for name in members])
     if settings.task == "classification":
         classes = np.unique(samples.targets).tolist()
-        columns = voted(fitted[:, :, 1:], classes)
-        return _finish(out, samples, Fitted(columns[:, :1], {"single": scores}, columns[:, 1:]), settings)
+        votes = fitted[:, :, 1:] if fitted.shape[2] > 1 else (fitted == classes).astype(float)
+        columns = voted(votes, classes)  # of models without probabilities each has one vote
+        return _finish(out, samples, Fitted(columns[:, :1], notes, columns[:, 1:]), settings)
     mean, spread = fitted.mean(axis=0), spread_of(fitted)
     held, test = samples.at("validation"), samples.at("test")
     errors = mean - samples.targets
@@ -79,7 +90,7 @@ def train_ensemble(
     covered = [one.coverage(errors[test, i], spread[test, i]) for i, one in enumerate(calibrations)]
     coverage = dict(zip(samples.names, covered, strict=True)) if samples.names else covered[0]
     intervals = ensemble.intervals(mean, spread).reshape(*mean.shape, 4)[:, :, 1:]
-    notes = {"single": scores, "coverage": coverage}
+    notes["coverage"] = coverage
     return _finish(out, samples, Fitted(mean, notes, intervals=intervals), settings, ensemble)
 
 
@@ -119,15 +130,16 @@ def cross_validate(
     members = {f"fold-{i + 1}": of_part for i, of_part in enumerate(folds)}
     _begin(out, list(members))
     networks = [_Network(settings, out / name, of_part) for name, of_part in members.items()]
-    scores = _train_all(folder, networks, device, progress)
+    metrics = _train_all(folder, networks, device, progress)
+    notes = _notes(metrics, metrics)
     samples = samples_of(folder, settings, np.full(len(folder), "test", dtype=object))
     fitted = np.stack([_predictions(out / name, samples) for name in members])
     unseen = fitted[parts, np.arange(len(parts))]
     n_targets = samples.targets.shape[1]
-    probabilities = unseen[:, n_targets:] if settings.task == "classification" else None
-    result = Fitted(unseen[:, :n_targets], {"single": scores}, probabilities)
+    probabilities = unseen[:, n_targets:] if unseen.shape[1] > n_targets else None
+    result = Fitted(unseen[:, :n_targets], notes, probabilities)
     numbered = replace(samples, folds=(parts + 1).astype(str))
-    if probabilities is not None:
+    if settings.task == "classification":
         return _finish(out, numbered, result, settings, scored=samples)
     errors = result.predictions - samples.targets
     calibrations = tuple(Calibration.fit(column, np.zeros(len(column))) for column in errors.T)
@@ -146,7 +158,7 @@ class _Network:
 def _train_all(
     folder: CrystalFolder, networks: list[_Network], device: str, progress: bool
 ) -> list[dict[str, Any]]:
-    """Trains the networks; returns their metrics on the test crystals.
+    """Trains the networks; returns the contents of their metrics.json.
 
     What a user wrote in Python is known to this process only, so that such networks are trained in it.
     """
@@ -154,27 +166,40 @@ def _train_all(
     if jobs != 1:
         with_graphs(samples_of(folder, first.settings, first.folds), first.settings)  # by all processes
     one = partial(_train_one, folder, device, progress and jobs == 1)
-    scores = in_parallel(one, networks, jobs, order=True)
+    metrics = in_parallel(one, networks, jobs, order=True)
     together = progress and jobs != 1
-    return list(Progress(scores, "training", len(networks), unit="networks", shown=together))
+    return list(Progress(metrics, "training", len(networks), unit="networks", shown=together))
 
 
 def _train_one(folder: CrystalFolder, device: str, progress: bool, network: _Network) -> dict[str, Any]:
-    metrics = train(folder, network.settings, network.out, network.folds, device, progress)
-    scores: dict[str, Any] = metrics["test"]
-    return scores
+    return train(folder, network.settings, network.out, network.folds, device, progress)
+
+
+def _notes(metrics: list[dict[str, Any]], tested: list[dict[str, Any]]) -> dict[str, Any]:
+    """The scores of each network, and how many test crystals the model that they start from had learnt.
+
+    Args:
+        metrics: of each network.
+        tested: of those whose test crystals together are those of the run.
+    """
+    notes: dict[str, Any] = {"single": [one["test"] for one in metrics]}
+    if "n_test_known" in metrics[0]:
+        counts = [one["n_test_known"] for one in tested]
+        notes["n_test_known"] = None if None in counts else sum(counts)
+    return notes
 
 
 def _begin(out: Path, members: list[str]) -> None:
     """Notes what the folder will hold."""
     if (out / "settings.json").exists():
         raise InputError(f"{out}: holds a run of one network; choose another --out")
-    if not (out / ENSEMBLE).exists():
-        write_text(out / ENSEMBLE, json.dumps({"members": members}) + "\n")
+    refuse_occupied(out)
+    there, _ = read_members(out) if (out / ENSEMBLE).exists() else ([], {})
+    if there == members:
         return
-    there, _ = read_members(out)
-    if there != members:
+    if any((out / f"{name}{end}").exists() for name in there for end in ("", ".partial")):
         raise InputError(f"{out}: holds another run, of {', '.join(there)}; choose another --out")
+    write_text(out / ENSEMBLE, json.dumps({"members": members}) + "\n")
 
 
 def _predictions(run: Path, samples: Samples) -> np.ndarray:

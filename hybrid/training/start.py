@@ -39,7 +39,7 @@ def start_choices(
     own = {option: value for option, value in own.items() if option not in ("roost", "own")}
     own["pooling"] = source.settings.pooling
     asked = {**choices, **({"pooling": pooling} if pooling else {})}
-    for option, value in own.items():
+    for option, value in {**source.graph.model_dump(), **own}.items():
         if asked.get(option, value) != value:
             raise InputError(
                 f"--{option.replace('_', '-')} {asked[option]}: {place} was trained with {value}"

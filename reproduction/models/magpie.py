@@ -72,4 +72,4 @@ def composition_forest(samples: Samples, settings: RunSettings, _: Job) -> Fitte
     return fit_forest(samples, settings, rows, names)
 
 
-MODEL = Model(composition_forest, sees_structure=False)
+MODEL = Model(composition_forest, sees_structure=False, learns_validation=True)
