@@ -6,6 +6,12 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 
+def varies(values: np.ndarray) -> np.ndarray:
+    """Whether descriptors (n_crystals, …) vary by more than rounding, as the angles of cubic cells do."""
+    different: np.ndarray = np.ptp(values, axis=0) > 1e-9 * np.maximum(1, np.abs(values).max(axis=0))
+    return different
+
+
 def regression_metrics(targets: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
     """MAE, RMSE and MAD in the target's unit, MAE/MAD and R² (Results, Figure 2 and Table 1).
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from pymatgen.core import DummySpecies, Structure
 
+from hybrid.cells import wrapped
 from hybrid.cif import FURTHEST, read_any_cif, read_own_cif
 from hybrid.errors import InputError, one_line
 from hybrid.reading import NUMBER, read_bytes, read_text
@@ -31,6 +32,7 @@ HARMLESS = re.compile(  # what pymatgen says of files that it reads rightly
 )
 SMALLEST, LARGEST = 0.5, 1e6  # Å³ an atom: denser than metallic hydrogen; an atom in a box of 100 Å
 CLOSEST = 0.1  # Å between two atoms
+FAR = 10  # cells
 HEAVIEST = 100  # the last element with features
 ODD = re.compile(r'(?<=[\s"])[-+]?[\d.]*(\d_\d|(?![0-9])\d)\S*')  # numbers to Python alone, as 1_000 and ３
 T = TypeVar("T")
@@ -46,7 +48,17 @@ def read_structure(path: Path) -> Structure:
         raise InputError(f"{path}: unknown structure format '{path.suffix}'; known: {', '.join(FORMATS)}")
     structure = parsed(path, _read)
     check_structure(structure, str(path))
-    return structure
+    return near_its_cell(structure)
+
+
+def near_its_cell(structure: Structure) -> Structure:
+    """The same crystal, with its atoms in the cell if one is far away, as after long molecular dynamics.
+
+    The search for neighbours looks at all cells between the atoms.
+    """
+    if np.abs(structure.frac_coords).max() <= FAR:
+        return structure
+    return Structure(structure.lattice, structure.species, wrapped(structure.frac_coords))
 
 
 def parsed(path: Path, reader: Callable[[Path], T]) -> T:

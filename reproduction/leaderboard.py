@@ -25,6 +25,7 @@ from reproduction.paths import RESULTS, ROOT
 
 FOLDER = RESULTS / "leaderboard"
 SYMMETRY = "crys_sys"
+SAME = ("dataset", "n_train", "epochs")  # of the scores of an entry, but for the crystal system
 LARGEST = 50_000  # bytes of an entry
 OWN = "results/"  # begins the names of our own records
 
@@ -173,6 +174,7 @@ def entries_of(paths: Iterable[Path], **changes: Any) -> list[Entry]:
     """The models of records that learn descriptors.
 
     A number comes from the record with most descriptors that has it, of these from that with most crystals.
+    All are of the same crystals and epochs, but for the crystal system, for which networks are trained apart.
 
     Args:
         paths: of records.
@@ -189,7 +191,7 @@ def entries_of(paths: Iterable[Path], **changes: Any) -> list[Entry]:
 
     for path in sorted(scored, key=rank):
         record = read_record(path)
-        for bar in scored[path]:
+        for bar in sorted(scored[path], key=lambda bar: not bar.first["descriptor"]):
             name, row = bar.first["descriptor"] or SYMMETRY, bar.done[0]
             values = [v for v in bar.values("accuracy" if name == SYMMETRY else "r2") if v == v]  # no NaN
             about = {
@@ -204,7 +206,8 @@ def entries_of(paths: Iterable[Path], **changes: Any) -> list[Entry]:
                 **changes,
             }
             entry = found.setdefault((row["network"], bar.variant), about)
-            if name in known and values and name not in entry["scores"]:
+            alike = name == SYMMETRY or all(entry[key] == row[key] for key in SAME)
+            if name in known and values and alike and name not in entry["scores"]:
                 entry["scores"][name] = values
                 entry["seeds"] = sorted({*entry["seeds"], *(one["seed"] for one in bar.done)})
                 place = path.resolve()

@@ -1,5 +1,7 @@
 """The tool from Python, on structures in memory, with the user's own networks, poolings and descriptors."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -118,6 +120,54 @@ def test_a_pooling_of_ones_own(structures: list[Structure], targets: list[float]
     hybrid.register_pooling(Pooling("largest", atoms=largest, outputs=None, extensive=False))
     trained = hybrid.train(structures, targets, pooling="largest", epochs=1, device="cpu")
     assert trained.settings.pooling == "largest"
+
+
+def test_a_series_of_targets_goes_by_its_index(structures: list[Structure], targets: list[float]) -> None:
+    named = {f"c{i}": structure for i, structure in enumerate(structures)}
+    series = pd.Series(dict(zip(named, targets, strict=True))).sort_values()
+    assert list(series.index) != list(named)
+    hybrid.train(named, series, epochs=1, device="cpu", out="run")
+    written = pd.read_csv("run/predictions.csv", index_col="id")["target"]
+    assert written.to_dict() == pytest.approx(series.to_dict())
+    with pytest.raises(InputError, match="c0"):
+        hybrid.train(named, series.drop("c0"), epochs=1)
+
+
+def test_a_part_of_the_structures(structures: list[Structure], targets: list[float]) -> None:
+    hybrid.train(structures, targets, epochs=1, n_structures=12, device="cpu", out="run")
+    assert len(pd.read_csv("run/predictions.csv")) == 12
+
+
+def test_a_descriptor_whose_code_has_changed_is_computed_anew(
+    structures: list[Structure], targets: list[float], tmp_path: Path
+) -> None:
+    """Also if the change is in a function that it calls."""
+    folder = tmp_path / "crystals"
+    folder.mkdir()
+    rows = []
+    for i, (structure, target) in enumerate(zip(structures, targets, strict=True)):
+        structure.to(filename=str(folder / f"x{i}.json"))
+        rows.append(f"x{i},{target}\n")
+    (folder / "id_prop.csv").write_text("".join(rows))
+    code = "import hybrid\n\ndef helper(cell):\n    return {} + len(cell)\n\n"
+    code += "hybrid.register_descriptor('mine', lambda cell: float(helper(cell)))\n"
+    means, tables = [], []
+    for first in (0, 100):
+        Path(f"own{first}").mkdir()
+        Path(f"own{first}", "own.py").write_text(code.format(first))
+        command = ["--model", "de-cgcnn", "--descriptors", "mine", "--epochs", "1", "--device", "cpu"]
+        command += ["--code", f"own{first}/own.py", "--out", f"run{first}", "--no-report"]
+        program = [sys.executable, "-m", "hybrid"]
+        subprocess.run([*program, "descriptors", str(folder), "--code", f"own{first}/own.py"], check=True)
+        tables.append((folder / "descriptors.csv").read_bytes())
+        (folder / "descriptors.csv").write_bytes(tables[0])  # at the second time it is an older one
+        subprocess.run([*program, "train", str(folder), *command], check=True)
+        mean = f"hybrid.load('run{first}', 'own{first}/own.py').standardisation.mean.item()"
+        said = subprocess.run(
+            [sys.executable, "-c", f"import hybrid; print({mean})"], capture_output=True, check=True
+        )
+        means.append(float(said.stdout))
+    assert means[1] - means[0] == pytest.approx(100)
 
 
 def test_descriptors_as_a_table(NaCl: Structure) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,6 +101,14 @@ def test_whatever_goes_wrong_with_a_kernel_is_logged_in_one_line(
     assert len(caplog.records) == 1
     assert "PyTorch is used instead" in caplog.text
     assert not list((tmp_path / "cache").glob("kernels/*"))
+
+
+@needs_compiler
+def test_a_kernel_is_compiled_by_a_launcher(
+    kernel: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", f"env {os.environ.get('CXX') or shutil.which('c++') or shutil.which('g++')}")
+    assert kernel() is not None
 
 
 # --- caches ---

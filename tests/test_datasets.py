@@ -25,13 +25,13 @@ from hybrid.data.splits import read_split
 from hybrid.errors import InputError
 from hybrid.structures import read_structure
 from reproduction.data import files, recipe_book, recipes, registry, structures
-from reproduction.data.checks import dulong_petit
 from reproduction.data.files import MissingDataError
 from reproduction.data.recipes import Recipe
 from reproduction.data.registry import REGISTRY, get_dataset
 from reproduction.data.sources import authors, mp_tables
 from reproduction.data.sources.entries import Entry, Labels
 from reproduction.data.structures import LOCAL, MP_2018, Chain
+from reproduction.data.thermal import check_dulong_petit
 from reproduction.paths import DATASETS
 
 RECORDED = {  # the names that records may carry
@@ -228,7 +228,7 @@ def test_targets_belong_to_the_cell_that_is_written(per: str | None, expected: f
 @pytest.mark.parametrize("per", ["cell", "atom"])
 def test_a_heat_capacity_above_3nr_is_dropped_and_listed(per: str, tmp_path: Path) -> None:
     possible, impossible = 8 * 3 * R * 0.95, 8 * 3 * R * 1.05
-    recipe = toy([possible] * 10 + [impossible] + [possible] * 9, per=per, check=dulong_petit)
+    recipe = toy([possible] * 10 + [impossible] + [possible] * 9, per=per, check=check_dulong_petit)
     recipe.build(tmp_path / "data", "Cv", "J/(mol K)")
     said = manifest(tmp_path / "data")
     assert said["n_crystals"] == 19
@@ -243,7 +243,7 @@ def test_a_heat_capacity_above_3nr_is_dropped_and_listed(per: str, tmp_path: Pat
 
 def test_more_than_one_refused_in_twenty_stops_the_build(tmp_path: Path) -> None:
     for n, built in ((20, True), (19, False)):
-        recipe = toy([1.0] * (n - 1) + [1e6], check=dulong_petit)
+        recipe = toy([1.0] * (n - 1) + [1e6], check=check_dulong_petit)
         if built:
             recipe.build(tmp_path / f"of {n}", "Cv", "J/(mol K)")
             continue
@@ -709,6 +709,20 @@ def test_nothing_left_to_use(mine: Path, capsys: pytest.CaptureFixture[str]) -> 
     (mine / "id_prop.csv").write_text("x,1\n")
     message = refused(capsys, "--from", "mine", "--out", "out", "--skip-bad")
     assert message == "mine: contains no structures that can be used"
+
+
+def test_an_id_with_a_comma_or_a_folder(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = (mine / "id_prop.csv").read_text()
+    write_structure(random_crystal(50), mine / "a,b.json")
+    (mine / "id_prop.csv").write_text(f'{table}"a,b",3.5\n')
+    assert own() == 0
+    assert "a,b" in read_folder(Path("out")).ids
+    write_structure(random_crystal(51), Path("up.cif"))
+    kept = Path("up.cif").read_bytes()
+    (mine / "id_prop.csv").write_text(f"{table}../up,1.5\n")
+    message = refused(capsys, "--from", "mine", "--out", "other")
+    assert message == "id '../up': names a folder; a data set has its files in one"
+    assert Path("up.cif").read_bytes() == kept
 
 
 OUT = ("--from", "mine", "--out", "out")

@@ -312,6 +312,18 @@ def test_it_is_said_that_the_test_crystals_were_in_the_first_training(
     n = sum(row["fold"] == "test" and before[row["id"]] == "training" for row in rows(str(now)))
     assert n
     assert f"first was trained on {n} of the test crystals" in capsys.readouterr().err
+    for several in (["--seeds", "2"], ["--folds", "2"]):
+        options = ["--data-seed", "1", "--epochs", "1", *several, "--out", "several"]
+        assert main(["train", str(start), "--init-from", "first", *options]) == 0
+        tested = [
+            r["id"] for r in rows("several/predictions.csv") if r["fold"] == "test" or "--folds" in several
+        ]
+        known = json.loads(Path("several/metrics.json").read_text())["n_test_known"]
+        assert known == sum(before[name] == "training" for name in tested) > 0
+        shutil.rmtree("several")
+    shutil.copy(Path("first", MODEL_FILE), "alone.ckpt")
+    assert main(["train", str(start), "--init-from", "alone.ckpt", "--epochs", "1", "--out", "r"]) == 0
+    assert "alone.ckpt does not say what it was trained on" in capsys.readouterr().err
 
 
 def test_descriptors_may_be_added(start: Path) -> None:
@@ -325,6 +337,7 @@ def test_what_does_not_fit_is_refused(start: Path, capsys: pytest.CaptureFixture
         (["--init-from", "nowhere"], "no such model"),
         (["--init-from", "first", "--model", "alignn"], "is cgcnn, not alignn"),
         (["--init-from", "first", "--n-conv", "2"], "was trained with 1"),
+        (["--init-from", "first", "--max-neighbours", "20"], "was trained with 12"),
         (["--init-from", "first", "--pooling", "sum"], "was trained with mean"),
         (["--freeze"], "needs --init-from"),
     ):
@@ -371,3 +384,67 @@ def test_a_released_model_is_what_was_trained(
         load("mine")
     with pytest.raises(InputError, match="those that come with the package: mine"):
         load("yours")
+
+
+# --- what a close reading found ---
+
+
+def test_a_forest_learns_from_the_validation_crystals_and_has_no_intervals_from_them(
+    crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = crystal_folder(20)
+    assert main(["train", str(path), "--model", "forest", "--seeds", "2"]) == 2
+    assert "use --folds" in capsys.readouterr().err
+    assert main(["train", str(path), "--model", "forest", "--out", "run"]) == 0
+    assert "validation" not in capsys.readouterr().out
+    metrics = json.loads(Path("run/metrics.json").read_text())
+    assert (metrics["n_training"], metrics["n_validation"], metrics["n_test"]) == (18, 0, 2)
+    assert {row["fold"] for row in rows("run/predictions.csv")} == {"training", "test"}
+
+
+@pytest.mark.parametrize("several", [["--seeds", "2"], ["--folds", "2"]])
+def test_classifiers_without_probabilities_have_votes(
+    several: list[str], crystal_folder: Callable[..., Path]
+) -> None:
+    path = crystal_folder(20)
+    table = "".join(f"x{i:02d},{i % 3 == 0:d}\n" for i in range(20))
+    (path / "id_prop.csv").write_text(table)
+    options = ["--model", "majority-baseline", "--task", "classification", *several, "--out", "run"]
+    assert main(["train", str(path), *options]) == 0
+    assert {row["prediction"] for row in rows("run/predictions.csv")} == {"0"}
+
+
+def test_large_targets_keep_their_small_differences(crystal_folder: Callable[..., Path]) -> None:
+    path = crystal_folder(20)
+    lines = (path / "id_prop.csv").read_text().split()
+    table = "".join(f"{name},{-1234567 - float(value)!r}\n" for name, value in (x.split(",") for x in lines))
+    (path / "id_prop.csv").write_text(table)
+    assert trained(path, "--seeds", "2", "--out", "run") == 0
+    assert main(["predict", "run", str(path), "--out", "p.csv"]) == 0
+    written, again = (numbers(file, "std") for file in ("run/predictions.csv", "p.csv"))
+    assert written == pytest.approx(again, abs=1e-3)
+    assert (written > 0).all()
+
+
+def test_settings_that_are_refused_leave_no_run(
+    crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = crystal_folder(20)
+    assert trained(path, "--seeds", "2", "--precision", "bf16", "--out", "run") == 2
+    assert "cannot be trained in it" in capsys.readouterr().err
+    assert trained(path, "--seeds", "3", "--out", "run") == 0
+
+
+def test_a_structure_under_two_ids_is_a_training_crystal_if_one_of_them_is(
+    crystal_folder: Callable[..., Path],
+) -> None:
+    path = crystal_folder(20)
+    split = "".join(
+        f"x{i:02d},{'training' if i < 15 else 'validation' if i < 17 else 'test'}\n" for i in range(20)
+    )
+    Path("split.csv").write_text(f"id,fold\n{split}")
+    shutil.copy(path / "x00.json", path / "x19.json")
+    assert trained(path, "--split-file", "split.csv", "--out", "fold-test") == 0
+    assert main(["predict", "fold-test", str(path), "--out", "p.csv"]) == 0
+    folds = {row["id"]: row["fold"] for row in rows("p.csv")}
+    assert (folds["x00"], folds["x19"], folds["x18"]) == ("training", "training", "test")

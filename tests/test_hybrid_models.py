@@ -248,6 +248,33 @@ def test_atoms_are_counted_where_no_file_says_how_many_there_are(path: Path) -> 
         atom_counts(folder)
 
 
+def test_a_single_target_that_has_the_name_of_a_descriptor_is_none(path: Path, tmp_path: Path) -> None:
+    rows = (path / "id_prop.csv").read_text()
+    (path / "id_prop.csv").write_text(f"id,density\n{rows}")
+    run(read_folder(path), tmp_path / "run", run_settings())
+    standardisation = load(tmp_path / "run").standardisation
+    assert standardisation is not None
+    assert "density" not in standardisation.names
+    assert len(standardisation.names) == 28
+    with pytest.raises(InputError, match="density: is a target"):
+        run(read_folder(path), tmp_path / "other", run_settings(descriptors=("density",)))
+
+
+def test_classes_of_several_targets_are_refused(own: Path, tmp_path: Path) -> None:
+    settings = run_settings(name="forest").model_copy(
+        update={"task": "classification", "targets": ("natoms", "a")}
+    )
+    with pytest.raises(InputError, match="learns one target"):
+        run(read_folder(own), tmp_path / "run", settings)
+
+
+def test_a_model_of_numbers_is_no_classifier(path: Path, tmp_path: Path) -> None:
+    (path / "id_prop.csv").write_text("".join(f"x{i:02d},{i % 2}\n" for i in range(13)))
+    settings = run_settings(name="mean-baseline").model_copy(update={"task": "classification"})
+    with pytest.raises(InputError, match="mean-baseline predicts numbers that are no classes"):
+        run(read_folder(path), tmp_path / "run", settings)
+
+
 def test_the_forest_sees_descriptors_and_no_test_target(own: Path) -> None:
     targets = [float(i) for i in range(14)]
     one = fitted("forest", own, targets)

@@ -85,6 +85,18 @@ def test_the_board_has_every_kind_of_model() -> None:
         "nothing",
     }
     figure2 = json.loads((leaderboard.RESULTS / "cpu" / "figure2.json").read_text())["rows"]
+    for one in entries:
+        named = [json.loads((leaderboard.ROOT / path).read_text())["rows"] for path in one.records]
+        mine = [
+            r for rows in named for r in rows if (r.get("network_label"), r["status"]) == (one.model, "done")
+        ]
+        for name, scores in one.scores.items():
+            fits = [
+                r["metrics"].get("r2")
+                for r in mine
+                if r["descriptor"] == name and r["n_train"] == one.n_train
+            ]
+            assert name == leaderboard.SYMMETRY or scores[0] in fits
     (cgcnn,) = (one for one in entries if (one.model, one.settings) == ("CGCNN", "paper"))
     rows = [row for row in figure2 if row["network"] == "cgcnn" and row["descriptor"] == "natoms"]
     assert cgcnn.scores["natoms"] == tuple(row["metrics"]["r2"] for row in rows)

@@ -188,9 +188,11 @@ def test_a_class_that_cannot_be_told_of_classes_learns_none(folder: Path) -> Non
 
 
 def test_a_descriptor_that_does_not_vary_is_left_out(folder: Path, vectors: Path) -> None:
-    write_descriptors(folder, {"size": np.arange(N), "flat": np.ones(N)})
-    record = quiet(vectors, folder, "size", "flat")
-    assert [row["status"] for row in record["rows"] if row["descriptor"] == "flat"] == ["not run"]
+    right = 90 + 1e-13 * np.sin(np.arange(N))  # angles, but for rounding
+    write_descriptors(folder, {"size": np.arange(N), "flat": np.ones(N), "angle": right})
+    record = quiet(vectors, folder, "size", "flat", "angle")
+    for name in ("flat", "angle"):
+        assert [row["status"] for row in record["rows"] if row["descriptor"] == name] == ["not run"]
     assert as_table(record).index.tolist() == ["size"]
 
 
@@ -520,6 +522,7 @@ def test_networks_that_cannot_be_used(folder: Path, capsys: pytest.CaptureFixtur
     assert "should be FILE.py:NAME" in told("own.py")
     assert "gone.py: no such Python file" in told("gone.py:Net")
     assert "--epochs is for networks" in told("own.py:Half", "--epochs", "3")
+    assert "forest: is given the descriptors" in told("forest")
     Path("broken.py").write_text("import no_such_module_anywhere\n")
     code, _, err = hybrid(capsys, "probe", folder, "--network", "broken.py:Net")
     assert code == 2

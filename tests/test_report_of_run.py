@@ -197,6 +197,16 @@ def test_spread_intervals_and_members(folds: str, tmp_path: Path) -> None:
     assert found.worst(3)[0] == largest
 
 
+def test_a_folder_without_the_test_crystals(crystal_folder: Callable[..., Path]) -> None:
+    path = crystal_folder(20)
+    assert main(["train", str(path), "--out", "run", "--no-report", *SMALL]) == 0
+    for row in rows(Path("run/predictions.csv")):
+        if row["fold"] == "test":
+            (path / f"{row['id']}.json").unlink()
+    assert main(["report", "run", "--folder", str(path)]) == 0
+    assert main(["report", "run"]) == 0
+
+
 def test_nothing_in_the_data_becomes_code(tmp_path: Path) -> None:
     names = [HOSTILE, "$\\frac{1}$"]
     columns = {f"{what} {name}": [1.0, 2.0, 3.5, 4.0] for what in ("target", "prediction") for name in names}

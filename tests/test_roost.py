@@ -300,6 +300,14 @@ def test_a_formula_has_no_sum_pooling(folder: CrystalFolder, capsys: pytest.Capt
     assert capsys.readouterr().err.splitlines() == ["error: --pooling sum: roost has mean pooling only"]
 
 
+def test_vectors_of_a_formula_have_no_sum(
+    folder: CrystalFolder, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    run(folder, tmp_path / "run", run_settings())
+    assert main(["embed", str(folder.path), "--model", str(tmp_path / "run"), "--pooling", "sum"]) == 2
+    assert capsys.readouterr().err.splitlines() == ["error: --pooling sum: roost has mean pooling only"]
+
+
 def test_supercells_of_a_formula_are_not_compared(
     folder: CrystalFolder, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

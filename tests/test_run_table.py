@@ -22,7 +22,7 @@ from reproduction.paths import ROOT
 from reproduction.workflow import plan, run_table
 from reproduction.workflow import runs as workflow_runs
 from reproduction.workflow.plan import all_runs, execute, find
-from reproduction.workflow.run_table import forget, is_packed, pack, read
+from reproduction.workflow.run_table import forget, pack, read
 from reproduction.workflow.runs import Run
 from reproduction.workflow.runs import pack as pack_runs
 
@@ -216,18 +216,43 @@ def test_a_packed_run_is_not_trained_again_unless_it_is_asked_for(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained = []
+
+    def train(_crystals: object, _settings: object, out: Path, **_options: object) -> None:
+        trained.append(write_run(out, seed=1))
+
     monkeypatch.setattr(plan, "dataset_folder", lambda name: name)
     monkeypatch.setattr(plan, "subset", lambda crystals, settings: crystals)
-    monkeypatch.setattr(plan, "train", lambda *given, **options: trained.append(given[2]))
-    assert run.done
+    monkeypatch.setattr(plan, "train", train)
+    write_run(run.folder)
+    (run.folder / "importance.json").write_text('{"forest": [0.25]}')
+    pack_runs([run])
+    shutil.rmtree(run.folder)
+    before = run.tested
     assert [identity for identity, _, _ in run.tested] == [f"mp-{i}" for i in range(N_CRYSTALS) if i % 3]
     execute(run.name, "smoke")
     assert not trained
     execute(run.name, "smoke", again=True)
-    assert trained == [run.folder]
-    assert not run.done
+    assert len(trained) == 1
+    assert not run.packed
+    assert run.tested != before
+    assert run.measurements == {"importance": {"forest": [0.25]}}
     pack_runs([run])
-    assert not is_packed(run.table, run.name)
+    shutil.rmtree(run.folder)
+    assert run.tested != before
+    assert run.measurements == {"importance": {"forest": [0.25]}}
+
+
+def test_a_run_that_cannot_be_trained_again_stays(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def train(*_given: object, **_options: object) -> None:
+        raise InputError("the disk is full")
+
+    monkeypatch.setattr(plan, "dataset_folder", lambda name: name)
+    monkeypatch.setattr(plan, "subset", lambda crystals, settings: crystals)
+    monkeypatch.setattr(plan, "train", train)
+    before = run.tested
+    with pytest.raises(InputError):
+        execute(run.name, "smoke", again=True)
+    assert run.tested == before
 
 
 def test_a_run_whose_table_is_removed_is_to_be_trained(run: Run) -> None:

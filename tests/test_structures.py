@@ -5,12 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conftest import random_crystal, write_structure
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.cif import CifWriter
 
 from hybrid.errors import InputError
 from hybrid.folder_files import structure_files
+from hybrid.graphs.crystal import CrystalGraphs
+from hybrid.settings import GraphSettings
 from hybrid.structures import read_structure
 
 ENDINGS = (".cif", ".vasp", ".poscar", ".json", ".extxyz", ".xyz")
@@ -153,3 +156,16 @@ def test_one_id_in_two_formats_is_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_text('{"sites": []}')
     with pytest.raises(InputError, match=r"a\.cif: a\.json has the same id"):
         structure_files(tmp_path)
+
+
+def test_atoms_far_from_their_cell_are_brought_into_it(tmp_path: Path) -> None:
+    """The same graph, in the time of any other; the search would look at all cells between the atoms."""
+    near = Structure(Lattice.cubic(4), ["Na", "Cl"], [[0.1, 0, 0], [0.5, 0.5, 0.5]])
+    far = Structure(Lattice.cubic(4), ["Na", "Cl"], [[0.1, 0, 0], [3000.5, -2999.5, 3000.5]])
+    far.to(filename=str(tmp_path / "far.json"))
+    one, other = (
+        CrystalGraphs.from_structures([structure], GraphSettings())
+        for structure in (near, read_structure(tmp_path / "far.json"))
+    )
+    assert torch.equal(one.neighbours, other.neighbours)
+    assert torch.allclose(one.distances, other.distances, atol=1e-6)

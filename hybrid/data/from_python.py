@@ -9,7 +9,7 @@ from pymatgen.core import Structure
 
 from hybrid.data.folder import ATOM_INIT, CrystalFolder, read_atom_features, read_folder
 from hybrid.errors import InputError
-from hybrid.structures import check_structure, read_structure
+from hybrid.structures import check_structure, near_its_cell, read_structure
 
 Structures = str | Path | Mapping[str, Any] | Iterable[Any]
 """A dataset folder; or pymatgen structures, ASE atoms or structure files, in a list or by id."""
@@ -74,7 +74,7 @@ def _structure(item: Any, name: str) -> Structure:
             f"structure {name}: is of the type {type(item).__name__}; give pymatgen or ASE structures"
         )
     check_structure(item, f"structure {name}")
-    return item
+    return near_its_cell(item)
 
 
 def _targets(targets: Any, ids: list[str]) -> np.ndarray:

@@ -57,7 +57,7 @@ class ReciprocalGraphs(MergedCrystalGraphs):
     Of k and -k there is one, since the waves of both are each other's conjugates.
     """
 
-    places: Tensor  # (n_atoms, 3) fractional coordinates, with vectors across vacuum at right angles to the others
+    places: Tensor  # (n_atoms, 3) fractional coordinates, with upright vectors across vacuum
     heights: Tensor  # (n_atoms, 3) in Å, along vectors with vacuum; 0 along others
     vectors: Tensor  # (n_vectors, 3) k in reciprocal lattice vectors
     lengths: Tensor  # (n_vectors,) |k| in 1/Å
@@ -128,8 +128,8 @@ def waves_of(structure: Structure, radius: float) -> tuple[np.ndarray, ...]:
     vector is taken at right angles to the others, so that it does not matter which one was chosen.
 
     Returns:
-        places (n_atoms, 3), heights (n_atoms, 3) in Å, multiples (n, 3) of the reciprocal lattice vectors, and
-        |k| (n,) in 1/Å.
+        places (n_atoms, 3) as fractions, heights (n_atoms, 3) in Å, multiples (n, 3) of the reciprocal
+        lattice vectors, and |k| (n,) in 1/Å.
     """
     spacings = 2 * np.pi / np.array(structure.lattice.reciprocal_lattice.abc)  # of the lattice planes
     fractional = structure.frac_coords % 1

@@ -67,7 +67,7 @@ def compiled(source: Path, *defines: str, exact: bool = False) -> ctypes.CDLL | 
         library = user_cache() / "kernels" / f"{source.stem}-{key.hexdigest()[:16]}.so"
         if not _is_whole(library):
             with atomic_file(library) as temporary:
-                _compile([*compiler, *options], source, temporary)
+                _compile(compiler, options, source, temporary)
                 ctypes.CDLL(str(temporary))  # a library that cannot be loaded is not kept
                 with temporary.open("ab") as file:
                     file.write(_checksum(temporary.read_bytes()))
@@ -93,7 +93,7 @@ def _checksum(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
 
-def _compile(command: list[str], source: Path, library: Path) -> None:
+def _compile(compiler: list[str], options: list[str], source: Path, library: Path) -> None:
     """Compiles and links in two steps.
 
     If it were linked with -ffast-math, loading the library would disable subnormal numbers in the whole
@@ -102,9 +102,10 @@ def _compile(command: list[str], source: Path, library: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         made = str(Path(scratch, "kernel.o"))
         for parallel in (["-fopenmp"], []):  # Apple's clang knows no OpenMP
-            done = subprocess.run([*command, *parallel, "-c", str(source), "-o", made], capture_output=True)
+            command = [*compiler, *options, *parallel, "-c", str(source), "-o", made]
+            done = subprocess.run(command, capture_output=True)
             if done.returncode == 0:
-                link = [command[0], "-shared", *parallel, made, "-o", str(library)]
+                link = [*compiler, "-shared", *parallel, made, "-o", str(library)]
                 done = subprocess.run(link, capture_output=True)
             if done.returncode == 0:
                 return

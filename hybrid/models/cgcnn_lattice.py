@@ -30,7 +30,10 @@ WEIGHT = 0.3  # of the lattice beside the mean of the atom vectors, before train
 
 @dataclass(frozen=True)
 class Lattices:
-    """What is found of the lattices of some crystals; the same for a crystal and its supercells."""
+    """What is found of the lattices of some crystals; the same for a crystal and its supercells.
+
+    They differ only if a slab or a chain is repeated across its vacuum.
+    """
 
     n_atoms: Tensor  # (n_crystals,) in the primitive cell
     radial: Tensor  # (n_crystals, len(RADII)) radial distribution function of the lattice

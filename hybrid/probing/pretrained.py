@@ -88,6 +88,8 @@ def _learnt(folder: CrystalFolder, path: Path, pooling: str | None, device: torc
     pooling = pooling or ("sum" if get_pooling(model.settings.pooling).extensive else "mean")
     graphs = replace(folder, atom_features=model.atom_features).graphs(model.graph, model.architecture.graphs)
     vectors = model.crystal_embeddings(graphs, device)
+    if pooling == "sum" and model.architecture.poolings:
+        raise InputError(f"--pooling sum: {model.settings.name} has mean pooling only")
     if pooling == "sum":
         vectors = vectors * graphs.n_atoms.numpy()[:, None]
     names = [f"{model.settings.name}_{i}" for i in range(vectors.shape[1])]

@@ -28,6 +28,7 @@ from hybrid.descriptors.registry import numeric_descriptors, select_descriptors
 from hybrid.device import resolve_device
 from hybrid.errors import DivergedError, InputError
 from hybrid.line_cache import LineCache
+from hybrid.metrics import varies
 from hybrid.probing.embeddings import READERS, Embeddings
 from hybrid.probing.probed_models import ProbedModel, on_crystals, on_embeddings, trivial
 from hybrid.probing.report import left_out_row, result_rows
@@ -174,9 +175,9 @@ def _samples(
 
 
 def _constant(samples: list[Samples]) -> list[str]:
-    """Descriptors that are constant over the training or the test crystals of some seed."""
+    """Descriptors that do not vary over the training or the test crystals of some seed."""
     parts = [s.targets[s.at(fold)] for s in samples for fold in ("training", "test")]
-    constant = np.any([np.ptp(part, axis=0) == 0 for part in parts], axis=0)
+    constant = np.any([~varies(part) for part in parts], axis=0)
     return [name for name, flat in zip(samples[0].names, constant, strict=True) if flat]
 
 

@@ -1,6 +1,7 @@
 """Where the errors of a run are: against the number of atoms, and by element in the periodic table."""
 
 import re
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def error_by_atoms(run: FinishedRun) -> Drawn:
         drawn.point_at(points, [f"{said_of(run, j)} · error {shown(run.errors[j])}" for j in at])
         logarithmic(axes, "y")
     middles, means, texts = [], [], []
-    for first, last in zip(edges, [*edges[1:], np.inf], strict=True):
+    for first, last in pairwise([*edges, np.inf]):
         here = (counts >= first) & (counts < last)
         if here.any():
             middles.append(float(np.median(counts[here])))

@@ -20,19 +20,21 @@ def write_record_table(record: dict[str, Any], stem: Path, notes: Sequence[str] 
         stem: of the two files.
         notes: lines of Markdown below the table.
     """
-    metric = record["metric"]
+    metric, found = record["metric"], bars(record)
+    classes = any("accuracy" in row["metrics"] for bar in found for row in bar.done[:1])
+    named = f"{METRICS[metric]} or accuracy" if classes and metric != "accuracy" else METRICS[metric]
     others = [other for other in ("mae_over_mad", "r2") if other != metric]
     columns = (
         *("dataset", "target", "network", "variant"),
-        f"{METRICS[metric]} (mean)",
-        f"{METRICS[metric]} (seeds)",
+        f"{named} (mean)",
+        f"{named} (seeds)",
         "MAE",
         *(METRICS[other] for other in others),
         "R² on training",
         "paper",
         "source in the paper",
     )
-    rows = [_row(bar, metric, others) for bar in bars(record)]
+    rows = [_row(bar, metric, others) for bar in found]
     empty = [""] * (len(columns) - 6)
     rows += [[row["dataset_label"], "", "", "", "not run", *empty, row["note"]] for row in not_run(record)]
     hardware, torch = record["hardware"], record["environment"]["torch"]

@@ -55,7 +55,8 @@ class Distortion:
     Attributes:
         kind: of the atoms' `positions`, of the `lattice` as a strain, or of the positions in a `supercell` of
             two cells, as a conventional cell is one.
-        size: standard deviation of each component, Å, or relative for the lattice.
+        size: standard deviation of each component, Å; for the lattice that of the strain's diagonal, and √2
+            times that of its other components.
     """
 
     kind: Kind

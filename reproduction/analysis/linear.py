@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hybrid.metrics import regression_metrics
+from hybrid.metrics import regression_metrics, varies
 from hybrid.probing.simple_models import ridge_predictions
 
 
@@ -21,7 +21,7 @@ def linear_r2(vectors: np.ndarray, values: np.ndarray, folds: np.ndarray) -> flo
     vectors, values, folds = vectors[known], values[known], folds[known]
     for fold in ("training", "test"):
         part = values[folds == fold]
-        if len(part) < 2 or not np.ptp(part):
+        if len(part) < 2 or not varies(part):
             return float("nan")
     predictions = ridge_predictions(vectors, values[:, None], folds)[:, 0]
     test = folds == "test"

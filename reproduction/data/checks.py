@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 
 from hybrid.errors import InputError
-from reproduction.data.thermal import check_dulong_petit
 
 Check = Callable[[float, int], None]
 
@@ -28,15 +27,6 @@ def at_least(low: float) -> Check:
             raise InputError(f"the value {value:g} is below {low:g}")
 
     return check
-
-
-def dulong_petit(value: float, n_atoms: int) -> None:
-    """Refuses a heat capacity, J/(mol K) of cells of `n_atoms`, that is not positive or above 3 N R.
-
-    Raises:
-        InputError: it is.
-    """
-    check_dulong_petit(value, n_atoms)
 
 
 POSITIVE = between(0, math.inf)  # moduli, energies of vibrations

@@ -10,11 +10,12 @@ from hybrid.cells import reduced_cell
 from hybrid.data.extensive_targets import n_units
 from hybrid.descriptors.lattice import cell_shape, packing_fraction
 from hybrid.descriptors.symmetry import space_group
-from reproduction.data.checks import POSITIVE, Check, dulong_petit
+from reproduction.data.checks import POSITIVE, Check
 from reproduction.data.recipes import Recipe
 from reproduction.data.sampling import thin_by_space_group
 from reproduction.data.sources import authors, materials_project, mp_tables
 from reproduction.data.sources.entries import Entry
+from reproduction.data.thermal import check_dulong_petit
 
 MP = "Materials Project"
 MP_SYMPREC = 0.1  # Å
@@ -53,7 +54,7 @@ def labelled(quantity: str, check: Check | None = None) -> Recipe:
 
 def phonon(quantity: str, per: str) -> Recipe:
     """The authors' heat capacities (`cv`) or internal energies (`u`) at 300 K, with their split."""
-    check = dulong_petit if quantity == "cv" else POSITIVE
+    check = check_dulong_petit if quantity == "cv" else POSITIVE
     return replace(labelled(quantity, check), given=_of_primitive_cell, given_per="cell", per=per)
 
 

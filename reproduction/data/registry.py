@@ -12,9 +12,10 @@ from hybrid.settings import Split
 from reproduction.data import chains
 from reproduction.data import recipe_book as book
 from reproduction.data.chain_sets import build_chains
-from reproduction.data.checks import POSITIVE, Check, at_least, between, dulong_petit
+from reproduction.data.checks import POSITIVE, Check, at_least, between
 from reproduction.data.recipes import Recipe
 from reproduction.data.sources import matcalc
+from reproduction.data.thermal import check_dulong_petit
 from reproduction.paths import DATASETS
 
 
@@ -61,7 +62,7 @@ def _chains(kind: chains.Kind, length: str, offset: float = chains.DOUBLE_OFFSET
 
 
 def _crystals(target: str, unit: str, description: str, recipe: Recipe, label: str = "") -> Dataset:
-    intensive = recipe.per != "cell" and target != "a"
+    intensive = recipe.per != "cell" and target not in ("a", "natoms")
 
     return Dataset(
         label or target,
@@ -158,7 +159,7 @@ REGISTRY: dict[str, Dataset] = {
         "Cv",
         "J/(mol-cell K)",
         f"heat capacity at 300 K per cell, {ALEXANDRIA}",
-        book.benchmark(matcalc.alexandria_phonons, "cv", ALEXANDRIA, dulong_petit, per="cell"),
+        book.benchmark(matcalc.alexandria_phonons, "cv", ALEXANDRIA, check_dulong_petit, per="cell"),
         "Cv, Alexandria",
     ),
     "log-kappa": _crystals(

@@ -42,7 +42,7 @@ class CalculatorForces:
         return [self._atoms(structure).get_forces() for structure in structures]
 
     def relax(self, structure: Structure) -> Structure:
-        """The structure with cell and atoms relaxed to 0.005 eV/Å."""
+        """The structure with cell and atoms relaxed to 0.005 eV/Å, or as far as 500 steps go."""
         from ase.filters import FrechetCellFilter
         from ase.optimize import FIRE
 

@@ -3,8 +3,9 @@
 import json
 import shutil
 from functools import cache, partial
+from pathlib import Path
 
-from hybrid.atomic import atomic_folder
+from hybrid.atomic import atomic_folder, write_text
 from hybrid.errors import DivergedError, unknown_name
 from hybrid.training.run import subset, train
 from reproduction import figures
@@ -47,27 +48,37 @@ def execute(name: str, scale: str, device: str = "auto", again: bool = False) ->
         name: of the run.
         scale: name.
         device: auto, cpu or cuda.
-        again: repeat a finished run, for example because its model is needed, which is not committed.
+        again: repeat a finished run, for example because its model is needed, which is not committed; its
+            results are replaced when that is done, and its measurements stay.
 
     Raises:
         InputError: no experiment has such a run.
     """
     run = find(name, scale)
-    if again:
+    if run.done and not again:
+        return
+    out = run.folder.with_name(f"{run.name}.again") if run.done else run.folder
+    _train(run, out, device)
+    if out != run.folder:
+        for measured, result in run.measurements.items():
+            write_text(out / f"{measured}.json", json.dumps(result, indent=1, ensure_ascii=False) + "\n")
         run_table.forget(run.table, run.name)
         shutil.rmtree(run.folder, ignore_errors=True)
-    if run.done:
-        return
+        out.replace(run.folder)
+
+
+def _train(run: Run, out: Path, device: str) -> None:
+    """Trains into a folder, or says there that training diverged."""
     try:
         crystals = subset(dataset_folder(run.dataset), run.settings)
         if run.network.endswith(UPSTREAM):
-            engine.train(crystals, run.settings, run.folder, device)
+            engine.train(crystals, run.settings, out, device)
         else:
             fit = partial(fit_frozen, base=run.base.folder) if run.base else None
-            train(crystals, run.settings, run.folder, device=device, fit=fit)
+            train(crystals, run.settings, out, device=device, fit=fit)
     except DivergedError as error:
-        with atomic_folder(run.folder) as folder:
+        with atomic_folder(out) as folder:
             (folder / "settings.json").write_text(run.settings.model_dump_json(indent=2) + "\n")
             metrics = {"status": "diverged", "note": str(error)}
             (folder / "metrics.json").write_text(json.dumps(metrics) + "\n")
-        shutil.rmtree(run.folder.with_name(run.folder.name + ".partial"))
+        shutil.rmtree(out.with_name(f"{out.name}.partial"))

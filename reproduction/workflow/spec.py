@@ -51,7 +51,6 @@ class Reduction(Settings):
     n_structures: int | None = Field(None, ge=3)
     seeds: tuple[int, ...] = ()
     model: dict[str, Any] = Field(default_factory=dict, description="settings of the model")
-    trainer: dict[str, Any] = Field(default_factory=dict, description="settings of the trainer")
     variant: str = Field("", description="its name in records, after the network's own variant")
     datasets: dict[str, "Reduction"] = Field(default_factory=dict, description="others for some datasets")
 
@@ -65,11 +64,7 @@ class Reduction(Settings):
             return network
         model = ModelSettings.model_validate({**network.model.model_dump(exclude_unset=True), **self.model})
         variant = ", ".join(filter(None, (network.variant, self.variant)))
-        trainer = network.trainer
-        if self.trainer:
-            trainer = trainer or recipe(network.model).trainer
-            trainer = TrainerSettings.model_validate({**trainer.model_dump(), **self.trainer})
-        return network.model_copy(update={"model": model, "variant": variant, "trainer": trainer})
+        return network.model_copy(update={"model": model, "variant": variant})
 
 
 class Scale(Size):
