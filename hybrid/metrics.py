@@ -12,6 +12,17 @@ def varies(values: np.ndarray) -> np.ndarray:
     return different
 
 
+def in_digits(values: np.ndarray) -> list[str]:
+    """Numbers (n,) as text, with seven digits of the differences between them; empty for NaN.
+
+    So energies of -1234567.1 eV keep their hundredths.
+    """
+    found = np.asarray(values, dtype=float)[np.isfinite(values)]
+    largest, spread = np.abs(found).max(initial=0), np.ptp(found) if len(found) else 0.0
+    more = int(math.log10(largest / spread)) if 0 < spread < largest else 3 * (spread == 0)
+    return ["" if math.isnan(value) else f"{value:.{7 + more}g}" for value in values]
+
+
 def regression_metrics(targets: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
     """MAE, RMSE and MAD in the target's unit, MAE/MAD and R² (Results, Figure 2 and Table 1).
 

@@ -23,6 +23,7 @@ from hybrid.cli import main
 from hybrid.data.folder import read_folder
 from hybrid.data.splits import cross_validation_folds
 from hybrid.errors import InputError
+from hybrid.metrics import in_digits
 from hybrid.processes import in_parallel
 from hybrid.trained import released
 from hybrid.trained.calibration import LEVELS, Calibration
@@ -211,7 +212,7 @@ def test_cross_validation_predicts_what_a_network_has_not_seen(crystal_folder: C
     for row in rows("run/predictions.csv"):
         own = {r["id"]: r for r in rows(f"run/fold-{row['fold']}/predictions.csv")}[row["id"]]
         assert own["fold"] == "test"
-        assert own["prediction"] == row["prediction"]
+        assert float(own["prediction"]) == pytest.approx(float(row["prediction"]), rel=1e-6)
     metrics = json.loads(Path("run/metrics.json").read_text())
     assert metrics["n_test"] == 20
     assert len(metrics["single"]) == 3
@@ -412,6 +413,13 @@ def test_classifiers_without_probabilities_have_votes(
     options = ["--model", "majority-baseline", "--task", "classification", *several, "--out", "run"]
     assert main(["train", str(path), *options]) == 0
     assert {row["prediction"] for row in rows("run/predictions.csv")} == {"0"}
+
+
+def test_numbers_have_the_digits_that_tell_them_apart() -> None:
+    assert in_digits(np.array([3.7274591234, 0.602, 1.0663624])) == ["3.727459", "0.602", "1.066362"]
+    told = in_digits(np.array([-1234567.104371, -1234566.981234, -1234560.0]))
+    assert told == ["-1234567.10437", "-1234566.98123", "-1234560"]
+    assert in_digits(np.array([-1234567.104371, np.nan])) == ["-1234567.104", ""]
 
 
 def test_large_targets_keep_their_small_differences(crystal_folder: Callable[..., Path]) -> None:

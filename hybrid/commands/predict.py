@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from hybrid.atomic import atomic_file
 from hybrid.commands import common
 from hybrid.errors import InputError, note
+from hybrid.metrics import in_digits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,12 +79,10 @@ def write_predictions(
     outside: list[str],
 ) -> None:
     """Writes a CSV file: ids, folds and targets if they are known, predictions, and why not to trust them."""
-    columns = [[f"{number:.10g}" for number in column] for column in predictions.T.tolist()]
+    columns = [in_digits(column) for column in predictions.T]
     names = list(model.columns)
     if targets is not None:
-        columns = [
-            ["" if math.isnan(t) else f"{t:.10g}" for t in column] for column in targets.T.tolist()
-        ] + columns
+        columns = [in_digits(column) for column in targets.T] + columns
         names = [f"target {name}".strip() for name in model.targets or ("",)] + names
     if folds:
         columns, names = [folds, *columns], ["fold", *names]

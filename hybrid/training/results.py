@@ -11,7 +11,7 @@ import torch
 
 from hybrid.atomic import atomic_file
 from hybrid.data.splits import FOLDS
-from hybrid.metrics import classification_metrics, known, regression_metrics
+from hybrid.metrics import classification_metrics, in_digits, known, regression_metrics
 from hybrid.settings import RunSettings
 from hybrid.trained.model import probability_columns
 from hybrid.training.samples import Samples
@@ -91,5 +91,6 @@ def write_predictions(path: Path, samples: Samples, fitted: Fitted) -> None:
     with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(header)
-        for identity, fold, numbers in zip(samples.folder.ids, samples.folds, columns, strict=True):
-            writer.writerow([identity, fold, *(f"{number:.10g}" for number in numbers)])
+        texts = zip(*map(in_digits, columns.T), strict=True)
+        for identity, fold, numbers in zip(samples.folder.ids, samples.folds, texts, strict=True):
+            writer.writerow([identity, fold, *numbers])
