@@ -38,7 +38,7 @@ def write_record_table(record: dict[str, Any], stem: Path, notes: Sequence[str] 
     empty = [""] * (len(columns) - 6)
     rows += [[row["dataset_label"], "", "", "", "not run", *empty, row["note"]] for row in not_run(record)]
     hardware, torch = record["hardware"], record["environment"]["torch"]
-    machine = f"{hardware['processor']}, {hardware['cores']} cores, torch {torch}"
+    machine = f"recorded on {hardware['processor']}, {hardware['cores']} cores, torch {torch}"
     write_table(stem, f"{record['caption']}; {scale_note(record)}; {machine}.", columns, rows, notes)
 
 

@@ -1,7 +1,7 @@
 """Audit: what does it do to MAE/MAD to leave out outliers?
 
-None of the authors' test values of seven properties is more than two spreads from the median. The properties are
-learnt with and without the values beyond, with splits of the same kind.
+None of the authors' test values of seven properties is farther from the median than twice the range from the 5th to
+the 95th percentile. The properties are learnt with and without the values beyond, with splits of the same kind.
 """
 
 from reproduction.data.registry import LABELLED, get_dataset
@@ -14,6 +14,7 @@ __all__ = ["PICTURE", "SPEC", "SUSPECT", "draw"]
 NETWORKS = ("mean-baseline", "cgcnn")
 UNCUT = {name: f"{name}-uncut" for name in LABELLED}
 PAPER = {said.dataset: said for said in errors("Table S1", TABLE_S1, ("cgcnn",), tuple(LABELLED))}
+MAD = dict(zip(LABELLED, (56.4, 30.6, 0.064, 0.555, 2.82, 9.06, 0.59), strict=True))  # in Table S1
 SIZE = {"epochs": 100, "n_structures": 2000}
 PICTURE = False
 SPEC = Spec(
@@ -31,10 +32,9 @@ def judge(results: Results) -> Judgement:
         mads = [results.mean(dataset, "mean-baseline", metric="mad") for dataset in (name, uncut)]
         cut, whole = (results.mean(dataset, "cgcnn") for dataset in (name, uncut))
         said = PAPER[name]
-        mad = (said.mae or 0) / (said.mae_over_mad or 1)
         changes.append(mads[1] / mads[0] - 1)
         evidence.append(
-            f"{get_dataset(name).label}: MAD {mads[0]:.3g} without outliers (paper {mad:.3g}), {mads[1]:.3g} with "
+            f"{get_dataset(name).label}: MAD {mads[0]:.3g} without outliers (paper {MAD[name]:g}), {mads[1]:.3g} with "
             f"them; MAE/MAD of CGCNN on 2,000 crystals {cut:.3f} and {whole:.3f} (paper, all crystals, {said.mae_over_mad:g})."
         )
     return Judgement(
@@ -46,7 +46,7 @@ def judge(results: Results) -> Judgement:
 
 SUSPECT = Suspect(
     paper="MAD and MAE/MAD of K, G, ν, ‖e‖∞, εe, εt and n (Table S1), with no word on outliers.",
-    cause="values farther than two spreads from the median were left out.",
+    cause="values farther from the median than twice the range from the 5th to the 95th percentile were left out.",
     judge=judge,
     seen=(
         "Their normaliser is (value - median) / (95th - 5th percentile); no value of the published test sets of K, "
