@@ -15,12 +15,13 @@ def varies(values: np.ndarray) -> np.ndarray:
 def in_digits(values: np.ndarray) -> list[str]:
     """Numbers (n,) as text, with seven digits of the differences between them; empty for NaN.
 
-    So energies of -1234567.1 eV keep their hundredths.
+    So energies of -1234567.1 eV keep their hundredths. The half in the middle decides, whatever outliers do.
     """
-    found = np.asarray(values, dtype=float)[np.isfinite(values)]
-    largest, spread = np.abs(found).max(initial=0), np.ptp(found) if len(found) else 0.0
+    found = values[np.isfinite(values)] if np.isfinite(values).any() else np.zeros(1)
+    largest = np.abs(found).max()
+    spread = np.ptp(np.percentile(found, [25, 75])) or np.ptp(found)
     more = int(math.log10(largest / spread)) if 0 < spread < largest else 3 * (spread == 0)
-    return ["" if math.isnan(value) else f"{value:.{7 + more}g}" for value in values]
+    return ["" if math.isnan(value) else f"{value:.{min(7 + more, 17)}g}" for value in values]
 
 
 def regression_metrics(targets: np.ndarray, predictions: np.ndarray) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """The tool from Python, on structures in memory, with the user's own networks, poolings and descriptors."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 import hybrid
 from hybrid import readout, user_code
+from hybrid.cli import main
 from hybrid.errors import InputError
 from hybrid.models.network import CrystalNetwork
 from hybrid.readout import Pooling
@@ -131,6 +133,33 @@ def test_a_series_of_targets_goes_by_its_index(structures: list[Structure], targ
     assert written.to_dict() == pytest.approx(series.to_dict())
     with pytest.raises(InputError, match="c0"):
         hybrid.train(named, series.drop("c0"), epochs=1)
+
+
+def test_ids_may_be_numbers(structures: list[Structure], targets: list[float]) -> None:
+    hybrid.train(dict(enumerate(structures)), pd.Series(targets), epochs=1, device="cpu", out="run")
+    assert pd.read_csv("run/predictions.csv")["target"].tolist() == pytest.approx(targets)
+    with pytest.raises(InputError, match="two have the same id"):
+        hybrid.train({"a": structures[0], " a": structures[1]}, targets[:2])
+
+
+def test_a_run_from_python_knows_its_crystals_on_disk(
+    structures: list[Structure], targets: list[float], tmp_path: Path
+) -> None:
+    folder = tmp_path / "crystals"
+    folder.mkdir()
+    files = {f"x{i}": folder / f"x{i}.json" for i in range(16)}
+    for structure, file in zip(structures, files.values(), strict=True):
+        structure.to(filename=str(file))
+    lines = [f"{name},{target}\n" for name, target in zip(files, targets, strict=True)]
+    (folder / "id_prop.csv").write_text("".join(lines))
+    hybrid.train(files, targets, epochs=1, device="cpu", out="run")
+    assert main(["predict", "run", str(folder), "--out", "p.csv"]) == 0
+    found = pd.read_csv("p.csv", index_col="id")["fold"]
+    assert found.to_dict() == pd.read_csv("run/predictions.csv", index_col="id")["fold"].to_dict()
+    assert main(["report", "run", "--folder", str(folder)]) == 0
+    hybrid.train(folder, epochs=1, device="cpu", out="on-disk")
+    hybrid.train(structures, targets, init_from="on-disk", epochs=1, device="cpu", out="after")
+    assert json.loads(Path("after/metrics.json").read_text())["n_test_known"] is None
 
 
 def test_a_part_of_the_structures(structures: list[Structure], targets: list[float]) -> None:

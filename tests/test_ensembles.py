@@ -20,7 +20,7 @@ from pymatgen.core import Lattice, Structure
 import hybrid
 from hybrid import user_code
 from hybrid.cli import main
-from hybrid.data.folder import read_folder
+from hybrid.data.folder import ATOM_INIT, read_folder
 from hybrid.data.splits import cross_validation_folds
 from hybrid.errors import InputError
 from hybrid.metrics import in_digits
@@ -333,6 +333,51 @@ def test_descriptors_may_be_added(start: Path) -> None:
     assert load_one("r").settings.atom_fea_len == 8
 
 
+def test_a_head_is_kept_for_the_same_descriptors_in_their_order(start: Path) -> None:
+    """And with their standardisation: with a learning rate of almost nothing it predicts as before."""
+    still = ["--learning-rate", "1e-12", "--epochs", "1", "--device", "cpu", "--freeze"]
+    joined = ["--model", "de-cgcnn", "--descriptors"]
+    assert trained(start, *joined, "a", "natoms", "--out", "joined") == 0
+    for names, kept in ((["a", "natoms"], True), (["natoms", "a"], False), (["density", "b"], False)):
+        options = ["--init-from", "joined", *still, *joined[2:], *names, "--out", "-".join(names)]
+        part = ["--data-seed", "3", "--n-structures", "12"]
+        assert main(["train", str(start), *options, *part]) == 0
+        metrics = json.loads(Path("-".join(names), "metrics.json").read_text())
+        assert metrics["head"] == ("the trained one" if kept else "a new one")
+    before = {row["id"]: float(row["prediction"]) for row in rows("joined/predictions.csv")}
+    after = {row["id"]: float(row["prediction"]) for row in rows("a-natoms/predictions.csv")}
+    assert after == pytest.approx({name: before[name] for name in after}, rel=1e-4)
+
+
+def test_a_head_of_other_classes_or_of_targets_without_names_is_new(start: Path) -> None:
+    lines = [row.split(",") for row in (start / "id_prop.csv").read_text().split()]
+    for first, out in ((0, "low"), (1, "high")):
+        table = "".join(f"{name},{i % 2 + first}\n" for i, (name, _) in enumerate(lines))
+        (start / "id_prop.csv").write_text(table)
+        more = ["--init-from", "low"] if first else []
+        command = ["train", str(start), *(SMALL if not first else ["--epochs", "1"]), *more, "--out", out]
+        assert main([*command, "--task", "classification"]) == 0
+    assert json.loads(Path("high/metrics.json").read_text())["head"] == "a new one"
+    table = "".join(f"{name},{value},{i}\n" for i, (name, value) in enumerate(lines))
+    (start / "id_prop.csv").write_text(table)
+    both = ["--targets", "target_1", "target_2"]
+    assert trained(start, *both, "--out", "two") == 0
+    (start / "manifest.json").unlink(missing_ok=True)
+    assert main(["train", str(start), *both, "--init-from", "two", "--epochs", "1", "--out", "again"]) == 0
+    assert json.loads(Path("again/metrics.json").read_text())["head"] == "a new one"
+
+
+def test_the_element_features_are_those_of_the_trained_model(start: Path) -> None:
+    features = json.loads(ATOM_INIT.read_text())
+    (start / "atom_init.json").write_text(json.dumps({z: row[::-1] for z, row in features.items()}))
+    assert trained(start, "--out", "turned") == 0
+    (start / "atom_init.json").unlink()
+    still = ["--learning-rate", "1e-12", "--epochs", "1", "--device", "cpu", "--freeze", "--head", "keep"]
+    assert main(["train", str(start), "--init-from", "turned", *still, "--out", "after"]) == 0
+    before = numbers("turned/predictions.csv", "prediction")
+    assert numbers("after/predictions.csv", "prediction") == pytest.approx(before, rel=1e-4)
+
+
 def test_what_does_not_fit_is_refused(start: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for options, said in (
         (["--init-from", "nowhere"], "no such model"),
@@ -419,6 +464,8 @@ def test_numbers_have_the_digits_that_tell_them_apart() -> None:
     assert in_digits(np.array([3.7274591234, 0.602, 1.0663624])) == ["3.727459", "0.602", "1.066362"]
     told = in_digits(np.array([-1234567.104371, -1234566.981234, -1234560.0]))
     assert told == ["-1234567.10437", "-1234566.98123", "-1234560"]
+    told = in_digits(np.array([0, *(-1234567.104371 - i for i in range(20))]))
+    assert told[1] == "-1234567.10437"
     assert in_digits(np.array([-1234567.104371, np.nan])) == ["-1234567.104", ""]
 
 
@@ -432,6 +479,26 @@ def test_large_targets_keep_their_small_differences(crystal_folder: Callable[...
     written, again = (numbers(file, "std") for file in ("run/predictions.csv", "p.csv"))
     assert written == pytest.approx(again, abs=1e-3)
     assert (written > 0).all()
+
+
+def test_one_network_does_not_go_into_a_stopped_run_of_several(
+    crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = crystal_folder(20)
+    assert trained(path, "--seeds", "2", "--out", "run") == 0
+    Path("run/metrics.json").unlink()
+    assert trained(path, "--out", "run") == 2
+    assert "holds a run of several networks" in capsys.readouterr().err
+    assert not Path("run.partial").exists()
+
+
+def test_classes_of_many_digits_have_their_own_columns(crystal_folder: Callable[..., Path]) -> None:
+    path = crystal_folder(20)
+    table = "".join(f"x{i:02d},{1234567 + i % 2}\n" for i in range(20))
+    (path / "id_prop.csv").write_text(table)
+    assert trained(path, "--task", "classification", "--seeds", "2", "--out", "run") == 0
+    both = [numbers("run/predictions.csv", f"probability of {label}") for label in (1234567, 1234568)]
+    assert sum(both) == pytest.approx(np.ones(20), abs=1e-6)
 
 
 def test_settings_that_are_refused_leave_no_run(

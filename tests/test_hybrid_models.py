@@ -260,6 +260,24 @@ def test_a_single_target_that_has_the_name_of_a_descriptor_is_none(path: Path, t
         run(read_folder(path), tmp_path / "other", run_settings(descriptors=("density",)))
 
 
+def test_a_target_that_is_not_learnt_is_no_descriptor_either(own: Path, tmp_path: Path) -> None:
+    lines = (own / "id_prop.csv").read_text().split()
+    (own / "id_prop.csv").write_text("id,k,y\n" + "".join(f"{line},{i}\n" for i, line in enumerate(lines)))
+    folder = read_folder(own, several_targets=True)
+    run(folder, tmp_path / "run", run_settings(targets=("k",)))
+    assert load(tmp_path / "run").standardisation.names == ("x",)
+    run(folder, tmp_path / "asked", run_settings(targets=("k",), descriptors=("y",)))
+    assert load(tmp_path / "asked").standardisation.names == ("y",)
+
+
+def test_a_column_without_a_name_is_refused(own: Path, tmp_path: Path) -> None:
+    rows = (own / "descriptors.csv").read_text().splitlines()
+    text = "\n".join([f",{rows[0]}", *(f"{i},{row}" for i, row in enumerate(rows[1:]))])
+    (own / "descriptors.csv").write_text(text)
+    with pytest.raises(InputError, match="a column has no name"):
+        run(read_folder(own), tmp_path / "run", run_settings())
+
+
 def test_classes_of_several_targets_are_refused(own: Path, tmp_path: Path) -> None:
     settings = run_settings(name="forest").model_copy(
         update={"task": "classification", "targets": ("natoms", "a")}

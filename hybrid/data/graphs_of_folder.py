@@ -128,7 +128,8 @@ class StoredCrystals:
         """A hash of the structures, of what the graphs hold and of their settings."""
         columns = " ".join(column.name for column in fields(kind))
         chosen = f"{settings.max_neighbours} {settings.radius} {settings.ties}"
-        key = hashlib.sha256(f"{kind.__name__} {columns} {chosen} ".encode())
+        name = kind.__name__ if kind.version == 1 else f"{kind.__name__} {kind.version}"
+        key = hashlib.sha256(f"{name} {columns} {chosen} ".encode())
         key.update(" ".join(self.contents).encode())
         return key.hexdigest()[:16]
 

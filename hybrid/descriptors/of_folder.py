@@ -13,7 +13,7 @@ from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.many import describe_many, described, kept_rows, write_descriptors
 from hybrid.descriptors.registry import paper_descriptors, select_descriptors
 from hybrid.descriptors.table import DescriptorTable
-from hybrid.errors import InputError
+from hybrid.errors import InputError, note
 from hybrid.structures import without_ending
 
 
@@ -35,12 +35,14 @@ def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> Desc
     asked = names or [d.name for d in paper_descriptors(space_group=True)]
     if not folder.stored:
         return _computed(folder, asked)
-    path = folder.path / "descriptors.csv"
+    path, known = folder.path / "descriptors.csv", {d.name for d in select_descriptors()}
     table = DescriptorTable.read(path) if path.exists() else None
     try:
         if table is None and folder.part:
             table = _computed(folder, [d.name for d in select_descriptors()])
         elif table is None or _changed(folder):
+            if kept := [n for n in (table.names if table else ()) if n not in known]:
+                note(f"{path}: {', '.join(kept)} cannot be computed and stay as they are in the file")
             write_descriptors(folder.path, n_jobs=folder.jobs)
             table = DescriptorTable.read(path)
     except OSError:  # the folder cannot be written to

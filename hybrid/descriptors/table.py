@@ -57,6 +57,10 @@ class DescriptorTable:
         names = tuple(name for name in header if name not in (ID, ERROR))
         if not names:
             raise InputError(f"{path}: has no descriptor column beside '{ID}'")
+        if "" in names:
+            raise InputError(
+                f"{path}: a column has no name, as the row numbers that pandas writes; remove it"
+            )
         ids, values, errors = [], array("d"), {}
         for place, cells in rows:
             identity = cells[ID]

@@ -37,6 +37,7 @@ class Packed:
     """
 
     on_host: ClassVar[tuple[str, ...]] = ()
+    version: ClassVar[int] = 1  # of what the columns hold; kept graphs of another one are made anew
     file: ClassVar[mmap.mmap | None] = None  # in which the columns of an object are, if they are in one
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Self:

@@ -64,6 +64,7 @@ class ReciprocalGraphs(MergedCrystalGraphs):
     n_vectors: Tensor  # (n_crystals,)
 
     on_host = (*MergedCrystalGraphs.on_host, "n_vectors")
+    version = 2
 
     @classmethod
     def from_structures(

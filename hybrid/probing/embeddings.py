@@ -103,7 +103,10 @@ class Embeddings:
 def _read_csv(path: Path, content: bytes) -> pd.DataFrame:
     text = as_text(content, path)
     refuse_separators([text.partition("\n")[0].partition(",")[0]], path)
-    return pd.read_csv(io.StringIO(text), dtype={ID: str})
+    frame = pd.read_csv(io.StringIO(text), dtype={ID: str})
+    if any(str(name).startswith("Unnamed: ") for name in frame):
+        raise InputError(f"{path}: a column has no name, as the row numbers that pandas writes; remove it")
+    return frame
 
 
 def _read_parquet(_: Path, content: bytes) -> pd.DataFrame:

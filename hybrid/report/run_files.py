@@ -27,9 +27,10 @@ def describe_data(run: Path, folder: CrystalFolder, split_file: Path | None = No
     noted = [file for file in (run / "inputs.json", *run.glob("*/inputs.json")) if file.exists()]
     seen = read_json(noted[0])["crystals"] if noted else {}  # by each member
     own, crystals = set(read_predictions(run)["id"]), {}
+    keys = folder.keys({content for _, content, *_ in seen.values()}) if seen else []
     for i, structure in enumerate(folder.structures()):
         identity = folder.ids[i]
-        if identity in own and (not seen or seen.get(identity, "  ")[1] == folder.contents[i][:16]):
+        if identity in own and (not seen or seen.get(identity, "  ")[1] == keys[i]):
             file = os.path.relpath(folder.files[identity], run) if folder.stored else ""
             crystals[identity] = [file, structure.composition.reduced_formula, len(structure)]
     if not crystals:

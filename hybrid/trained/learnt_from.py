@@ -35,5 +35,7 @@ def folds_in_training(model: Path, folder: CrystalFolder) -> list[str] | None:
         raise InputError(f"{inputs}: is damaged, so the folds are not known; remove it") from error
     if run != model and run.name.startswith("fold-"):
         seen = dict.fromkeys(seen, "training")
-    found = [seen.get(key[:16], "") for key in folder.contents]
-    return found if any(found) else []
+    found = [seen.get(key, "") for key in folder.keys(seen)]
+    if any(found):
+        return found
+    return [] if folder.stored else None  # the run may have had the files of these structures

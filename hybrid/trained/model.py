@@ -231,4 +231,4 @@ class TrainedModel:
 
 def probability_columns(classes: Iterable[float]) -> list[str]:
     """The names of the columns of the classes' probabilities."""
-    return [f"{PROBABILITY}{label:g}" for label in classes]
+    return [f"{PROBABILITY}{label:.15g}" for label in classes]

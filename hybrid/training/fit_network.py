@@ -46,7 +46,11 @@ def fit_network(architecture: Architecture, samples: Samples, settings: RunSetti
         objective.n_outputs,
         bool(objective.classes),
     )
-    source = start(network, settings, samples.folder.target, samples.names)
+    source = start(
+        network, settings, samples.folder.target, samples.names, objective.classes, descriptors.names
+    )
+    if source and source.standardisation:
+        descriptors.standardise(samples, source.standardisation)
     if source and isinstance(objective, RegressionObjective):
         objective = RegressionObjective(objective.targets, source.scale, settings.trainer.loss)
     log = Training(network, graphs, descriptors.rows, objective, samples, settings, job).run()
@@ -88,13 +92,25 @@ class StandardisedDescriptors:
         self.notes: dict[str, int] = {}
         if samples.descriptors is None:
             return
-        self.standardisation = Standardisation.fit(
-            samples.descriptors, samples.ids("training"), gaps=True, limit=settings.model.descriptor_limit
+        limit = settings.model.descriptor_limit
+        n_filled = self.standardise(
+            samples, Standardisation.fit(samples.descriptors, samples.ids("training"), gaps=True, limit=limit)
         )
-        self.rows, n_filled = self.standardisation.filled(samples.descriptors, samples.folder.ids)
-        self.notes["n_filled"] = n_filled
         if n_filled and progress:
             print(f"{n_filled} crystals lack a descriptor; the training median is used", file=sys.stderr)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names in order."""
+        return self.standardisation.names if self.standardisation else ()
+
+    def standardise(self, samples: Samples, by: Standardisation) -> int:
+        """Standardises the rows; returns the number of crystals that lack a descriptor."""
+        assert samples.descriptors is not None
+        self.standardisation = by
+        self.rows, n_filled = by.filled(samples.descriptors, samples.folder.ids)
+        self.notes["n_filled"] = n_filled
+        return n_filled
 
     def domain(self, graphs: Any, samples: Samples) -> TrainingDomain:
         """The range of the training crystals."""

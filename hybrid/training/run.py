@@ -20,6 +20,8 @@ from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.processor import knows_bfloat16
 from hybrid.reading import read_json
 from hybrid.settings import RunSettings
+from hybrid.trained.ensemble import ENSEMBLE
+from hybrid.trained.loading import load_one
 from hybrid.training.model_registry import get_model
 from hybrid.training.results import Fit, Fitted, Job, fold_metrics, write_predictions
 from hybrid.training.run_folder import begin, inputs_of, refuse_occupied, refuse_other_run
@@ -61,6 +63,8 @@ def train(
     inputs = inputs_of(samples, atom_counts(samples.folder)[:, None] if model.counts_atoms else None)
     partial = out.with_name(out.name + ".partial")
     if not (out / "metrics.json").exists():
+        if (out / ENSEMBLE).exists():  # of a stopped run of several networks
+            refuse_other_run(out, settings, inputs)
         refuse_occupied(out)
         at = resolve_device(device)
         refuse_precision(settings, at)
@@ -136,9 +140,12 @@ def refuse_precision(settings: RunSettings, device: torch.device) -> None:
 def samples_of(folder: CrystalFolder, settings: RunSettings, folds: np.ndarray | None = None) -> Samples:
     """What a run learns from, with descriptors if its model takes any; see `Samples.of`.
 
-    Of a model that learns from the validation crystals too, these are training crystals.
+    Of a model that learns from the validation crystals too, these are training crystals. A training that
+    starts from a trained model takes its element features, to which the weights belong.
     """
     model = get_model(settings.model.name)
+    if settings.start.init_from:
+        folder = replace(folder, atom_features=load_one(settings.start.init_from).atom_features)
     samples = Samples.of(folder, settings, folds, model.uses_descriptors)
     if not model.learns_validation:
         return samples

@@ -79,7 +79,8 @@ class Samples:
         if with_descriptors:
             chosen = settings.model.descriptors
             descriptors = folder_descriptors(folder, chosen)
-            hidden = names or (target_names(folder.path) if folder.stored else ())  # a single one's too
+            listed = target_names(folder.path) if folder.stored else ()  # a single one's too
+            hidden = (names or listed) if chosen else (*names, *listed)
             known = [name for name in descriptors.names if name in hidden]
             if known and chosen:
                 raise InputError(f"--descriptors {known[0]}: is a target, which the model must not be given")

@@ -1,6 +1,7 @@
 """Training that starts from a trained model instead of from random weights (fine-tuning)."""
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,12 @@ def start_choices(
 
 
 def start(
-    network: nn.Module, settings: RunSettings, target: str, names: tuple[str, ...]
+    network: nn.Module,
+    settings: RunSettings,
+    target: str,
+    names: tuple[str, ...],
+    classes: tuple[int, ...] = (),
+    descriptors: tuple[str, ...] = (),
 ) -> TrainedModel | None:
     """Copies the weights of the model that a run starts from into its network.
 
@@ -58,9 +64,12 @@ def start(
         settings: of the run; its model seed decides which network of an ensemble it starts from.
         target: name and unit of the target, as far as they are known.
         names: of the targets, if there are several.
+        classes: that are learnt, if any.
+        descriptors: in the order in which the network takes them.
 
     Returns:
-        The trained model if its head is kept, as its scale goes with it; otherwise None.
+        The trained model if its head is kept, as its scale and its standardisation of the descriptors go with
+        it; otherwise None.
 
     Raises:
         InputError: the trained model has changed, or does not fit.
@@ -82,7 +91,9 @@ def start(
     ]
     if not all(map(of_head, unlike)):
         raise InputError(f"{chosen.init_from}: its '{unlike[0]}' does not fit this network")
-    if _head_is_kept(chosen, source, target, names, bool(unlike)):
+    taught = source.standardisation.names if source.standardisation else ()
+    other = bool(unlike) or taught != descriptors or source.classes != classes
+    if _head_is_kept(chosen, source, target, names, other):
         taken, kept = weights, source
     else:
         taken, kept = {n: w for n, w in weights.items() if not of_head(n)}, None
@@ -100,8 +111,11 @@ def _head_is_kept(
     if not source.architecture.head and chosen.model_fields_set & {"freeze", "head"}:
         raise InputError(f"--init-from {chosen.init_from}: which layers of it are the head is not known")
     if chosen.head == "keep" and unlike:
-        raise InputError("--head keep: the head does not fit, as descriptors or the number of outputs differ")
-    same = source.targets == names and source.target == target and bool(names or target)
+        raise InputError(
+            "--head keep: the head does not fit, as descriptors, classes or the number of outputs differ"
+        )
+    told = bool(target) or any(not re.fullmatch(r"target_\d+", name) for name in names)  # not by default
+    same = source.targets == names and source.target == target and told
     return not unlike and (chosen.head == "keep" or (chosen.head == "auto" and same))
 
 

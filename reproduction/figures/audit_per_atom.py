@@ -70,7 +70,9 @@ def judge(results: Results) -> Judgement:
         evidence.append("The errors are not the paper's; where these come from stays open.")
     near = " and ".join(symbol for symbol, met in mads.items() if met)
     return Judgement(
-        f"dividing by the formula's atoms gives the paper's MAD of {near} only" if near else "neither MAD is met",
+        f"dividing by the formula's atoms gives the paper's MAD of {near} only"
+        if near
+        else "neither MAD is met",
         verdict(any(mads.values()), all(mads.values()) and not any(missed)),
         evidence,
     )
