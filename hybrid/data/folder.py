@@ -5,7 +5,7 @@ upstream CGCNN.
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -96,17 +96,13 @@ class CrystalFolder:
             return self.files.contents
         return [content_key(structure) for structure in self.files.values()]
 
-    def keys(self, known: Collection[str]) -> list[str]:
-        """Of each crystal its key in the inputs.json of a run; one from Python has those of structures.
-
-        Args:
-            known: the keys of the run.
-        """
-        keys = [content[:16] for content in self.contents]
-        if not self.stored or not set(keys).isdisjoint(known):
-            return keys
-        with StructureTable(self.path) as table:
-            return [content_key(table.read(path))[:16] for path in self.files.values()]
+    def keys(self, of_structures: bool) -> list[str]:
+        """Of each crystal its key in the inputs.json of a run: of its file, or of the structure in it."""
+        contents: Iterable[str] = self.contents
+        if of_structures and self.stored:
+            with StructureTable(self.path) as table:
+                contents = [content_key(table.read(path)) for path in self.files.values()]
+        return [content[:16] for content in contents]
 
     def structures(self) -> Iterable[Structure]:
         """Reads the structures one by one.

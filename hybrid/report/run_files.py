@@ -12,6 +12,7 @@ from hybrid.atomic import write_text
 from hybrid.data.folder import CrystalFolder
 from hybrid.errors import InputError
 from hybrid.reading import plain_number, read_json, read_rows
+from hybrid.trained.learnt_from import OF_STRUCTURES
 
 DATA = "data.json"
 
@@ -25,9 +26,10 @@ def describe_data(run: Path, folder: CrystalFolder, split_file: Path | None = No
         InputError: none of the run's crystals is in the folder.
     """
     noted = [file for file in (run / "inputs.json", *run.glob("*/inputs.json")) if file.exists()]
-    seen = read_json(noted[0])["crystals"] if noted else {}  # by each member
+    inputs = read_json(noted[0]) if noted else {"crystals": {}}
+    seen = inputs["crystals"]  # by each member
     own, crystals = set(read_predictions(run)["id"]), {}
-    keys = folder.keys({content for _, content, *_ in seen.values()}) if seen else []
+    keys = folder.keys(OF_STRUCTURES in inputs)
     for i, structure in enumerate(folder.structures()):
         identity = folder.ids[i]
         if identity in own and (not seen or seen.get(identity, "  ")[1] == keys[i]):

@@ -7,6 +7,8 @@ from hybrid.errors import InputError
 from hybrid.reading import read_json
 from hybrid.trained.ensemble import ENSEMBLE, read_members
 
+OF_STRUCTURES = "hashes of structures"  # in inputs.json of a run whose crystals were no files
+
 
 def folds_in_training(model: Path, folder: CrystalFolder) -> list[str] | None:
     """The fold of each crystal of a folder in the run of a model; empty for other crystals.
@@ -28,14 +30,15 @@ def folds_in_training(model: Path, folder: CrystalFolder) -> list[str] | None:
     if not inputs.exists():
         return None
     try:
-        crystals = read_json(inputs)["crystals"].values()
-        folds = sorted((fold == "training", key, fold) for fold, key, *_ in crystals)
+        content = read_json(inputs)
+        of_structures = OF_STRUCTURES in content
+        folds = sorted((fold == "training", key, fold) for fold, key, *_ in content["crystals"].values())
         seen = {key: fold for _, key, fold in folds}  # of a structure under two ids training counts
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{inputs}: is damaged, so the folds are not known; remove it") from error
     if run != model and run.name.startswith("fold-"):
         seen = dict.fromkeys(seen, "training")
-    found = [seen.get(key, "") for key in folder.keys(seen)]
-    if any(found):
-        return found
-    return [] if folder.stored else None  # the run may have had the files of these structures
+    if not (folder.stored or of_structures):
+        return None  # the run may have had the files of these structures
+    found = [seen.get(key, "") for key in folder.keys(of_structures)]
+    return found if any(found) else []

@@ -21,6 +21,7 @@ from hybrid.errors import InputError
 from hybrid.reading import read_bytes, read_text
 from hybrid.settings import RunSettings
 from hybrid.trained.ensemble import ENSEMBLE
+from hybrid.trained.learnt_from import OF_STRUCTURES
 from hybrid.training.samples import Samples
 
 SETTINGS, INPUTS = "settings.json", "inputs.json"
@@ -43,7 +44,8 @@ def inputs_of(samples: Samples, described: np.ndarray | None = None) -> bytes:
     parts = zip(folder.ids, samples.folds, folder.contents, samples.targets, rows, strict=True)
     features = _short(json.dumps(folder.atom_features).encode())
     text = io.BytesIO()  # hands over what was written without a copy
-    text.write(f'{{"element features": "{features}", "crystals": {{'.encode())
+    hashed = "" if folder.stored else f'"{OF_STRUCTURES}": true, '
+    text.write(f'{{"element features": "{features}", {hashed}"crystals": {{'.encode())
     for i, (name, fold, content, targets, row) in enumerate(parts):
         crystal = f"{_json(name)}: {_json([fold, content[:16], targets.tolist(), row])}"
         text.write(f"{', ' if i else ''}{crystal}".encode())
