@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from hybrid.atomic import atomic_file
 from hybrid.commands import common
 from hybrid.errors import InputError, note
-from hybrid.metrics import in_digits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,6 +78,8 @@ def write_predictions(
     outside: list[str],
 ) -> None:
     """Writes a CSV file: ids, folds and targets if they are known, predictions, and why not to trust them."""
+    from hybrid.metrics import in_digits
+
     columns = [in_digits(column) for column in predictions.T]
     names = list(model.columns)
     if targets is not None:
