@@ -191,7 +191,7 @@ def test_polymorphs_and_supercells_are_the_same_to_it(NaCl: Structure, CsCl: Str
     other.replace(0, "Na")
     graphs = CompositionGraphs.from_structures([NaCl, other, NaCl * (3, 1, 1)])
     outputs = network().eval()(every(graphs))
-    assert outputs.unique().numel() == 1
+    assert torch.allclose(outputs, outputs[:1].expand_as(outputs), rtol=1e-5)
 
 
 # --- runs ---

@@ -75,8 +75,9 @@ def _source(function: Callable[[Structure], float] | None) -> str:
     """The source of a registered descriptor's function."""
     if function is None:
         return ""
-    with contextlib.suppress(OSError, TypeError, ValueError):
-        return Path(inspect.getfile(function)).read_text(encoding="utf-8")  # it may call others in its file
+    found = []
     with contextlib.suppress(OSError, TypeError):
-        return inspect.getsource(function)  # in a notebook
-    return repr(function)  # typed at a prompt, or a callable object
+        found.append(inspect.getsource(function))
+    with contextlib.suppress(OSError, TypeError, ValueError):
+        found.append(Path(inspect.getfile(function)).read_text(encoding="utf-8"))  # it may call others there
+    return "\0".join(found) or repr(function)  # typed at a prompt, or a callable object

@@ -59,7 +59,7 @@ def on_crystals(where: str, name: str = "", epochs: int | None = None) -> Probed
     """
     where = resolve_name(where)
     model, label = get_model(where), name or where.rpartition(":")[2]
-    if model.uses_descriptors:
+    if model.needs_descriptors:
         raise InputError(f"{label}: is given the descriptors, so that a probe of it tells nothing")
     settings = ModelSettings(name=where, code=digests())
     chosen = recipe(settings)
