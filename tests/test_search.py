@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pytest
 from pymatgen.core import Structure
 
@@ -128,3 +129,17 @@ def test_the_search_of_the_remedies_begins_with_the_settings_of_their_table() ->
         assert searched.space_of(networks[name]) == searched.space
         of_table = trial_settings(searched, networks[name], size, {})
         assert trial_settings(searched, networks[name], size, searched.first) == of_table
+
+
+def test_two_processes_never_try_the_same(small_search: Path) -> None:
+    searched = searching.load_search("search")
+    network = load_networks()["cgcnn"]
+    storage, drawn = optuna.storages.InMemoryStorage(), []
+    optuna.create_study(study_name="one", storage=storage)
+    for _process in range(2):
+        sampler = optuna.samplers.TPESampler(seed=1)
+        study = optuna.load_study(study_name="one", storage=storage, sampler=sampler)
+        trial = study.ask()
+        searching._objective(searched, network, searched.scales["smoke"], searching.dataset_folder(""))(trial)
+        drawn.append(trial.params["trainer.learning_rate"])
+    assert drawn[0] != drawn[1]

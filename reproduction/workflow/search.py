@@ -89,7 +89,6 @@ def search(name: str, scale: str, progress: bool = True) -> Path:
         else:
             study = optuna.create_study(study_name=network, storage=storage, load_if_exists=True)
             study.enqueue_trial({key: searched.first[key] for key in space}, skip_if_exists=True)
-        study.sampler = optuna.samplers.TPESampler(n_startup_trials=STARTUP_TRIALS, seed=len(study.trials))
         missing = effort.trials - _counted(study)
         if missing > 0:
             folder = dataset_folder(searched.dataset)
@@ -117,6 +116,8 @@ def _objective(
     space = searched.space_of(network)
 
     def validation_error(trial: optuna.Trial) -> float:
+        # its own random numbers: two processes with one seed would try the same settings
+        trial.study.sampler = optuna.samplers.TPESampler(n_startup_trials=STARTUP_TRIALS, seed=trial.number)
         drawn = {
             name: (trial.suggest_categorical if "choices" in domain else trial.suggest_float)(name, **domain)
             for name, domain in space.items()
