@@ -185,8 +185,10 @@ def _write(stem: Path, scale: str, searched: Search, studies: dict[str, optuna.S
         "trials": trials,
     }
     write_text(stem.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
+    counts = sorted(_counted(study) for study in studies.values())  # processes at once may do one more
+    number = f"{counts[0]}{f' or {counts[-1]}' if counts[-1] > counts[0] else ''}"
     caption = (
-        f"{effort.trials} trials a network, each of {effort.epochs} epochs on {searched.dataset}, seed 0; "
+        f"{number} trials a network, each of {effort.epochs} epochs on {searched.dataset}, seed 0; "
         "the validation error alone decides."
     )
     write_rows(stem, caption, rows)
