@@ -432,7 +432,7 @@ def test_a_released_model_is_what_was_trained(
         load("yours")
 
 
-# --- what a close reading found ---
+# --- several features at once ---
 
 
 def test_a_forest_learns_from_the_validation_crystals_and_has_no_intervals_from_them(
