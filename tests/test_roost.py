@@ -189,9 +189,10 @@ def test_an_output_does_not_depend_on_the_order_of_the_elements() -> None:
 def test_polymorphs_and_supercells_are_the_same_to_it(NaCl: Structure, CsCl: Structure) -> None:
     other = CsCl.copy()
     other.replace(0, "Na")
-    graphs = CompositionGraphs.from_structures([NaCl, other, NaCl * (3, 1, 1)])
-    outputs = network().eval()(every(graphs))
-    assert torch.allclose(outputs, outputs[:1].expand_as(outputs), rtol=1e-5)
+    model, crystals = network().eval(), [NaCl, other, NaCl * (3, 1, 1)]
+    # one by one, as some processors round the rows of a batch differently
+    outputs = torch.cat([model(every(CompositionGraphs.from_structures([crystal]))) for crystal in crystals])
+    assert outputs.unique().numel() == 1
 
 
 # --- runs ---

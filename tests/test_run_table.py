@@ -228,11 +228,12 @@ def test_a_packed_run_is_not_trained_again_unless_it_is_asked_for(
     pack_runs([run])
     shutil.rmtree(run.folder)
     before = run.tested
+    assert run.done
     assert [identity for identity, _, _ in run.tested] == [f"mp-{i}" for i in range(N_CRYSTALS) if i % 3]
     execute(run.name, "smoke")
     assert not trained
     execute(run.name, "smoke", again=True)
-    assert len(trained) == 1
+    assert trained == [run.folder.with_name(f"{run.name}.again")]
     assert not run.packed
     assert run.tested != before
     assert run.measurements == {"importance": {"forest": [0.25]}}

@@ -557,6 +557,7 @@ def test_bad_matcalc_entries(local: Callable, NaCl_primitive: Structure, tmp_pat
             r"entry 2 \(mp-2\): heat_capacity is 'None'",
         ),
         ([{k: v for k, v in good.items() if k != "mp_id"}], "entry 1: has no mp_id"),
+        ([good, good], "id 'mp-1' occurs twice"),
         ([{**good, "structure": {}}], r"entry 1 \(mp-1\): does not parse as a structure"),
     ]:
         local(name, json.dumps(records).encode())

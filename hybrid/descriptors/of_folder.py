@@ -35,25 +35,24 @@ def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> Desc
     asked = names or [d.name for d in paper_descriptors(space_group=True)]
     if not folder.stored:
         return _computed(folder, asked)
-    path, known = folder.path / "descriptors.csv", {d.name for d in select_descriptors()}
+    path, computable = folder.path / "descriptors.csv", {d.name: d for d in select_descriptors()}
     table = DescriptorTable.read(path) if path.exists() else None
     try:
         if table is None and folder.part:
-            table = _computed(folder, [d.name for d in select_descriptors()])
+            table = _computed(folder, list(computable))
         elif table is None or _changed(folder):
-            if kept := [n for n in (table.names if table else ()) if n not in known]:
+            if kept := [name for name in (table.names if table else ()) if name not in computable]:
                 note(f"{path}: {', '.join(kept)} cannot be computed and stay as they are in the file")
             write_descriptors(folder.path, n_jobs=folder.jobs)
             table = DescriptorTable.read(path)
     except OSError:  # the folder cannot be written to
         return _computed(folder, asked)
-    own = {d.name for d in select_descriptors() if d.function}  # whose function may have changed since
     names = tuple(names) or table.names
+    own = {name for name in names if name in computable and computable[name].function}  # may have changed
     missing = [name for name in names if name not in table.names or name in own]
     if missing:
         table = table.select([name for name in table.names if name not in missing])
-        unknown = [name for name in missing if name not in {d.name for d in select_descriptors()}]
-        if unknown:
+        if unknown := [name for name in missing if name not in computable]:
             said = "which the package cannot compute; if a file of yours defines it, give it by --code"
             raise InputError(f"{path}: lacks {', '.join(unknown)}, {said}")
         computed = _computed(folder, missing)

@@ -20,7 +20,6 @@ from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.processor import knows_bfloat16
 from hybrid.reading import read_json
 from hybrid.settings import RunSettings
-from hybrid.trained.ensemble import ENSEMBLE
 from hybrid.trained.loading import load_one
 from hybrid.training.model_registry import get_model
 from hybrid.training.results import Fit, Fitted, Job, fold_metrics, write_predictions
@@ -63,8 +62,6 @@ def train(
     inputs = inputs_of(samples, atom_counts(samples.folder)[:, None] if model.counts_atoms else None)
     partial = out.with_name(out.name + ".partial")
     if not (out / "metrics.json").exists():
-        if (out / ENSEMBLE).exists():  # of a stopped run of several networks
-            refuse_other_run(out, settings, inputs)
         refuse_occupied(out)
         at = resolve_device(device)
         refuse_precision(settings, at)

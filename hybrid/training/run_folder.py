@@ -59,13 +59,13 @@ def fingerprint(samples: Samples) -> str:
 
 
 def refuse_occupied(out: Path) -> None:
-    """Results go to a new or empty folder, or belong to the run that is there.
+    """A run that is not there yet goes to a new or empty folder.
 
     Raises:
         InputError: there is something else.
     """
-    known = any((out / file).exists() for file in ("metrics.json", ENSEMBLE))
-    if out.exists() and not known and (not out.is_dir() or any(out.iterdir())):
+    _refuse_several(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: exists already and is not a run folder; choose another --out")
 
 
@@ -95,8 +95,7 @@ def refuse_other_run(folder: Path, settings: RunSettings, inputs: bytes) -> None
     Raises:
         InputError: it is another one; the message says what differs.
     """
-    if (folder / ENSEMBLE).exists():
-        raise InputError(f"{folder}: holds a run of several networks; choose another --out")
+    _refuse_several(folder)
     try:
         there = RunSettings.model_validate_json(read_text(folder / SETTINGS))
         found = _settings_that_differ(there, settings)
@@ -109,6 +108,11 @@ def refuse_other_run(folder: Path, settings: RunSettings, inputs: bytes) -> None
         raise InputError(
             f"{folder}: holds another run: {'; '.join(found)}; choose another --out, or remove this one"
         )
+
+
+def _refuse_several(folder: Path) -> None:
+    if (folder / ENSEMBLE).exists():
+        raise InputError(f"{folder}: holds a run of several networks; choose another --out")
 
 
 def _settings_that_differ(there: RunSettings, here: RunSettings) -> list[str]:

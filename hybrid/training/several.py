@@ -193,12 +193,14 @@ def _begin(out: Path, members: list[str]) -> None:
     """Notes what the folder will hold."""
     if (out / "settings.json").exists():
         raise InputError(f"{out}: holds a run of one network; choose another --out")
-    refuse_occupied(out)
-    there, _ = read_members(out) if (out / ENSEMBLE).exists() else ([], {})
-    if there == members:
-        return
-    if any((out / f"{name}{end}").exists() for name in there for end in ("", ".partial")):
-        raise InputError(f"{out}: holds another run, of {', '.join(there)}; choose another --out")
+    if not (out / ENSEMBLE).exists():
+        refuse_occupied(out)
+    else:
+        there, _ = read_members(out)
+        if there == members:
+            return
+        if any((out / f"{name}{end}").exists() for name in there for end in ("", ".partial")):
+            raise InputError(f"{out}: holds another run, of {', '.join(there)}; choose another --out")
     write_text(out / ENSEMBLE, json.dumps({"members": members}) + "\n")
 
 

@@ -8,6 +8,7 @@ measurement.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -74,6 +75,10 @@ def measure(run: Run, measurement: Measurement, device: str = "auto") -> dict[st
                 )
             samples = samples_of(subset(dataset_folder(run.dataset), settings), settings)
             result = measurement.of(load(file), samples, settings.model_seed, resolve_device(device))
-        kept = run.folder / f"{measurement.name}.json"
-        write_text(kept, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        keep(run.folder, measurement.name, result)
     return run.measurements[measurement.name]
+
+
+def keep(folder: Path, name: str, result: dict[str, Any]) -> None:
+    """Writes the result of a measurement into a run folder."""
+    write_text(folder / f"{name}.json", json.dumps(result, indent=1, ensure_ascii=False) + "\n")

@@ -5,7 +5,7 @@ import shutil
 from functools import cache, partial
 from pathlib import Path
 
-from hybrid.atomic import atomic_folder, write_text
+from hybrid.atomic import atomic_folder
 from hybrid.errors import DivergedError, unknown_name
 from hybrid.training.run import subset, train
 from reproduction import figures
@@ -13,6 +13,7 @@ from reproduction.data.registry import dataset_folder
 from reproduction.models.frozen import fit_frozen
 from reproduction.upstream import engine
 from reproduction.workflow import run_table
+from reproduction.workflow.measurements import keep
 from reproduction.workflow.runs import Run, planned
 from reproduction.workflow.spec import UPSTREAM
 
@@ -61,7 +62,7 @@ def execute(name: str, scale: str, device: str = "auto", again: bool = False) ->
     _train(run, out, device)
     if out != run.folder:
         for measured, result in run.measurements.items():
-            write_text(out / f"{measured}.json", json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+            keep(out, measured, result)
         run_table.forget(run.table, run.name)
         shutil.rmtree(run.folder, ignore_errors=True)
         out.replace(run.folder)

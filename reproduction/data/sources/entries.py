@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,3 +98,17 @@ def parse_number(where: str, column: str, value: object) -> float:
     if not math.isfinite(number):
         raise InputError(f"{where}: {column} is '{value}', not a number")
     return number
+
+
+def without_duplicates(path: object, entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The same entries.
+
+    Raises:
+        InputError: an id comes twice.
+    """
+    seen = set()
+    for entry in entries:
+        if entry.id in seen:
+            raise InputError(f"{path}: id '{entry.id}' occurs twice")
+        seen.add(entry.id)
+        yield entry

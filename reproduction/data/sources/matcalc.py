@@ -13,7 +13,7 @@ from pymatgen.core import Structure
 
 from hybrid.errors import InputError
 from reproduction.data.files import data_file, open_text
-from reproduction.data.sources.entries import Entry, parse_number, parse_structure
+from reproduction.data.sources.entries import Entry, parse_number, parse_structure, without_duplicates
 
 
 def alexandria_phonons() -> Iterator[Entry]:
@@ -37,20 +37,24 @@ def _entries(name: str, id_field: str, fields: dict[str, str]) -> Iterator[Entry
 
     Raises:
         MissingDataError: the file is not available.
-        InputError: an entry cannot be used.
+        InputError: an entry cannot be used, or its id comes twice.
     """
     path = data_file(f"matcalc/{name}.json.gz")
-    with open_text(path) as file:
-        try:
-            records = json.load(file)
-        except ValueError as error:
-            raise InputError(f"{path}: is not JSON ({error})") from error
-    for number, record in enumerate(records, start=1):
-        where = f"{path}: entry {number}"
-        lacking = [field for field in (id_field, "structure", *fields.values()) if field not in record]
-        if lacking:
-            raise InputError(f"{where}: has no {lacking[0]}")
-        where = f"{where} ({record[id_field]})"
-        values = {key: parse_number(where, field, record[field]) for key, field in fields.items()}
-        structure = parse_structure(where, Structure.from_dict, record["structure"])
-        yield Entry(record[id_field], structure, values)
+
+    def parsed() -> Iterator[Entry]:
+        with open_text(path) as file:
+            try:
+                records = json.load(file)
+            except ValueError as error:
+                raise InputError(f"{path}: is not JSON ({error})") from error
+        for number, record in enumerate(records, start=1):
+            where = f"{path}: entry {number}"
+            lacking = [field for field in (id_field, "structure", *fields.values()) if field not in record]
+            if lacking:
+                raise InputError(f"{where}: has no {lacking[0]}")
+            where = f"{where} ({record[id_field]})"
+            values = {key: parse_number(where, field, record[field]) for key, field in fields.items()}
+            structure = parse_structure(where, Structure.from_dict, record["structure"])
+            yield Entry(record[id_field], structure, values)
+
+    return without_duplicates(path, parsed())
