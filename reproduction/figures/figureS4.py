@@ -2,7 +2,7 @@
 
 from hybrid.descriptors.registry import numeric_descriptors
 from reproduction.drawing.recorded import draw_bars as draw
-from reproduction.figures.figure2 import SMALL_ALIGNN
+from reproduction.figures.figure2 import SCALES
 from reproduction.paper import statements
 from reproduction.workflow.spec import Part, Spec
 
@@ -24,9 +24,9 @@ SPEC = Spec(
         Part(
             datasets=("mp-descriptors",), networks=("cgcnn-shifted-sum-256",), targets=ANGLES, together=True
         ),
-        _learning_all("alignn", "cgcnn-subset"),
+        _learning_all("alignn"),
     ),
-    scales=SMALL_ALIGNN,
+    scales=SCALES,
     paper=statements("""
         SI section 5 | mp-descriptors | cgcnn | alpha beta gamma | cannot learn the lattice angles well
         Results | mp-descriptors | cgcnn-shifted-sum-256 | alpha beta gamma | sum pooling does not improve the prediction

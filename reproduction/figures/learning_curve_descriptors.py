@@ -16,7 +16,7 @@ from hybrid.report.style import COLUMN, legend_above, new_figure, save, styled
 from hybrid.report.tables import METRICS
 from reproduction.drawing.axes import MARKERS, footnote, mark_plainly
 from reproduction.drawing.tables import require, write_rows
-from reproduction.figures.figure2 import SMALL_ALIGNN
+from reproduction.figures.figure2 import SCALES
 from reproduction.paper import statements
 from reproduction.workflow.spec import Part, Spec
 
@@ -34,7 +34,7 @@ SPEC = Spec(
         ),
         Part(datasets=("mp-crystal-system",), networks=("cgcnn-tuned",), training_shares=SHARES),
     ),
-    scales=SMALL_ALIGNN,
+    scales=SCALES,
     paper=statements("""
         Results, Figure 2b | mp-descriptors | cgcnn-tuned | natoms | close to or higher than 0.8
         Results, Figure 2b | mp-descriptors | cgcnn-tuned | a | cannot predict well
