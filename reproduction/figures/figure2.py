@@ -24,7 +24,7 @@ SCALES: dict[str, dict[str, Any]] = {
     "cpu": {
         "networks": {
             "cgcnn-tuned": {"epochs": 50, "seeds": (0,)},
-            "alignn": {**_ALIGNN, "epochs": 8, "seeds": (0,)},
+            "alignn": {**_ALIGNN, "epochs": 5, "seeds": (0,)},
         }
     },
 }
