@@ -94,8 +94,7 @@ class TrainerSettings(Settings):
     )
     gradient_clip: float | None = Field(None, gt=0, description="largest gradient norm; none: unlimited")
     precision: Literal["fp32", "bf16"] = Field(
-        "fp32",
-        description="number format of matrix products and activations; all else is in fp32",
+        "fp32", description="number format of matrix products and activations; all else is in fp32"
     )
 
 
@@ -145,8 +144,7 @@ class RunSettings(Settings):
     start: StartSettings = StartSettings()
     task: Literal["regression", "classification"] = "regression"
     targets: tuple[str, ...] = Field(
-        (),
-        description="target columns of id_prop.csv or descriptors.csv; default: all of id_prop.csv",
+        (), description="target columns of id_prop.csv or descriptors.csv; default: all of id_prop.csv"
     )
     split: Split | str = Field(
         (0.8, 0.1, 0.1), description="training, validation, test; or the name of a file in splits/"

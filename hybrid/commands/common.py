@@ -38,12 +38,7 @@ def seed(text: str) -> int:
 def add_code(parser: Any) -> None:
     """Adds the option for files of the user's that define networks, poolings or descriptors."""
     parser.add_argument(
-        "--code",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="FILE.py",
-        help="your own files to run first",
+        "--code", type=Path, nargs="+", default=[], metavar="FILE.py", help="your own files to run first"
     )
 
 

@@ -4,15 +4,7 @@ import argparse
 import re
 from pathlib import Path
 
-from hybrid.commands.common import (
-    add_code,
-    add_common,
-    default_output,
-    read,
-    refuse_inputs,
-    run_code,
-    seed,
-)
+from hybrid.commands.common import add_code, add_common, default_output, read, refuse_inputs, run_code, seed
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -41,11 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--pooling", help=poolings)
     settings(parser, ModelSettings, ("descriptors",))
     settings(parser, RunSettings, RUN)
-    add(
-        "--out",
-        type=Path,
-        help="run folder; default: <folder>-<model>-<pooling>-<changed settings> here",
-    )
+    add("--out", type=Path, help="run folder; default: <folder>-<model>-<pooling>-<changed settings> here")
     add("--no-report", action="store_true", help="do not draw report.html and figures/")
     common.add_split(parser, "--data-seed")
     several = parser.add_argument_group("several networks in one run").add_mutually_exclusive_group()

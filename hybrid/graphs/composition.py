@@ -55,11 +55,7 @@ class CompositionGraphs(Packed):
         of_element, species = np.divmod(found, N_NUMBERS)
         n_elements = torch.from_numpy(np.bincount(of_element, minlength=len(atoms)))
         weights = counts / np.bincount(crystal, minlength=len(atoms))[of_element]
-        return cls(
-            torch.from_numpy(species),
-            torch.from_numpy(weights).to(dtype),
-            n_elements,
-        )
+        return cls(torch.from_numpy(species), torch.from_numpy(weights).to(dtype), n_elements)
 
     def __len__(self) -> int:
         return len(self.n_elements)

@@ -84,12 +84,7 @@ class ReciprocalGraphs(MergedCrystalGraphs):
         )
         counts = torch.tensor([len(of_crystal) for *_, of_crystal in found])
         return cls(
-            **vars(merged),
-            places=places,
-            heights=heights,
-            vectors=vectors,
-            lengths=lengths,
-            n_vectors=counts,
+            **vars(merged), places=places, heights=heights, vectors=vectors, lengths=lengths, n_vectors=counts
         )
 
     @bounded

@@ -146,13 +146,7 @@ class EdgeGated(Kernel):
         return activated
 
     def convolve(
-        self,
-        layer: Any,
-        projected: Tensor,
-        m: Tensor,
-        nodes: Tensor,
-        edges: Tensor | None,
-        links: Links,
+        self, layer: Any, projected: Tensor, m: Tensor, nodes: Tensor, edges: Tensor | None, links: Links
     ) -> tuple[Tensor, Tensor | None]:
         """Upstream's edge-gated convolution; see `hybrid.models.alignn`.
 

@@ -212,7 +212,7 @@ _ALIGNN = Architecture(
     at_once=32,
     head=("fc", "extra_feature_embedding", "fc1", "fc2", "fc3"),
     tuned={
-        "mean": Recipe(trainer=annealed(learning_rate=0.001, weight_decay=1e-5, batch_size=64, loss="mse")),
+        "mean": Recipe(trainer=annealed(learning_rate=0.001, weight_decay=1e-5, batch_size=64, loss="mse"))
     },
     paper={
         "mean": Recipe(

@@ -43,11 +43,7 @@ def write_record_table(record: dict[str, Any], stem: Path, notes: Sequence[str] 
 
 
 def write_table(
-    stem: Path,
-    caption: str,
-    columns: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    notes: Sequence[str] = (),
+    stem: Path, caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()
 ) -> None:
     """Writes `<stem>.md`, which ends with the notes, and `<stem>.csv`."""
     lines = [*markdown_table(columns, rows), *(["", *notes] if notes else [])]
