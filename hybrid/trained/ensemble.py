@@ -15,7 +15,7 @@ from hybrid.errors import InputError
 from hybrid.reading import read_json
 from hybrid.trained.calibration import Calibration
 from hybrid.trained.domain import TrainingDomain
-from hybrid.trained.model import ModelInputs, TrainedModel, probability_columns
+from hybrid.trained.model import ModelInputs, TrainedModel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +89,10 @@ class Ensemble:
     @property
     def columns(self) -> list[str]:
         """The names of the columns of its predictions."""
-        return columns_of(self.targets, self.classes, bool(self.calibrations))
+        if self.classes or not self.calibrations:
+            return self.members[0].columns
+        words = ("prediction", "std", "lower", "upper")
+        return [f"{word} {name}".strip() for name in self.targets or ("",) for word in words]
 
     def predict(
         self, structures: Structures, device: str = "auto", level: float | None = None
@@ -146,14 +149,6 @@ class Ensemble:
             width = calibration.half_width(spread[:, i] * self.scaled, self.level)
             columns += [mean[:, i], spread[:, i], mean[:, i] - width, mean[:, i] + width]
         return np.stack(columns, axis=1) if columns else mean
-
-
-def columns_of(targets: Sequence[str], classes: Sequence[float], calibrated: bool = True) -> list[str]:
-    """The names of the columns of an ensemble's predictions."""
-    if len(classes):
-        return ["prediction", *probability_columns(classes)]
-    words = ("prediction", "std", "lower", "upper") if calibrated else ("prediction",)
-    return [f"{word} {name}".strip() for name in targets or ("",) for word in words]
 
 
 def spread_of(predictions: np.ndarray) -> np.ndarray:

@@ -43,14 +43,15 @@ def card_text(name: str) -> str:
     return (_folder(name) / "card.md").read_text(encoding="utf-8")
 
 
-def read_released(folder: Path) -> Ensemble:
-    """The ensemble in a folder that `write` wrote.
+def released_model(name: str) -> Ensemble:
+    """The released model of this name.
 
     Raises:
-        InputError: a file is missing or damaged.
+        InputError: there is none, or a file of it is missing or damaged.
     """
     from safetensors.torch import load
 
+    folder = _folder(name)
     content = read_json(folder / MODEL)
     try:
         weights = read_bytes(folder / WEIGHTS)
@@ -61,15 +62,6 @@ def read_released(folder: Path) -> Ensemble:
         return Ensemble.of(members, content)
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{folder}: is not a released model ({one_line(error)})") from error
-
-
-def released_model(name: str) -> Ensemble:
-    """The released model of this name.
-
-    Raises:
-        InputError: there is none.
-    """
-    return read_released(_folder(name))
 
 
 def write_released(folder: Path, checkpoints: Sequence[Mapping[str, Any]], ensemble: Ensemble) -> None:

@@ -58,11 +58,6 @@ class Model:
         """Whether it uses descriptors in any way."""
         return self.takes_descriptors or self.needs_descriptors
 
-    @property
-    def precisions(self) -> tuple[str, ...]:
-        """The precisions in which it can be trained."""
-        return self.network.precisions if self.network else ("fp32",)
-
 
 BASELINES = {
     "mean-baseline": Model(baselines.mean),
@@ -76,13 +71,21 @@ BASELINES = {
 def get_model(name: str) -> Model:
     """The model called `name`: built-in, of an installed package, or FILE.py:CLASS.
 
+    FILE.py:CLASS is a class of torch modules, or a class or object with fit and predict.
+
     Raises:
-        InputError: no such model; the message suggests the nearest name.
+        InputError: no such model, the message suggests the nearest name; or it cannot be called with the
+            arguments that it would get.
     """
     if name in BASELINES:
         return BASELINES[name]
     if is_user_code(name):
-        return user_model(name)
+        code = user_code(name)
+        if isinstance(code.value, nn.Module):
+            raise InputError(f"{name}: is a torch module; give its class, since each fit needs a new module")
+        if isinstance(code.value, type) and issubclass(code.value, nn.Module):
+            return Model.of(get_network(name))
+        return Model(estimator_fit(code), classifies=learns_classes(code))
     if name in BUILT_IN:
         return Model.of(get_network(name))
     points = installed()
@@ -95,20 +98,6 @@ def get_model(name: str) -> Model:
 def known_models() -> list[str]:
     """The names of the models that can be trained here."""
     return sorted({*BASELINES, *BUILT_IN, *installed()})
-
-
-def user_model(name: str) -> Model:
-    """A user's class of torch modules, or class or object with fit and predict.
-
-    Raises:
-        InputError: it is neither, or cannot be called with the arguments that it would get.
-    """
-    code = user_code(name)
-    if isinstance(code.value, nn.Module):
-        raise InputError(f"{name}: is a torch module; give its class, since each fit needs a new module")
-    if isinstance(code.value, type) and issubclass(code.value, nn.Module):
-        return Model.of(get_network(name))
-    return Model(estimator_fit(code), classifies=learns_classes(code))
 
 
 def recipe(model: ModelSettings, trainer: str = "tuned") -> Recipe:

@@ -124,10 +124,9 @@ def refuse_precision(settings: RunSettings, device: torch.device) -> None:
     """
     if settings.trainer.precision == "fp32":
         return
-    if settings.trainer.precision not in get_model(settings.model.name).precisions:
-        raise InputError(
-            f"--precision {settings.trainer.precision}: {settings.model.name} cannot be trained in it"
-        )
+    network = get_model(settings.model.name).network
+    if network is None or "bf16" not in network.precisions:
+        raise InputError(f"--precision bf16: {settings.model.name} cannot be trained in it")
     if device.type == "cuda" and not torch.cuda.is_bf16_supported():
         raise InputError("--precision bf16: this machine's GPU does not compute in bfloat16")
     if device.type == "cpu" and not knows_bfloat16():
@@ -168,30 +167,13 @@ def with_graphs(samples: Samples, settings: RunSettings) -> Samples:
     return replace(samples, graphs=graphs)
 
 
-def _overlap(samples: Samples, settings: RunSettings) -> dict[str, float]:
-    """How much of the test set a model that sees formulas alone has seen in training."""
-    if get_model(settings.model.name).sees_structure:
-        return {}
-    formulas = samples.folder.graphs(settings.graph, CompositionGraphs).formulas()
-    return {"formula_overlap": formula_overlap(formulas, samples.folds)}
-
-
-def _ties(samples: Samples, settings: RunSettings) -> dict[str, int]:
-    """How many atoms of a CGCNN's graphs have neighbours that rounding chooses from equals."""
-    if not isinstance(samples.graphs, MergedCrystalGraphs) or settings.graph.ties != "found":
-        return {}
-    return {"n_tied_atoms": int(samples.graphs.n_tied.sum())}
-
-
 def _report(samples: Samples, fitted: Fitted, settings: RunSettings, partial: Path) -> None:
     write_predictions(partial / "predictions.csv", samples, fitted)
-    metrics = {
-        "status": "done",
-        "epochs": settings.trainer.epochs,
-        **fitted.notes,
-        **_overlap(samples, settings),
-        **_ties(samples, settings),
-        **samples.sizes(),
-        **fold_metrics(samples, fitted, settings.task),
-    }
+    metrics = {"status": "done", "epochs": settings.trainer.epochs, **fitted.notes}
+    if not get_model(settings.model.name).sees_structure:  # test formulas may have been in training
+        formulas = samples.folder.graphs(settings.graph, CompositionGraphs).formulas()
+        metrics["formula_overlap"] = formula_overlap(formulas, samples.folds)
+    if isinstance(samples.graphs, MergedCrystalGraphs) and settings.graph.ties == "found":
+        metrics["n_tied_atoms"] = int(samples.graphs.n_tied.sum())  # rounding chooses their neighbours
+    metrics |= samples.sizes() | fold_metrics(samples, fitted, settings.task)
     write_text(partial / "metrics.json", json.dumps(metrics, indent=2) + "\n")
