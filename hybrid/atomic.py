@@ -1,13 +1,15 @@
 """Files and folders that are written completely or not at all, and locks."""
 
 import contextlib
+import csv
 import fcntl
 import glob
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from hybrid.errors import InputError
 
@@ -50,6 +52,12 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Writes `content` to `path` atomically."""
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)
+
+
+def write_rows(path: Path, rows: Iterable[Iterable[Any]], line_end: str = "\r\n") -> None:
+    """Writes rows of cells to the CSV file `path` atomically."""
+    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator=line_end).writerows(rows)
 
 
 @contextlib.contextmanager

@@ -1,12 +1,11 @@
 """`hybrid predict`: predicts with a trained model or an upstream checkpoint."""
 
 import argparse
-import csv
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hybrid.atomic import atomic_file
+from hybrid.atomic import write_rows
 from hybrid.commands import common
 from hybrid.errors import InputError, note
 
@@ -87,10 +86,7 @@ def write_predictions(
         names = [f"target {name}".strip() for name in model.targets or ("",)] + names
     if folds:
         columns, names = [folds, *columns], ["fold", *names]
-    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", *names, "outside"])
-        writer.writerows(zip(ids, *columns, outside, strict=True))
+    write_rows(path, [["id", *names, "outside"], *zip(ids, *columns, outside, strict=True)])
 
 
 def _print_errors(

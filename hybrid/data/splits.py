@@ -1,12 +1,11 @@
 """Training, validation and test sets."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from hybrid.atomic import atomic_file
+from hybrid.atomic import write_rows
 from hybrid.data.crystal_table import ID, read_cells
 from hybrid.errors import InputError
 from hybrid.structures import without_ending
@@ -130,10 +129,7 @@ def _check_fractions(fractions: Sequence[float]) -> None:
 
 def write_split(path: Path, ids: Sequence[str], folds: Sequence[str]) -> None:
     """Writes a split file, rows id,fold under a header."""
-    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("id", "fold"))
-        writer.writerows(zip(ids, folds, strict=True))
+    write_rows(path, [("id", "fold"), *zip(ids, folds, strict=True)])
 
 
 def read_split(path: Path, ids: Sequence[str], seed: int) -> np.ndarray:

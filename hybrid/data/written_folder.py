@@ -1,7 +1,6 @@
 """Writes dataset folders."""
 
 import contextlib
-import csv
 import json
 import shutil
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from typing import Any, Self
 
 from pymatgen.core import Structure
 
+from hybrid.atomic import write_rows
 from hybrid.data.folder import ATOM_INIT
 from hybrid.data.structure_table import StructureTable
 from hybrid.errors import InputError
@@ -44,8 +44,7 @@ def write_crystals(folder: Path, crystals: Iterable[CrystalFile]) -> list[str]:
             with contextlib.suppress(InputError):  # said when the crystal is used
                 table.read(path)
             rows[crystal.id] = repr(crystal.target)
-    with (folder / "id_prop.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows.items())
+    write_rows(folder / "id_prop.csv", rows.items(), "\n")
     shutil.copy(ATOM_INIT, folder / "atom_init.json")
     return list(rows)
 

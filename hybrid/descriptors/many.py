@@ -1,7 +1,6 @@
 """Computes the descriptors of many crystals or a dataset folder, with several processes, and resumes."""
 
 import contextlib
-import csv
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ import numpy as np
 import torch
 from pymatgen.core import Structure
 
-from hybrid.atomic import atomic_file, write_text
+from hybrid.atomic import write_rows, write_text
 from hybrid.data.crystal_table import ID, read_cells
 from hybrid.descriptors.cached_rows import Row, key_of
 from hybrid.descriptors.compute import descriptor_row
@@ -94,7 +93,7 @@ def write_descriptors(folder: Path, *, n_jobs: int = 1, progress: bool = True) -
     names = [d.name for d in select_descriptors()]
     own = _own_columns(path, set(names))  # before the work
     table = describe_many(files, names, n_jobs=n_jobs, cache=kept_rows(folder), progress=progress, path=path)
-    write_table(table, path, own)
+    write_rows(path, _written(table, own), "\n")
     write_text(_noted(folder), json.dumps({name: content_key(file) for name, file in files.items()}))
     return table
 
@@ -120,31 +119,20 @@ def kept_rows(folder: Path) -> Path:
     return (shared if shared.is_dir() else folder / ".hybrid") / "descriptors.jsonl"
 
 
-def write_table(
-    table: DescriptorTable, path: Path, own: Mapping[str, Mapping[str, str]] | None = None
-) -> None:
-    """Writes a table atomically as CSV: id, one column a descriptor, error.
-
-    Args:
-        table: of descriptors.
-        path: the file.
-        own: cells of other columns by id, which are written too; a crystal that lacks some has an error.
-    """
-    own = own or {}
+def _written(table: DescriptorTable, own: Mapping[str, Mapping[str, str]]) -> Iterator[list[str]]:
+    """The rows of descriptors.csv, with other columns by id; a crystal that lacks a value there has an error."""
     others = list(dict.fromkeys(name for cells in own.values() for name in cells))
-    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([ID, *table.names, *others, ERROR])
-        for identity, values in zip(table.ids, table.values.numpy(), strict=True):
-            cells = ["" if math.isnan(value) else repr(value) for value in values.tolist()]
-            mine = own.get(identity, {})
-            errors = [f"{name}: has no value" for name in others if not mine.get(name)]
-            error = "; ".join(filter(None, [table.errors.get(identity, ""), *errors]))
-            writer.writerow([identity, *cells, *(mine.get(name, "") for name in others), error])
-        for identity in own.keys() - set(table.ids):
-            mine = own[identity]
-            row = [identity, *[""] * len(table.names), *(mine.get(name, "") for name in others)]
-            writer.writerow([*row, "has no structure file"])
+    yield [ID, *table.names, *others, ERROR]
+    for identity, values in zip(table.ids, table.values.numpy(), strict=True):
+        cells = ["" if math.isnan(value) else repr(value) for value in values.tolist()]
+        mine = own.get(identity, {})
+        errors = [f"{name}: has no value" for name in others if not mine.get(name)]
+        error = "; ".join(filter(None, [table.errors.get(identity, ""), *errors]))
+        yield [identity, *cells, *(mine.get(name, "") for name in others), error]
+    for identity in own.keys() - set(table.ids):
+        mine = own[identity]
+        row = [identity, *[""] * len(table.names), *(mine.get(name, "") for name in others)]
+        yield [*row, "has no structure file"]
 
 
 def _own_columns(path: Path, known: set[str]) -> dict[str, dict[str, str]]:

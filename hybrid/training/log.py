@@ -1,7 +1,6 @@
 """The log of a training: a CSV row for each epoch, and a progress bar."""
 
 import contextlib
-import csv
 import platform
 import time
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from hybrid.atomic import atomic_file
+from hybrid.atomic import write_rows
 from hybrid.progress import Progress
 
 COLUMNS = ("epoch", "training_loss", "validation_error", "learning_rate", "seconds")
@@ -48,10 +47,8 @@ class Log:
         seconds, self._epoch_began = now - self._epoch_began, now
         numbers = (len(self.rows) + 1, training_loss, validation_error, learning_rate, seconds)
         self.rows.append(dict(zip(COLUMNS, numbers, strict=True)))
-        with atomic_file(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(COLUMNS)
-            writer.writerows([f"{row[column]:.6g}" for column in COLUMNS] for row in self.rows)
+        texts = [[f"{row[column]:.6g}" for column in COLUMNS] for row in self.rows]
+        write_rows(self.path, [COLUMNS, *texts])
         self._bar.set_postfix_str(f"validation error {validation_error:.4g}", refresh=False)
         self._bar.update()
 

@@ -1,6 +1,5 @@
 """The input and output of a model's fit, and the results of a run: metrics by fold, and predictions."""
 
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hybrid.atomic import atomic_file
+from hybrid.atomic import write_rows
 from hybrid.data.splits import FOLDS
 from hybrid.metrics import classification_metrics, in_digits, known, regression_metrics
 from hybrid.settings import RunSettings
@@ -88,9 +87,5 @@ def write_predictions(path: Path, samples: Samples, fitted: Fitted) -> None:
     if fitted.probabilities is not None:
         header += probability_columns(np.unique(samples.targets))
         columns = np.hstack([columns, fitted.probabilities])
-    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        texts = zip(*map(in_digits, columns.T), strict=True)
-        for identity, fold, numbers in zip(samples.folder.ids, samples.folds, texts, strict=True):
-            writer.writerow([identity, fold, *numbers])
+    rows = zip(samples.folder.ids, samples.folds, *map(in_digits, columns.T), strict=True)
+    write_rows(path, [header, *rows])
