@@ -56,7 +56,7 @@ def test_the_limit_does_the_work_of_the_networks_linear_layers(
     monkeypatch.setattr(products, "onednn_is_faster", lambda: False)  # its products are not counted
     merged = line_graph._merged
     monkeypatch.setattr(line_graph, "_merged", lambda species, bonds, _: merged(species, bonds, None))
-    monkeypatch.setattr(line_graph, "_groups", lambda values: np.arange(len(values)))
+    monkeypatch.setattr(line_graph, "numbered", lambda values: np.arange(len(values)))
     crystals = (CrystalFile.of(f"x{seed:02d}", random_crystal(seed, 4), 1.0) for seed in range(16))
     write_folder(tmp_path / "crystals", crystals, {})
     task = make(tmp_path / "crystals", "64")

@@ -32,8 +32,8 @@ from hybrid.progress import Progress
 from hybrid.settings import GraphSettings
 from hybrid.structures import read_structure
 
-AnyGraphs = MergedCrystalGraphs | CrystalGraphs | LineGraphs | CompositionGraphs
-G = TypeVar("G", bound=AnyGraphs, default=CrystalGraphs)
+PackedGraphs = CrystalGraphs | MergedCrystalGraphs | LineGraphs | CompositionGraphs
+G = TypeVar("G", bound=PackedGraphs, default=CrystalGraphs)
 PART = 512  # crystals
 
 

@@ -106,13 +106,13 @@ def kinds_of(
     bins = bins_of(angles.cosines, tolerance)
     # hashed twice, so that a product of hashes distinguishes cosines from bonds
     by_cosine = hashed(hashed(np.arange(bins.max() + 1)))[bins]
-    by_atom, by_bond = _numbered(species), bins_of(lengths, tolerance)
+    by_atom, by_bond = numbered(species), bins_of(lengths, tolerance)
     first_met = np.searchsorted(angles.second, np.arange(len(lengths)))
     found, before = (by_atom.max(), by_bond.max()), None
     while found != before:
         met = np.add.reduceat(by_cosine * hashed(by_bond)[angles.first], first_met)
-        by_bond = _numbered(hashed(by_bond, by_atom[bonds.source], by_atom[bonds.target], met))
-        by_atom = _numbered(hashed(by_atom, _multisets(hashed(by_bond), bonds.target, len(species))))
+        by_bond = numbered(hashed(by_bond, by_atom[bonds.source], by_atom[bonds.target], met))
+        by_atom = numbered(hashed(by_atom, _multisets(hashed(by_bond), bonds.target, len(species))))
         found, before = (by_atom.max(), by_bond.max()), found
     return by_atom, by_bond, by_bond[angles.first] * (bins.max() + 1) + bins
 
@@ -129,7 +129,8 @@ def bins_of(values: np.ndarray, tolerance: float) -> np.ndarray:
     return bins
 
 
-def _numbered(keys: np.ndarray) -> np.ndarray:
+def numbered(keys: np.ndarray) -> np.ndarray:
+    """Numbers (n,) from 0 that are equal for equal keys."""
     numbers: np.ndarray = np.unique(keys, return_inverse=True)[1]
     return numbers
 

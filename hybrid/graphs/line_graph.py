@@ -14,7 +14,7 @@ from pymatgen.core import Structure
 from torch import Tensor
 
 from hybrid.graphs.bonds import Bonds, angles_of, bonds_of
-from hybrid.graphs.equivalence import TOLERANCE, MergedGraph, merge_equivalent
+from hybrid.graphs.equivalence import TOLERANCE, MergedGraph, merge_equivalent, numbered
 from hybrid.graphs.packed import Packed, Rows, begins, bounded, to_device
 from hybrid.kernels.links import EqualRows, Links
 from hybrid.kernels.merging import Merging
@@ -81,15 +81,14 @@ class LineGraphs(Packed):
             bonds = bonds_of(structure, settings.max_neighbours, settings.radius)
             graph = _merged(np.array(structure.atomic_numbers), bonds, tolerance)
             values = (graph.lengths.astype(precision), graph.cosines.astype(precision))
-            groups = list(map(_groups, values))
+            groups = list(map(numbered, values))
             columns.append((*(getattr(graph, f.name) for f in fields(graph)), *groups))
             n_groups.append([group.max() + 1 for group in groups])
             n_atoms.append(len(structure))
         tensors = [torch.from_numpy(np.concatenate(column)) for column in zip(*columns, strict=True)]
         packed = [t.to(dtype) if t.is_floating_point() else t.to(torch.int32) for t in tensors]
         n_kinds = torch.tensor([[len(graph[k]) for k in (0, 2, 6)] for graph in columns])
-        packed += [torch.tensor(n_groups), torch.tensor(n_atoms), n_kinds]
-        return cls(**{f.name: tensor for f, tensor in zip(fields(cls), packed, strict=True)})
+        return cls(*packed, torch.tensor(n_groups), torch.tensor(n_atoms), n_kinds)
 
     def __len__(self) -> int:
         return len(self.n_atoms)
@@ -125,11 +124,6 @@ class LineGraphs(Packed):
             EqualRows.of(by_cosine, totals[1], n_of_angles),
             Crystals(atoms.crystal, n_of_atoms, to_device(self.n_atoms[indices], device)),
         )
-
-
-def _groups(values: np.ndarray) -> np.ndarray:
-    """(n,) which group of equal values each one belongs to."""
-    return np.unique(values, return_inverse=True)[1]
 
 
 def _merged(species: np.ndarray, bonds: Bonds, tolerance: float | None) -> MergedGraph:

@@ -6,7 +6,7 @@ They get the same vector in every layer, so it is computed once. Kinds are found
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Self
 
@@ -16,7 +16,7 @@ from pymatgen.core import Structure
 from torch import Tensor
 
 from hybrid.graphs.crystal import CrystalBatch, CrystalGraphs
-from hybrid.graphs.equivalence import TOLERANCE, Kinds, bins_of, hashed
+from hybrid.graphs.equivalence import TOLERANCE, Kinds, bins_of, hashed, numbered
 from hybrid.graphs.packed import Packed, Rows, begins, bounded, to_device
 from hybrid.readout import Crystals
 from hybrid.settings import GraphSettings
@@ -71,10 +71,8 @@ class MergedCrystalGraphs(Packed):
         """
         parts = torch.arange(len(graphs)).split(AT_ONCE)
         columns = zip(*(_merged(graphs.batch(part), tolerance) for part in parts), strict=True)
-        packed = [torch.from_numpy(np.concatenate(column)) for column in columns]
-        *packed, n_kinds = packed
-        packed += [graphs.n_atoms, graphs.n_tied, n_kinds]
-        return cls(**{f.name: tensor for f, tensor in zip(fields(cls), packed, strict=True)})
+        *packed, n_kinds = (torch.from_numpy(np.concatenate(column)) for column in columns)
+        return cls(*packed, graphs.n_atoms, graphs.n_tied, n_kinds)
 
     def __len__(self) -> int:
         return len(self.n_atoms)
@@ -149,5 +147,4 @@ def colours_of(
         met = (by_distance * hashed(colours)[neighbours]).sum(axis=1, dtype=np.uint64)
         colours = hashed(colours, met)
         found, before = len(np.unique(colours)), found
-    numbers: np.ndarray = np.unique(colours, return_inverse=True)[1]
-    return numbers
+    return numbered(colours)

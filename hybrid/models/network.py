@@ -14,15 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hybrid.errors import InputError
-from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.crystal import CrystalGraphs
-from hybrid.graphs.line_graph import LineGraphs
-from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.readout import Crystals, Pooling, crystal_mean, get_pooling
 from hybrid.settings import GraphSettings, ModelSettings, Recipe, TrainerSettings
 from hybrid.user_code import UserCode, running
 
-PackedGraphs = CrystalGraphs | MergedCrystalGraphs | LineGraphs | CompositionGraphs
 Build = Callable[[Tensor, GraphSettings, ModelSettings, int, int | None, bool], Any]
 Recipes = Mapping[str, Recipe]  # by pooling: mean, or sum for all extensive ones
 

@@ -12,12 +12,13 @@ from torch import Tensor
 
 from hybrid.data.folder import CrystalFolder
 from hybrid.data.from_python import Structures, as_folder
+from hybrid.data.graphs_of_folder import PackedGraphs
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import DescriptorTable, Standardisation
 from hybrid.device import resolve_device
 from hybrid.errors import InputError
 from hybrid.graphs.packed import to_device
-from hybrid.models.network import Architecture, CrystalNetwork, PackedGraphs
+from hybrid.models.network import Architecture, CrystalNetwork
 from hybrid.models.network_registry import get_network
 from hybrid.progress import Progress
 from hybrid.readout import TargetScale

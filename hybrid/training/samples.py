@@ -6,13 +6,13 @@ import numpy as np
 from torch import Tensor
 
 from hybrid.data.folder import CrystalFolder
+from hybrid.data.graphs_of_folder import PackedGraphs
 from hybrid.data.groups import GROUPINGS
 from hybrid.data.listed import target_names
 from hybrid.data.splits import FOLDS, grouped_split, random_split, read_split, thinned
 from hybrid.descriptors.of_folder import folder_descriptors
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import InputError
-from hybrid.models.network import PackedGraphs
 from hybrid.settings import RunSettings
 
 
