@@ -1,13 +1,10 @@
 """Converts extensive targets between cells, atoms and formula units (Table 2)."""
 
-from typing import Literal, get_args
-
 from pymatgen.core import Structure
 
 from hybrid.errors import unknown_name
 
-Normalisation = Literal["cell", "atom", "formula"]
-NORMALISATIONS: tuple[str, ...] = get_args(Normalisation)
+NORMALISATIONS = ("cell", "atom", "formula")
 
 
 def n_units(structure: Structure, per: str) -> float:

@@ -43,7 +43,7 @@ def as_folder(
     if isinstance(structures, str | Path | Structure) or hasattr(structures, "get_positions"):
         structures = [structures]
     if isinstance(structures, Mapping):
-        named = {_id(name): _structure(item, str(name)) for name, item in structures.items()}
+        named = {str(name).strip(): _structure(item, str(name)) for name, item in structures.items()}
         if len(named) < len(structures):
             raise InputError("the structures: two have the same id")
     else:
@@ -60,11 +60,6 @@ def as_folder(
     values = None if targets is None else _targets(targets, list(named))
     features = read_atom_features(ATOM_INIT)
     return CrystalFolder(Path("the structures"), named, values, features)
-
-
-def _id(name: Any) -> str:
-    """An id as tables have it."""
-    return str(name).strip()
 
 
 def _structure(item: Any, name: str) -> Structure:
@@ -86,7 +81,7 @@ def _structure(item: Any, name: str) -> Structure:
 
 def _targets(targets: Any, ids: list[str]) -> np.ndarray:
     if isinstance(targets, Mapping):
-        targets = {_id(name): value for name, value in targets.items()}
+        targets = {str(name).strip(): value for name, value in targets.items()}
         missing = [name for name in ids if name not in targets]
         if missing:
             raise InputError(f"structure {missing[0]}: has no target")

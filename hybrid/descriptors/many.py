@@ -101,7 +101,7 @@ def write_descriptors(folder: Path, *, n_jobs: int = 1, progress: bool = True) -
 def described(folder: Path) -> dict[str, str]:
     """The contents of the structures that a folder's descriptors.csv describes, as far as this wrote it."""
     with contextlib.suppress(InputError):
-        found = read_json(_noted(folder)) if _noted(folder).exists() else {}
+        found = read_json(_noted(folder))
         return found if isinstance(found, dict) else {}
     return {}
 
@@ -120,7 +120,7 @@ def kept_rows(folder: Path) -> Path:
 
 
 def _written(table: DescriptorTable, own: Mapping[str, Mapping[str, str]]) -> Iterator[list[str]]:
-    """The rows of descriptors.csv, with other columns by id; a crystal that lacks a value there has an error."""
+    """The rows of descriptors.csv, with other columns by id; a crystal that lacks one of these has an error."""
     others = list(dict.fromkeys(name for cells in own.values() for name in cells))
     yield [ID, *table.names, *others, ERROR]
     for identity, values in zip(table.ids, table.values.numpy(), strict=True):

@@ -44,24 +44,15 @@ class Pretrained:
     tested: str = ""
 
 
-def get_pretrained(name: str) -> Pretrained:
-    """The pretrained model called `name`.
-
-    Raises:
-        InputError: there is none.
-    """
-    if name not in PRETRAINED:
-        raise unknown_name("run folder, checkpoint or pretrained model", name, PRETRAINED)
-    return PRETRAINED[name]
-
-
 def source(name: str) -> str:
     """The package and version of a pretrained model.
 
     Raises:
         InputError: the model is unknown or its package is not installed.
     """
-    package = get_pretrained(name).package
+    if name not in PRETRAINED:
+        raise unknown_name("run folder, checkpoint or pretrained model", name, PRETRAINED)
+    package = PRETRAINED[name].package
     if not find_spec(package):
         install = "pip install '.[force-field]' in the checkout"
         raise InputError(f"{name} needs the package {package}; {install}")
