@@ -76,11 +76,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def locked(path: Path, refusal: str = "") -> Iterator[None]:
-    """Holds the lock file `path`; the lock ends with the process.
+    """Holds the lock file `path` until the process ends or the block does.
 
-    Args:
-        path: the file.
-        refusal: what is said if another process holds it; nothing: it is waited for.
+    If another process holds it, `refusal` is said; without one it is waited for.
 
     Raises:
         InputError: another process holds it, and there is a refusal.

@@ -61,9 +61,7 @@ class FolderFiles(Mapping[str, Path]):
 def structure_files(folder: Path, settled: Collection[str] = ()) -> FolderFiles:
     """The structure files of a folder by id, which is the file name without its ending.
 
-    Args:
-        folder: the folder.
-        settled: ids whose files are known already, and left out.
+    Ids that are `settled` already are left out.
 
     Raises:
         InputError: an id has several, see `the_structure`, or is no text.

@@ -18,8 +18,7 @@ def user_cache() -> Path:
 def nearby(file: Path) -> Path:
     """A copy in the folder that HYBRID_SCRATCH names, on a disk of this machine; without one the file itself.
 
-    Args:
-        file: whose name is of its content alone.
+    The file's name has to tell its content.
     """
     scratch = os.environ.get("HYBRID_SCRATCH")
     if not scratch or not file.is_file():

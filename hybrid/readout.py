@@ -179,12 +179,7 @@ class TargetScale:
     def fit(cls, training_targets: Tensor, n_atoms: Tensor, pooling: Pooling) -> "TargetScale":
         """The pooling's shift and the standard deviation of training targets (n,) or (n, n_targets).
 
-        Targets that do not vary are not divided.
-
-        Args:
-            training_targets: in the target's unit.
-            n_atoms: (n,) of the same crystals.
-            pooling: determines the shift.
+        Targets that do not vary are not divided. `n_atoms` (n,) are those of the same crystals.
         """
         varied = len(training_targets) > 1
         std = training_targets.std(dim=0) if varied else torch.zeros_like(training_targets[0])

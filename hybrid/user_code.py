@@ -152,8 +152,7 @@ def _run(path: Path) -> ModuleType:
 def running(path: Path | None) -> Iterator[None]:
     """Converts any exception of a user's code, also an exit, to an error with its file and line.
 
-    Args:
-        path: the user's file; None: the code is that of the Python session, whose errors are not converted.
+    Without a path the code is that of the Python session, whose errors are not converted.
 
     Raises:
         InputError: the code raised an exception; the user's part of the traceback is below the sentence.
@@ -169,14 +168,9 @@ def running(path: Path | None) -> Iterator[None]:
 
 
 def blamed(error: BaseException, paths: Iterable[Path] | None = None) -> str | None:
-    """The message for an error in a user's file; None if the error is not in one.
+    """The message for an error in a user's file; None if it is in none of these, or of those that were run.
 
-    Args:
-        error: with its traceback.
-        paths: of the user's files; None: those that were run.
-
-    Returns:
-        The sentence with file and line, and below it the user's part of the traceback.
+    It is a sentence with file and line, and below it the user's part of the traceback.
     """
     files = (file.path for file in _FILES.values() if file.path) if paths is None else paths
     known = {path.resolve(): path for path in files}

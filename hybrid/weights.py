@@ -24,11 +24,7 @@ from hybrid.reading import read_bytes
 
 
 def read_weights(path: str | Path, device: torch.device | str = "cpu") -> Any:
-    """The content of a torch file, in the zip or the legacy format.
-
-    Args:
-        path: the file.
-        device: where the tensors go.
+    """The content of a torch file, in the zip or the legacy format, with its tensors on `device`.
 
     Raises:
         InputError: the file cannot be read, is damaged or something else, or could run code.
@@ -53,12 +49,7 @@ def read_weights(path: str | Path, device: torch.device | str = "cpu") -> Any:
 
 
 def load_weights(path: str | Path, device: torch.device | str = "cpu", *entries: str) -> dict[str, Any]:
-    """The content of a checkpoint; any failure is an InputError.
-
-    Args:
-        path: the file.
-        device: where the tensors go.
-        entries: keys that the checkpoint must have.
+    """The content of a checkpoint, which must have these entries, with its tensors on `device`.
 
     Raises:
         InputError: the file cannot be read, is something else, or could run code.

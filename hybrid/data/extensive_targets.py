@@ -25,14 +25,9 @@ def n_units(structure: Structure, per: str) -> float:
 
 
 def renormalise(value: float, given: Structure, given_per: str, wanted: Structure, wanted_per: str) -> float:
-    """Converts the value for one cell of a crystal into the value for another.
+    """Converts an extensive value for the cell `given` into that for `wanted`, another cell of the crystal.
 
-    Args:
-        value: an extensive quantity.
-        given: the cell of the value.
-        given_per: cell, atom or formula.
-        wanted: another cell of the same crystal.
-        wanted_per: cell, atom or formula.
+    Both are per cell, atom or formula.
     """
     of_atom = value * n_units(given, given_per) / len(given)
     return of_atom * len(wanted) / n_units(wanted, wanted_per)

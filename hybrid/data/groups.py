@@ -25,12 +25,7 @@ def prototype(structure: Structure) -> str:
 
 
 def formula_overlap(formulas: Sequence[str], folds: np.ndarray) -> float:
-    """The share of the test crystals whose formula is that of a training crystal.
-
-    Args:
-        formulas: (n_crystals,) reduced formulas.
-        folds: (n_crystals,) training, validation or test.
-    """
+    """The share of the test crystals whose formula (n_crystals,) is that of a training crystal."""
     found = np.asarray(formulas)
     return float(np.isin(found[folds == "test"], found[folds == "training"]).mean())
 

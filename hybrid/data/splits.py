@@ -16,10 +16,7 @@ FOLDS = ("training", "validation", "test")
 def random_split(n: int, fractions: Sequence[float], seed: int) -> np.ndarray:
     """A fold for each of `n` crystals, (n,) of names from FOLDS, with at least one crystal in each.
 
-    Args:
-        n: number of crystals.
-        fractions: of training, validation and test; their sum is 1.
-        seed: the data seed.
+    `fractions` are those of training, validation and test.
 
     Raises:
         InputError: fewer than three crystals, or fractions that do not add up to 1.
@@ -38,15 +35,10 @@ def random_split(n: int, fractions: Sequence[float], seed: int) -> np.ndarray:
 
 
 def grouped_split(groups: Sequence[str], fractions: Sequence[float], seed: int) -> np.ndarray:
-    """A fold for each crystal (n,), with all crystals of a group in one fold.
+    """A fold for each crystal (n,), with all crystals of a group (n,) in one fold.
 
     Groups in a random order fill the test fold, then the validation fold; a group that is larger than the
-    remaining space goes to training.
-
-    Args:
-        groups: (n,) the group of each crystal.
-        fractions: of training, validation and test; their sum is 1.
-        seed: the data seed.
+    remaining space goes to training. `fractions` are those of training, validation and test.
 
     Raises:
         InputError: fewer than three groups, a fold that stays empty, or fractions that do not add up to 1.
@@ -69,15 +61,10 @@ def grouped_split(groups: Sequence[str], fractions: Sequence[float], seed: int) 
 
 
 def cross_validation_folds(groups: Sequence[str], k: int, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Parts for cross-validation, with all crystals of a group in one part.
+    """`k` parts for cross-validation, with all crystals of a group (n,) in one part.
 
     Groups in a random order go to the smallest part. Of those outside a part, a tenth of all crystals are its
     validation set.
-
-    Args:
-        groups: (n,) the group of each crystal.
-        k: number of parts.
-        seed: the data seed.
 
     Returns:
         The part of each crystal (n,), from 0, and for each part the folds of all crystals (n,).
@@ -109,12 +96,7 @@ def cross_validation_folds(groups: Sequence[str], k: int, seed: int) -> tuple[np
 def thinned(folds: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Indices, in order, of the crystals that remain if only a share of the training set is used.
 
-    With one seed, a larger share contains every smaller one.
-
-    Args:
-        folds: (n_crystals,) names from FOLDS.
-        share: of the training crystals, above 0 and at most 1; at least one remains.
-        seed: the data seed.
+    At least one of the training crystals remains. With one seed, a larger share contains every smaller one.
     """
     training = np.flatnonzero(folds == "training")
     order = np.random.default_rng([seed, 1]).permutation(training)  # independent of the split's numbers

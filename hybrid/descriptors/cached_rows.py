@@ -40,10 +40,7 @@ class Row:
 def key_of(structure: Structure | Path, descriptors: Sequence[Descriptor], version: str = "") -> str:
     """A key that depends on the structure or its file, the descriptors, and the code that computes them.
 
-    Args:
-        structure: the crystal, or its file.
-        descriptors: what is computed.
-        version: of further code.
+    `version` is that of further code.
     """
     key = hashlib.sha256(f"{code_version()} {version}".encode())
     for descriptor in descriptors:

@@ -76,11 +76,6 @@ def write_descriptors(folder: Path, *, n_jobs: int = 1, progress: bool = True) -
     an existing table stay. Hashes of the structures are kept too, so that a change is noticed; see
     `described`.
 
-    Args:
-        folder: structure files, one a crystal, named by id.
-        n_jobs: processes; -1: one for each core.
-        progress: show a progress bar.
-
     Raises:
         InputError: the folder does not exist or contains no structures, or its table cannot be read.
     """
@@ -120,7 +115,7 @@ def kept_rows(folder: Path) -> Path:
 
 
 def _written(table: DescriptorTable, own: Mapping[str, Mapping[str, str]]) -> Iterator[list[str]]:
-    """The rows of descriptors.csv, with other columns by id; a crystal that lacks one of these has an error."""
+    """The rows of descriptors.csv, with other columns by id; a crystal that lacks one has an error."""
     others = list(dict.fromkeys(name for cells in own.values() for name in cells))
     yield [ID, *table.names, *others, ERROR]
     for identity, values in zip(table.ids, table.values.numpy(), strict=True):

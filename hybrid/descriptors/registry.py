@@ -63,9 +63,6 @@ def paper_descriptors(space_group: bool = False) -> tuple[Descriptor, ...]:
     number'". Its Table 3 lists 26, without the space-group number. The text and Figure 2 also name the
     density and std_avg_bond_ang, which gives the 28. It is not clear which one is the 29th; here it is the
     space-group number, which can be left out.
-
-    Args:
-        space_group: include the space-group number.
     """
     return tuple(d for d in _PAPER if space_group or d.name != SPACE_GROUP)
 
@@ -128,8 +125,7 @@ def select_descriptors(names: Iterable[str] | None = None) -> tuple[Descriptor, 
 def numeric_descriptors(local: bool | None = None) -> tuple[str, ...]:
     """The names of the 27 descriptors in Figures 2a and 2b: all that are probed except the crystal system.
 
-    Args:
-        local: True: only those of the atoms' surroundings (2a); False: only the others (2b).
+    If `local` is True only those of the atoms' surroundings (2a), if False only the others (2b).
     """
     shown = [d for d in paper_descriptors() if d.name != "crys_sys"]
     return tuple(d.name for d in shown if local in (None, d.local))

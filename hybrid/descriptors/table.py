@@ -43,9 +43,7 @@ class DescriptorTable:
     def read(cls, path: Path, folder: str | Path | None = None) -> "DescriptorTable":
         """Reads `descriptors.csv`: columns `id`, one for each descriptor, and optionally `error`.
 
-        Args:
-            path: the table.
-            folder: the crystals' folder; a `path` that does not exist is looked for in it.
+        A `path` that does not exist is looked for in the crystals' `folder`.
 
         Raises:
             InputError: the file does not exist, has no `id` column or no descriptor, a column or an id
@@ -91,14 +89,12 @@ class DescriptorTable:
         return replace(self, names=tuple(names), values=self.values[:, columns])
 
     def rows(self, ids: Iterable[str], gaps: bool = False) -> Tensor:
-        """The descriptors (n_ids, n_descriptors) of the crystals `ids`.
+        """The descriptors (n_ids, n_descriptors) of the crystals `ids`, which may have their file's ending.
 
-        Args:
-            ids: of crystals in the table, with or without the ending of their structure file.
-            gaps: return NaN for a value that could not be computed, instead of raising an error.
+        With `gaps`, a value that could not be computed is NaN.
 
         Raises:
-            InputError: a crystal has no row, or one without values.
+            InputError: a crystal has no row, or, without `gaps`, one without values.
         """
         found = []
         for identity in ids:
@@ -152,11 +148,7 @@ class Standardisation:
     ) -> "Standardisation":
         """Statistics of the training crystals only.
 
-        Args:
-            table: holds the training crystals.
-            training_ids: ids of the training crystals.
-            gaps: ignore values that could not be computed, instead of raising an error.
-            limit: at which standardised values are clipped.
+        With `gaps`, values that could not be computed are ignored. Standardised ones are clipped at `limit`.
 
         Raises:
             InputError: a training crystal has no usable row, or a descriptor no value at all.
@@ -224,10 +216,8 @@ def of_checkpoint(
 ) -> DescriptorTable | None:
     """The standardised descriptors that a trained model takes, or None if it takes none.
 
-    Args:
-        checkpoint: of the training script, with the standardisation as `descriptors`.
-        path: the table given by the user, if any.
-        folder: the crystals' folder; a table that does not exist is looked for in it.
+    The checkpoint is that of the training script, with the standardisation as `descriptors`; `path` is the
+    user's table, which is also looked for in the crystals' `folder`.
 
     Raises:
         InputError: the model needs a table and none is given, or the other way round, or it lacks

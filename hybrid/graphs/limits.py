@@ -13,13 +13,7 @@ SHELL = 2.0  # bonds an atom over the neighbours asked for, where whole shells c
 
 
 def refuse_too_large(structure: Structure, settings: GraphSettings, angles: bool, where: str) -> None:
-    """Checks that the graph of a crystal can be made.
-
-    Args:
-        structure: the crystal.
-        settings: of the graph.
-        angles: whether it has bond angles.
-        where: the crystal, for the error.
+    """Checks that a crystal's graph, with bond `angles` or without, can be made; `where` names it in errors.
 
     Raises:
         InputError: it would take too much memory and time.
@@ -36,12 +30,7 @@ def refuse_too_large(structure: Structure, settings: GraphSettings, angles: bool
 
 
 def refuse_without_features(structure: Structure, described: Container[int], where: str) -> None:
-    """Checks that there are features for all elements of a crystal.
-
-    Args:
-        structure: the crystal.
-        described: the atomic numbers that have features.
-        where: the crystal, for the error.
+    """Checks that all elements of a crystal are `described` by features; `where` names it in errors.
 
     Raises:
         InputError: an element has none.

@@ -70,9 +70,8 @@ def nearest_by_element(
 def n_tied(distances: np.ndarray, radius: float) -> int:
     """How many atoms have a further neighbour as far away as the last that counts.
 
-    Args:
-        distances: (n_atoms, max_neighbours + 1) of the nearest neighbours in Å, nearest first.
-        radius: within which there are neighbours, in Å.
+    Distances to the nearest neighbours are (n_atoms, max_neighbours + 1) in Å, nearest first; there are
+    neighbours within `radius` Å.
     """
     last, next_one = distances[:, -2], distances[:, -1]
     return int(((next_one <= last + TIE) & (last <= radius)).sum())

@@ -19,10 +19,7 @@ from hybrid.processor import processor_info
 def linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Computes rows weightᵀ + bias (n, n_outputs), as `torch.nn.functional.linear` does, with gradients.
 
-    Args:
-        rows: (n, n_inputs).
-        weight: (n_outputs, n_inputs).
-        bias: (n_outputs,).
+    Rows are (n, n_inputs), the weight is (n_outputs, n_inputs), and the bias (n_outputs,).
     """
     single = rows.device.type == "cpu" and rows.dtype == weight.dtype == torch.float32
     empty = rows.numel() == 0  # not supported by oneDNN

@@ -59,9 +59,7 @@ class CrystalNetwork(nn.Module):
     def forward(self, batch: Any, descriptors: Tensor | None = None) -> Tensor:
         """Outputs, or log-probabilities or logits of classes, (n_crystals, n_outputs).
 
-        Args:
-            batch: the crystals' graphs.
-            descriptors: standardised descriptors (n_crystals, n_descriptors).
+        `batch` holds the crystals' graphs; the descriptors (n_crystals, n_descriptors) are standardised.
         """
         return self.read_out(self.atom_vectors(batch), batch.crystals, descriptors)
 

@@ -58,12 +58,7 @@ class Roost(UpstreamRoost):
         return features
 
     def forward(self, batch: CompositionBatch, descriptors: Tensor | None = None) -> Tensor:
-        """Outputs, or log-probabilities, (n_crystals, n_outputs).
-
-        Args:
-            batch: the crystals' compositions.
-            descriptors: None; Roost takes no descriptors.
-        """
+        """Outputs, or log-probabilities, (n_crystals, n_outputs); Roost takes no descriptors."""
         outputs = super().forward(batch.weights, batch.species, batch.target, batch.source, batch.of_element)
         rows = torch.cat(outputs, dim=1)
         return F.log_softmax(rows, dim=1) if self.classification else rows

@@ -123,10 +123,7 @@ def _chgnet(_: Path, device: torch.device) -> AtomVectors:
 def _sevennet(path: Path, device: torch.device, modal: str = "") -> AtomVectors:
     """SevenNet's invariants of atoms after the last convolution, of length 128.
 
-    Args:
-        path: of the weights.
-        device: where to compute.
-        modal: the level of theory, for a model that knows several.
+    `modal` is the level of theory, for a model that knows several.
     """
     from sevenn.atom_graph_data import AtomGraphData
     from sevenn.train.dataload import unlabeled_atoms_to_graph

@@ -71,12 +71,9 @@ def as_table(record: dict[str, Any]) -> pd.DataFrame:
 
 
 def write(record: dict[str, Any], out: Path, beside: Path | None = None) -> None:
-    """Writes a probe's record, table and figure.
+    """Writes a probe's record, table and figure: <out>.json, .csv, .md, .png and .pdf.
 
-    Args:
-        record: of `hybrid.probing.probe.probe`.
-        out: the files' common name: .json, .csv, .md, .png, .pdf are added.
-        beside: a record of other networks; its rows for the same descriptors are added to table and figure.
+    The rows of the record `beside` for the same descriptors are added to table and figure.
     """
     others = _rows_beside(record, beside) if beside else []
     record = {**record, "experiment": out.name}

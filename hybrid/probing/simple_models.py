@@ -55,15 +55,10 @@ PROBES: dict[str, Probe] = {"linear": linear, "forest": forest}
 
 
 def ridge_predictions(vectors: np.ndarray, values: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Predictions (n_crystals, n_values) of ridge regressions, one for each value.
+    """Predictions (n_crystals, n_values) of ridge regressions on vectors (n_crystals, n_features).
 
-    The penalty is chosen on the validation set. Plain least squares can be worse than the mean for a few
-    hundred crystals and 64 nearly collinear features.
-
-    Args:
-        vectors: (n_crystals, n_features).
-        values: (n_crystals, n_values), without missing ones.
-        folds: (n_crystals,) training, validation or test.
+    There is one for each value (n_crystals, n_values). The penalty is chosen on the validation set. Plain
+    least squares can be worse than the mean for a few hundred crystals and 64 nearly collinear features.
     """
     training, validation = folds == "training", folds == "validation"
     x = _standardised(vectors, training)

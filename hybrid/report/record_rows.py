@@ -37,12 +37,7 @@ class Row:
         return {**row, "metrics": dict(metrics), **others}
 
     def of_run(self, result: Mapping[str, Any], target: str = "") -> dict[str, Any]:
-        """The row for a record, with the results of a run.
-
-        Args:
-            result: the content of metrics.json: metrics by fold, or by fold and target, sizes and notes.
-            target: the row's target, if the run has several.
-        """
+        """The row for a record, with the content of a run's metrics.json; `target`: of several in the run."""
         if self.status != "done":
             return self.with_metrics({})
         scores = {

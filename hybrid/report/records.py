@@ -21,8 +21,7 @@ PACKAGES = ("torch", "numpy", "pymatgen")
 def provenance(code: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """When, with which code and packages, and on which machine a record was made.
 
-    Args:
-        code: the commit that made it; default: the package's version.
+    The code is told by the commit that made it, or by the package's version.
     """
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

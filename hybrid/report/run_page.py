@@ -39,16 +39,13 @@ COLUMNS = {
 def write_report(
     run: Path, folder: CrystalFolder | None = None, split_file: Path | None = None, out: Path | None = None
 ) -> Path:
-    """Writes report.html and figures/ into a run folder; nothing else there changes.
+    """Writes report.html and figures/ into a run folder, and returns the page; nothing else there changes.
 
     Args:
         run: the folder of a finished run.
         folder: its crystals; None: what is known of them from an earlier report.
         split_file: that gave the folds.
         out: another place for the page; no figures are written beside it.
-
-    Returns:
-        The path of the page.
 
     Raises:
         InputError: there is no finished run, it is damaged, or the folder holds other crystals.

@@ -122,12 +122,9 @@ def new_figure(width: float, height: float, **options: Any) -> Figure:
 
 
 def legend_above(figure: Figure, handles: Mapping[str, Artist] | None = None, most: int = 3) -> None:
-    """Draws a legend above all panels, in as many columns as fit.
+    """Draws a legend above all panels, in as many columns as fit, but no more than `most`.
 
-    Args:
-        figure: with its panels drawn.
-        handles: by label; default: everything with a label in a panel, each label once.
-        most: the largest number of columns.
+    `handles` are by label; default: everything with a label in a panel, each label once.
     """
     if handles is None:
         handles = {

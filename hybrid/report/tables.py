@@ -15,10 +15,7 @@ METRICS = {"r2": "R²", "accuracy": "accuracy", "mae_over_mad": "MAE/MAD"}
 def write_record_table(record: dict[str, Any], stem: Path, notes: Sequence[str] = ()) -> None:
     """Writes the table of a record: our results, also by seed, and the paper's words or numbers.
 
-    Args:
-        record: the record.
-        stem: of the two files.
-        notes: lines of Markdown below the table.
+    `stem` is that of the two files; below the table are the notes, lines of Markdown.
     """
     metric, found = record["metric"], bars(record)
     classes = any("accuracy" in row["metrics"] for bar in found for row in bar.done[:1])

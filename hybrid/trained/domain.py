@@ -69,10 +69,7 @@ class TrainingDomain:
     def outside(self, graphs: Any, radius: float, described: Tensor | None = None) -> list[str]:
         """For each crystal, why it is not like the training crystals; empty if it is.
 
-        Args:
-            graphs: packed, of the crystals, on the CPU.
-            radius: of the graphs, in Å.
-            described: (n_crystals, n_descriptors) as in `of`.
+        The packed graphs, with neighbours within `radius` Å, are on the CPU; `described` is as in `of`.
         """
         reasons: list[list[str]] = []
         for part in torch.arange(len(graphs)).split(AT_ONCE):

@@ -15,12 +15,9 @@ def folds_in_training(model: Path, folder: CrystalFolder) -> list[str] | None:
 
     All crystals of a cross-validation are training crystals, as all but one of its networks learnt from each.
 
-    Args:
-        model: a run folder; of anything else the crystals are not known.
-        folder: the crystals.
-
     Returns:
-        A fold for each crystal, nothing if the run had none of them, and None if it is not known.
+        A fold for each crystal, nothing if the run had none of them, and None if it is not known, as of all
+        models but run folders.
 
     Raises:
         InputError: the run's inputs.json is damaged.

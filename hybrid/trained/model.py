@@ -204,9 +204,7 @@ class TrainedModel:
     def save(self, path: Path | str, **provenance: Any) -> None:
         """Writes the model atomically, in upstream CGCNN's format with a few more entries.
 
-        Args:
-            path: the file.
-            provenance: plain values, such as the epoch.
+        Among them is the provenance: plain values, such as the epoch.
         """
         mean, std = torch.as_tensor(self.scale.mean), torch.as_tensor(self.scale.std)
         settings = self.settings.model_dump(include={"pooling", "code", *self.architecture.sizes})

@@ -65,13 +65,7 @@ def released_model(name: str) -> Ensemble:
 
 
 def write_released(folder: Path, checkpoints: Sequence[Mapping[str, Any]], ensemble: Ensemble) -> None:
-    """Writes an ensemble.
-
-    Args:
-        folder: of the model.
-        checkpoints: the contents of its members' checkpoints.
-        ensemble: made of them.
-    """
+    """Writes an ensemble into a folder, from the contents of its members' checkpoints."""
     from safetensors.torch import save
 
     tensors: dict[str, Tensor] = {}

@@ -25,12 +25,6 @@ from hybrid.training.start import start
 def fit_network(architecture: Architecture, samples: Samples, settings: RunSettings, job: Job) -> Fitted:
     """Trains a network, saves it with its best weights, and predicts all samples.
 
-    Args:
-        architecture: of the network.
-        samples: graphs, targets, descriptors and folds.
-        settings: all settings of the run.
-        job: folder, device and progress bar.
-
     Raises:
         InputError: the targets of a classification are not classes, or training diverged.
     """

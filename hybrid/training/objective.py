@@ -83,12 +83,7 @@ Objective = RegressionObjective | ClassificationObjective
 
 
 def objective_of(samples: Samples, settings: RunSettings, n_atoms: Tensor) -> Objective:
-    """The objective for samples; the scale of targets is determined on the training set.
-
-    Args:
-        samples: targets and folds.
-        settings: task, pooling and loss.
-        n_atoms: (n_crystals,) of the samples.
+    """The objective for samples with `n_atoms` (n_crystals,); the training set decides the scale of targets.
 
     Raises:
         InputError: for a classification, a target is not a whole number, or there is only one class.

@@ -52,13 +52,7 @@ Fit = Callable[[Samples, RunSettings, Job], Fitted]
 
 
 def fold_metrics(samples: Samples, fitted: Fitted, task: str = "regression") -> dict[str, Any]:
-    """Metrics by fold; with several targets, by fold and target. None stands where one is not defined.
-
-    Args:
-        samples: targets and folds.
-        fitted: the predictions.
-        task: regression or classification.
-    """
+    """Metrics by fold; with several targets, by fold and target. None stands where one is not defined."""
 
     def scores(at: np.ndarray, i: int) -> dict[str, float | None]:
         targets, predictions = samples.targets[at, i], fitted.predictions[at, i]

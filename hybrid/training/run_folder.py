@@ -33,9 +33,8 @@ _json = partial(json.dumps, ensure_ascii=False)
 def inputs_of(samples: Samples, described: np.ndarray | None = None) -> bytes:
     """What a run learns from, by content: the JSON of element features, and of each crystal a value of PARTS.
 
-    Args:
-        samples: of the run.
-        described: (n_crystals, n_descriptors) that the model takes from the folder, if `samples` has none.
+    If the samples have no descriptors, `described` (n_crystals, n_descriptors) are what the model takes of
+    the folder.
     """
     folder = samples.folder
     if samples.descriptors is not None:

@@ -44,13 +44,7 @@ class Samples:
         folds: np.ndarray | None = None,
         with_descriptors: bool = False,
     ) -> "Samples":
-        """The samples for a run.
-
-        Args:
-            folder: crystals.
-            settings: with targets, descriptors, split, and share of the training crystals.
-            folds: a fold for each crystal, instead of the settings' split and share.
-            with_descriptors: whether the model takes descriptors.
+        """The samples for a run; `folds` (n_crystals,) replace the settings' split and share.
 
         Raises:
             InputError: targets, descriptors or the split cannot be used.

@@ -46,21 +46,10 @@ def train_ensemble(
 
     Writes their run folders, the predictions of their mean with intervals, metrics.json and ensemble.json.
     The intervals are calibrated on the validation crystals; metrics.json has their coverage of the test set.
-
-    Args:
-        folder: crystals with targets.
-        settings: of the first network.
-        out: the folder to write.
-        n: number of networks.
-        folds: a fold for each crystal, instead of the settings' split.
-        device: auto, cpu or cuda.
-        progress: show progress bars.
-
-    Returns:
-        The contents of metrics.json.
+    The other arguments and the result are those of `hybrid.training.run.train`.
 
     Raises:
-        InputError: as `hybrid.training.run.train`, or `out` holds another run.
+        InputError: as `train`, or `out` holds another run.
     """
     if get_model(settings.model.name).learns_validation:
         raise InputError(
@@ -106,22 +95,11 @@ def cross_validate(
 
     With the settings' grouping, the crystals of a formula or prototype are in one part. In predictions.csv,
     every crystal has the number of its part as its fold, and the prediction of the network that did not see
-    it. The intervals of new crystals have one width, from the errors of these predictions.
-
-    Args:
-        folder: crystals with targets.
-        settings: of all networks; the split is not used.
-        out: the folder to write.
-        k: number of parts.
-        device: auto, cpu or cuda.
-        progress: show progress bars.
-
-    Returns:
-        The contents of metrics.json.
+    it. The intervals of new crystals have one width, from the errors of these predictions. The other
+    arguments and the result are those of `hybrid.training.run.train`; the settings' split is not used.
 
     Raises:
-        InputError: as `hybrid.training.run.train`, there are fewer groups than parts, or `out` holds another
-            run.
+        InputError: as `train`, there are fewer groups than parts, or `out` holds another run.
     """
     groups = folder.ids
     if settings.grouping:
@@ -178,9 +156,7 @@ def _train_one(folder: CrystalFolder, device: str, progress: bool, network: _Net
 def _notes(metrics: list[dict[str, Any]], tested: list[dict[str, Any]]) -> dict[str, Any]:
     """The scores of each network, and how many test crystals the model that they start from had learnt.
 
-    Args:
-        metrics: of each network.
-        tested: of those whose test crystals together are those of the run.
+    The test crystals of the networks in `tested` together are those of the run.
     """
     notes: dict[str, Any] = {"single": [one["test"] for one in metrics]}
     if "n_test_known" in metrics[0]:

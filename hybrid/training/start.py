@@ -17,15 +17,9 @@ from hybrid.trained.model import TrainedModel
 def start_choices(
     place: str | Path, model: str | None, pooling: str | None, choices: dict[str, Any]
 ) -> tuple[str, str, dict[str, Any]]:
-    """The arguments of `chosen_settings` for a run that starts from a trained model.
+    """The arguments of `chosen_settings` for a run that starts from a trained model, a folder, file or name.
 
     Network, pooling, sizes and graph are those of the trained model; descriptors may be added or left out.
-
-    Args:
-        place: run folder, checkpoint or name of a released model.
-        model: asked for; None: the trained model's.
-        pooling: asked for; None: the trained model's.
-        choices: further settings that are asked for.
 
     Raises:
         InputError: the trained model cannot be read, or something else is asked for.
