@@ -13,7 +13,7 @@ from typing import Any
 
 from hybrid.errors import InputError, one_line, readable
 
-MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 HEAD = 2000  # bytes that tell what a file is
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 
@@ -63,8 +63,8 @@ def as_text(content: bytes, path: Path) -> str:
 
 def _refuse_other_content(head: bytes, path: Path) -> None:
     """Checks that a file does not begin as text in UTF-16, or as no text."""
-    if head[:2] in MARKS or b"\0" in head:
-        kind = "text in UTF-16" if head[:2] in MARKS else "no text, or text in UTF-16"
+    if head[:2] in UTF_16 or b"\0" in head:
+        kind = "text in UTF-16" if head[:2] in UTF_16 else "no text, or text in UTF-16"
         raise InputError(f"{path}: is {kind}; save it as text in UTF-8")
 
 

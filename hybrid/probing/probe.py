@@ -87,12 +87,9 @@ def probe(
     elif isinstance(given, ProbedModel):
         models = [given]
     else:
-        where = (
-            given
-            if isinstance(given, str)
-            else register_object(getattr(given, "__name__", type(given).__name__), given)
-        )
-        models = [on_crystals(where, name, epochs)]
+        if not isinstance(given, str):
+            given = register_object(getattr(given, "__name__", type(given).__name__), given)
+        models = [on_crystals(given, name, epochs)]
     names = tuple(dict.fromkeys(settings.descriptors or (*numeric_descriptors(), "crys_sys")))
     crystals, targets, dropped = _crystals(structures, names, given, skip_bad)
     samples = {seed: _samples(crystals, targets, names, settings, seed) for seed in settings.seeds}

@@ -11,8 +11,7 @@ from hybrid.descriptors.registry import select_descriptors
 from hybrid.errors import InputError
 from hybrid.probing.probed_models import ProbedModel
 from hybrid.report.bars import draw
-from hybrid.report.record_rows import Row, not_run_row
-from hybrid.report.records import bars, read_record
+from hybrid.report.records import Row, bars, not_run_row, read_record
 from hybrid.report.style import save
 from hybrid.report.tables import write_record_table
 from hybrid.settings import RunSettings

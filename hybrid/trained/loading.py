@@ -44,21 +44,13 @@ def _refuse_unfinished(path: Path, members: Sequence[str] = ()) -> None:
 
 
 def load_members(place: str | Path) -> tuple[TrainedModel, ...]:
-    """The same as networks, one or several.
-
-    Raises:
-        InputError: as `load`.
-    """
+    """The networks of what `load` reads, one or several."""
     model = load(place)
     return model.members if isinstance(model, Ensemble) else (model,)
 
 
 def load_one(place: str | Path) -> TrainedModel:
-    """The same, of several networks the first.
-
-    Raises:
-        InputError: as `load`.
-    """
+    """The network of what `load` reads, of several the first."""
     first, *others = load_members(place)
     if others:
         note(f"{place}: is of {1 + len(others)} networks, of which the first is taken")

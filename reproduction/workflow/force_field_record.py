@@ -6,7 +6,7 @@ import pandas as pd
 
 from hybrid.errors import InputError
 from hybrid.metrics import regression_metrics
-from hybrid.report.record_rows import Row, not_run_row
+from hybrid.report.records import Row, not_run_row
 from reproduction.data.registry import get_dataset
 from reproduction.models.force_field import UNSTABLE, ForceFieldSettings, describe
 from reproduction.models.forces import LABELS, TRAINED_ON

@@ -10,8 +10,7 @@ import pandas as pd
 
 from hybrid.atomic import atomic_file, write_text
 from hybrid.descriptors.registry import select_descriptors
-from hybrid.report.record_rows import Row, not_run_row
-from hybrid.report.records import provenance
+from hybrid.report.records import Row, not_run_row, provenance
 from hybrid.training.model_registry import get_model
 from reproduction import figures
 from reproduction.data.registry import get_dataset
