@@ -4,7 +4,7 @@ import argparse
 import re
 from pathlib import Path
 
-from hybrid.commands.common import add_code, add_common, default_output, read, refuse_inputs, run_code, seed
+from hybrid.commands import common
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -14,10 +14,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("folder", type=Path, help="structure files, with or without id_prop.csv")
     add("--sizes", type=_supercell, nargs="+", metavar="AxBxC", help="default: 2x1x1 2x2x2")
     add("--n-crystals", type=int, default=50, help="a random subset; default: 50")
-    add("--seed", type=seed, default=0, help="of the subset; default: 0")
+    add("--seed", type=common.seed, default=0, help="of the subset; default: 0")
     add("--out", type=Path, help="tables to write, .md and .csv; default: <folder>-supercells here")
-    add_code(parser)
-    add_common(parser)
+    common.add_code(parser)
+    common.add_common(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -26,11 +26,11 @@ def run(options: argparse.Namespace) -> None:
     from hybrid.supercells import SIZES, supercell_table, write_supercells
     from hybrid.trained.loading import load_one
 
-    out = options.out or default_output(options.folder, "-supercells")
-    refuse_inputs(out, options.folder, options.model, endings=(".md", ".csv"))
-    run_code(options)
+    out = options.out or common.default_output(options.folder, "-supercells")
+    common.refuse_inputs(out, options.folder, options.model, endings=(".md", ".csv"))
+    common.run_code(options)
     model = load_one(options.model)
-    folder = read(options)
+    folder = common.read(options)
     rows = supercell_table(
         model,
         folder,

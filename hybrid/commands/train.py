@@ -5,7 +5,6 @@ import ast
 import hashlib
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,29 +155,23 @@ def draw_report(run: Path, folder: "CrystalFolder", split_file: Path | None = No
 def name_of_run(options: argparse.Namespace, settings: RunSettings) -> str:
     """-<model>-<pooling>, a user's own without its file, and what differs from the defaults."""
     from hybrid.training.choices import chosen_settings
+    from hybrid.training.run_folder import leaves
 
     chosen = settings.model.name, settings.model.pooling
-    default = chosen_settings(*chosen, options.trainer).model_dump()
+    default = dict(leaves(chosen_settings(*chosen, options.trainer).model_dump()))
     words = [name.rpartition(":")[2] for name in chosen]
     words += ["paper"] * (options.trainer == "paper")
-    words += _differences(settings.model_dump(), default)
-    words += [options.split_file.stem] if options.split_file else []
-    words += [f"{options.seeds}-seeds"] * (options.seeds > 1) + [f"{options.folds}-folds"] * bool(
-        options.folds
-    )
-    name = re.sub(r"[^\w.+-]+", "_", "".join(f"-{word}" for word in words))
-    return name if len(name) <= 120 else f"{name[:110]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-
-
-def _differences(settings: dict[str, Any], default: dict[str, Any]) -> Iterator[str]:
-    """Name and value of each setting that is not the default; a task's name says enough."""
-    for name, value in settings.items():
-        if isinstance(value, dict) and name != "code":
-            yield from _differences(value, default.get(name, {}))
-        elif name not in ("code", "init_sha256") and value != default.get(name):
+    for place, value in leaves(settings.model_dump()):
+        if value != default.get(place) and not {"code", "init_sha256"} & set(place):
             values = value if isinstance(value, tuple | list) else [value] * (value is not True)
             said = [str(one).rpartition("/")[2] for one in values]  # of a model that training starts from
-            yield "-".join([name.replace("_", "-")] * (name != "task") + said)
+            label = [] if place[-1] == "task" else [place[-1].replace("_", "-")]  # a task's name says enough
+            words.append("-".join(label + said))
+    words += [options.split_file.stem] if options.split_file else []
+    words += [f"{options.seeds}-seeds"] if options.seeds > 1 else []
+    words += [f"{options.folds}-folds"] if options.folds else []
+    name = re.sub(r"[^\w.+-]+", "_", "".join(f"-{word}" for word in words))
+    return name if len(name) <= 120 else f"{name[:110]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _several(text: str) -> int:
