@@ -5,8 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from hybrid.data.from_python import Structures, as_folder
 from hybrid.descriptors.many import describe_many
 from hybrid.descriptors.registry import Descriptor, paper_descriptors
@@ -15,7 +13,7 @@ from hybrid.models.network import CrystalNetwork
 from hybrid.probing.probe import probe as run_probe
 from hybrid.probing.report import as_table
 from hybrid.readout import Pooling, register_pooling
-from hybrid.settings import ProbeSettings, wrong_setting
+from hybrid.settings import ProbeSettings, checked
 from hybrid.trained.ensemble import Ensemble
 from hybrid.trained.loading import load as load_model
 from hybrid.trained.model import TrainedModel
@@ -161,10 +159,8 @@ def probe(
     Raises:
         InputError: the model, the crystals or a setting cannot be used.
     """
-    try:
+    with checked():
         chosen = ProbeSettings(**settings)
-    except ValidationError as error:
-        raise wrong_setting(error) from error
     record = run_probe(model, structures, chosen, epochs=epochs, device=device, progress=False)
     return as_table(record)
 

@@ -3,6 +3,8 @@
 The defaults are the paper's values. `hybrid train` takes our tuned trainer, unless it is told otherwise.
 """
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -182,7 +184,16 @@ class ProbeSettings(Settings):
     one_by_one: bool = Field(False, description="a network for each descriptor, as in the paper")
 
 
-def wrong_setting(error: ValidationError) -> InputError:
-    """An error for the first setting with a value that is not allowed, called by its command-line option."""
-    first = error.errors()[0]
-    return InputError(f"--{str(first['loc'][0]).replace('_', '-')} {first['input']}: {first['msg']}")
+@contextlib.contextmanager
+def checked() -> Iterator[None]:
+    """A context in which settings are made.
+
+    Raises:
+        InputError: a value is not allowed; the first one is called by its command-line option.
+    """
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        raise InputError(f"--{option} {first['input']}: {first['msg']}") from error

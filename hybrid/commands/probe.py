@@ -4,11 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from hybrid.commands import common
 from hybrid.errors import InputError
-from hybrid.settings import ProbeSettings, wrong_setting
+from hybrid.settings import ProbeSettings, checked
 
 SETTINGS = ("descriptors", "one_by_one", "n_structures", "seeds")
 
@@ -42,10 +40,8 @@ def run(options: argparse.Namespace) -> None:
     from hybrid.report.records import not_run
 
     options.split = common.one_split(options)
-    try:
+    with checked():
         settings = ProbeSettings(**common.given(options, ("split", *SETTINGS)))
-    except ValidationError as error:
-        raise wrong_setting(error) from error
     if options.beside and not options.beside.exists():
         raise InputError(f"{options.beside}: no such record")
     if options.embeddings and options.epochs is not None:

@@ -5,12 +5,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from hybrid.errors import InputError
 from hybrid.probing.embeddings import Embeddings
 from hybrid.probing.simple_models import PROBES, Probe
-from hybrid.settings import ModelSettings, RunSettings, TrainerSettings, wrong_setting
+from hybrid.settings import ModelSettings, RunSettings, TrainerSettings, checked
 from hybrid.training.model_registry import get_model, recipe
 from hybrid.training.results import Fit, Fitted, Job
 from hybrid.training.samples import Samples
@@ -67,10 +65,8 @@ def on_crystals(where: str, name: str = "", epochs: int | None = None) -> Probed
         raise InputError(f"{label}: has its own fit; --epochs is for networks")
     trainer = chosen.trainer
     if epochs is not None:
-        try:
+        with checked():
             trainer = TrainerSettings(**{**trainer.model_dump(), "epochs": epochs})
-        except ValidationError as error:
-            raise wrong_setting(error) from error
     changes = {"model": chosen.model(settings), "trainer": trainer}
     if model.network:
         changes["graph"] = model.network.graph

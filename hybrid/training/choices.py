@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-from pydantic import ValidationError
-
 from hybrid.errors import InputError, unknown_name
 from hybrid.graphs.composition import CompositionGraphs
 from hybrid.graphs.crystal import CrystalGraphs
@@ -17,7 +15,7 @@ from hybrid.settings import (
     Settings,
     StartSettings,
     TrainerSettings,
-    wrong_setting,
+    checked,
 )
 from hybrid.training.model_registry import Model, get_model, recipe
 from hybrid.user_code import digests
@@ -62,7 +60,7 @@ def chosen_settings(
             raise InputError(f"--{name.replace('_', '-')}: {model} does not use it")
     own = {"own": values["own"]} if values["own"] else {}
     needed = {name.rpartition(":")[0] for name in (model, pooling)} | set(code)
-    try:
+    with checked():
         alignn = {"alignn": ALIGNNSettings(**values["alignn"])} if values["alignn"] else {}
         settings = ModelSettings(
             name=model,
@@ -81,8 +79,6 @@ def chosen_settings(
             start=StartSettings(**values["start"]),
             **values["run"],
         )
-    except ValidationError as error:
-        raise wrong_setting(error) from error
 
 
 def _uses(model: Model, block: str, name: str) -> bool:
