@@ -7,6 +7,7 @@ atomic number, so that crystals of one reduced formula have exactly the same gra
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 import torch
@@ -87,11 +88,8 @@ class CompositionGraphs(Packed):
 
     def formulas(self) -> list[str]:
         """The fractional formula of each crystal, such as Na0.5 Cl0.5; equal for equal reduced formulas."""
-        parts = [
+        parts = (
             f"{Element.from_Z(number).symbol}{weight:.6g}"
             for number, weight in zip(self.species.tolist(), self.weights.tolist(), strict=True)
-        ]
-        ends = (self.first_element + self.n_elements).tolist()
-        return [
-            " ".join(parts[first:end]) for first, end in zip(self.first_element.tolist(), ends, strict=True)
-        ]
+        )
+        return [" ".join(islice(parts, n)) for n in self.n_elements.tolist()]

@@ -5,7 +5,6 @@ import hashlib
 import os
 import warnings
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +21,14 @@ from hybrid.report.run_figures import compared_figures, run_figures
 from hybrid.report.run_files import describe_data, printable, shown
 from hybrid.training.run_folder import said
 
+TEMPLATES = Path(__file__).with_name("pages")
+PAGES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(TEMPLATES),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=jinja2.StrictUndefined,
+)
 PAGE, FIGURES = "report.html", "figures"
 WORST = 20
 COLUMNS = {
@@ -211,21 +218,8 @@ def _write_picture(drawn: Drawn, path: Path) -> None:
     drawn.figure.set_layout_engine("none")  # its parts stay where they are now
 
 
-@cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).with_name("pages")),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-
-
 def _rendered(template: str, **values: Any) -> str:
     """A page. Only its own script may run: a browser refuses any other, whatever a data file holds."""
-    environment = _environment()
-    assert environment.loader is not None
-    script, *_ = environment.loader.get_source(environment, "pointing.js")
+    script = (TEMPLATES / "pointing.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template(template).render(script=script, digest=digest, **values)
+    return PAGES.get_template(template).render(script=script, digest=digest, **values)
