@@ -88,7 +88,8 @@ class LineGraphs(Packed):
         tensors = [torch.from_numpy(np.concatenate(column)) for column in zip(*columns, strict=True)]
         packed = [t.to(dtype) if t.is_floating_point() else t.to(torch.int32) for t in tensors]
         n_kinds = torch.tensor([[len(graph[k]) for k in (0, 2, 6)] for graph in columns])
-        return cls(*packed, torch.tensor(n_groups), torch.tensor(n_atoms), n_kinds)
+        packed += [torch.tensor(n_groups), torch.tensor(n_atoms), n_kinds]
+        return cls(*packed)
 
     def __len__(self) -> int:
         return len(self.n_atoms)

@@ -72,7 +72,8 @@ class MergedCrystalGraphs(Packed):
         parts = torch.arange(len(graphs)).split(AT_ONCE)
         columns = zip(*(_merged(graphs.batch(part), tolerance) for part in parts), strict=True)
         *packed, n_kinds = (torch.from_numpy(np.concatenate(column)) for column in columns)
-        return cls(*packed, graphs.n_atoms, graphs.n_tied, n_kinds)
+        packed += [graphs.n_atoms, graphs.n_tied, n_kinds]
+        return cls(*packed)
 
     def __len__(self) -> int:
         return len(self.n_atoms)
