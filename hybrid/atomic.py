@@ -37,7 +37,8 @@ def refuse_special(path: Path) -> None:
     Raises:
         InputError: one is.
     """
-    device = any(str(place).startswith("/proc/") for place in (path.parent.resolve(), _target(path)))
+    leads_to = path.readlink() if path.is_symlink() else ""  # one step
+    device = any(str(place).startswith("/proc/") for place in (path.parent.resolve(), leads_to))
     if device or (path.exists() and not path.is_file()):
         kind = "folder" if path.is_dir() else "device"
         raise InputError(f"{path}: is a {kind}; a file is to be written there")
@@ -149,8 +150,3 @@ def _remove(path: Path) -> None:
     else:
         with contextlib.suppress(OSError):
             path.unlink()
-
-
-def _target(path: Path) -> str:
-    """What a link leads to, one step."""
-    return str(path.readlink()) if path.is_symlink() else ""

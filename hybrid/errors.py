@@ -25,12 +25,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str], with_all: bool = Fa
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
     hints = [f"did you mean '{near[0]}'?"] if near else []
     if with_all or not near:
-        shown = (
-            names
-            if len(names) <= MOST_NAMES
-            else [*names[:MOST_NAMES], f"and {len(names) - MOST_NAMES} more"]
-        )
-        hints.append(f"known: {', '.join(shown)}")
+        more = [f"and {len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else []
+        hints.append(f"known: {', '.join(names[:MOST_NAMES] + more)}")
     return InputError(f"unknown {kind} '{name}'; {' '.join(hints)}")
 
 
