@@ -165,15 +165,10 @@ def get_pooling(name: str) -> Pooling:
 
 @dataclass(frozen=True)
 class TargetScale:
-    """The affine map between a target's unit and what the network learns: y = network * std + mean.
+    """The affine map between a target's unit and what the network learns: y = network * std + mean."""
 
-    Attributes:
-        mean: the shift of the targets; a number, or (n_targets,) for several targets.
-        std: their standard deviation; likewise.
-    """
-
-    mean: float | Tensor
-    std: float | Tensor
+    mean: float | Tensor  # the shift of the targets; a number, or (n_targets,) for several targets
+    std: float | Tensor  # their standard deviation; likewise
 
     @classmethod
     def fit(cls, training_targets: Tensor, n_atoms: Tensor, pooling: Pooling) -> "TargetScale":

@@ -17,19 +17,12 @@ from hybrid.reading import read_bytes
 
 @dataclass(frozen=True)
 class UserCode:
-    """A user's object, such as a class of networks.
+    """A user's object, such as a class of networks."""
 
-    Attributes:
-        where: FILE.py:NAME without the folder, or another name of the object.
-        path: of the file; None: the object was registered in Python.
-        digest: sha256 of the file.
-        value: the object.
-    """
-
-    where: str
-    path: Path | None
-    digest: str
-    value: Any
+    where: str  # FILE.py:NAME without the folder, or another name of the object
+    path: Path | None  # of the file; None: the object was registered in Python
+    digest: str  # sha256 of the file
+    value: Any  # the object
 
 
 _FILES: dict[str, UserCode] = {}  # by file name: those that this process has run

@@ -56,21 +56,13 @@ class _Done:
 
 @dataclass(frozen=True)
 class StoredCrystals:
-    """Structure files of a folder.
+    """Structure files of a folder."""
 
-    Attributes:
-        path: the folder.
-        contents: the key of each file's content.
-        files: by id.
-        described: the atomic numbers that have features.
-        jobs: processes.
-    """
-
-    path: Path
-    contents: list[str]
-    files: FolderFiles
-    described: frozenset[int]
-    jobs: int
+    path: Path  # the folder
+    contents: list[str]  # the key of each file's content
+    files: FolderFiles  # by id
+    described: frozenset[int]  # the atomic numbers that have features
+    jobs: int  # processes
 
     def graphs(self, settings: GraphSettings, kind: type[G]) -> G:
         """The graphs of the crystals, which are made unless they are kept in the folder.

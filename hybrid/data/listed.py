@@ -25,19 +25,12 @@ _is_file = os.path.isfile  # of 100,000 crystals a Path for each would take as l
 
 @dataclass(frozen=True)
 class Listing:
-    """The crystals of a folder.
+    """The crystals of a folder."""
 
-    Attributes:
-        files: of their structures by id.
-        targets: (n_crystals, n_targets); NaN where one is not known.
-        names: (n_targets,) of the targets, if there are several.
-        dropped: a reason for each row that was left out.
-    """
-
-    files: FolderFiles
-    targets: np.ndarray
-    names: tuple[str, ...]
-    dropped: list[str]
+    files: FolderFiles  # of their structures by id
+    targets: np.ndarray  # (n_crystals, n_targets); NaN where one is not known
+    names: tuple[str, ...]  # (n_targets,) of the targets, if there are several
+    dropped: list[str]  # a reason for each row that was left out
 
 
 def read_listing(

@@ -26,15 +26,10 @@ _CODE = (
 
 @dataclass(frozen=True)
 class Row:
-    """One crystal's descriptors.
+    """One crystal's descriptors."""
 
-    Attributes:
-        values: by name, without those that could not be computed.
-        error: which could not be computed, and why; empty if none.
-    """
-
-    values: dict[str, float]
-    error: str = ""
+    values: dict[str, float]  # by name, without those that could not be computed
+    error: str = ""  # which could not be computed, and why; empty if none
 
 
 def key_of(structure: Structure | Path, descriptors: Sequence[Descriptor], version: str = "") -> str:

@@ -22,22 +22,13 @@ ERROR = "error"
 
 @dataclass(frozen=True, eq=False)
 class DescriptorTable:
-    """Descriptors of many crystals, one row each.
+    """Descriptors of many crystals, one row each."""
 
-    Attributes:
-        ids: (n_crystals,) unique.
-        names: (n_descriptors,) column names.
-        values: (n_crystals, n_descriptors) float64; NaN where a descriptor could not be computed, which
-            is an error only for crystals that are asked for.
-        errors: why a crystal's descriptors could not be computed, by id.
-        path: of the file, for messages.
-    """
-
-    ids: tuple[str, ...]
-    names: tuple[str, ...]
-    values: Tensor
-    errors: dict[str, str]
-    path: Path
+    ids: tuple[str, ...]  # (n_crystals,) unique
+    names: tuple[str, ...]  # (n_descriptors,) column names
+    values: Tensor  # (n_crystals, n_descriptors) float64; NaN where one could not be computed
+    errors: dict[str, str]  # why a crystal's descriptors could not be computed, by id
+    path: Path  # of the file, for messages
 
     @classmethod
     def read(cls, path: Path, folder: str | Path | None = None) -> "DescriptorTable":
@@ -122,21 +113,13 @@ def _number(cell: str, where: str, error: str | None) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Standardisation:
-    """The training set's mean, standard deviation and median of each descriptor.
+    """The training set's mean, standard deviation and median of each descriptor."""
 
-    Attributes:
-        names: (n_descriptors,) the descriptors, in the order in which the model takes them.
-        mean: (n_descriptors,) in each descriptor's unit.
-        std: (n_descriptors,); 1 for a descriptor that does not vary over the training set.
-        median: (n_descriptors,); replaces a value that could not be computed, where that is allowed.
-        limit: standardised values are clipped to ± this; None: they are not.
-    """
-
-    names: tuple[str, ...]
-    mean: Tensor
-    std: Tensor
-    median: Tensor
-    limit: float | None = None
+    names: tuple[str, ...]  # (n_descriptors,) the descriptors, in the order in which the model takes them
+    mean: Tensor  # (n_descriptors,) in each descriptor's unit
+    std: Tensor  # (n_descriptors,); 1 for a descriptor that does not vary over the training set
+    median: Tensor  # (n_descriptors,); replaces a value that could not be computed, where that is allowed
+    limit: float | None = None  # standardised values are clipped to ± this; None: they are not
 
     @classmethod
     def fit(

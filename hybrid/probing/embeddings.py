@@ -18,16 +18,10 @@ ID = "id"
 
 @dataclass(frozen=True, eq=False)
 class Embeddings:
-    """The embeddings of many crystals.
+    """The embeddings of many crystals."""
 
-    Attributes:
-        table: (n_crystals, n_features) float64, with unique ids as index; entries that are not numbers are
-            NaN.
-        path: of the file, for messages.
-    """
-
-    table: pd.DataFrame
-    path: Path
+    table: pd.DataFrame  # (n_crystals, n_features) float64, by unique ids; NaN for what is no number
+    path: Path  # of the file, for messages
 
     @classmethod
     def read(cls, path: Path) -> "Embeddings":

@@ -29,19 +29,12 @@ AtomVectors = Callable[[Sequence[Structure]], list[np.ndarray]]
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A pretrained model.
+    """A pretrained model."""
 
-    Attributes:
-        package: which contains the model and its weights.
-        load: makes its atom vectors from the file of its weights, on a device.
-        weights: sha256 of the files of its weights, by their paths in the package.
-        tested: version of the package with these files.
-    """
-
-    package: str
-    load: Callable[[Path, torch.device], AtomVectors]
-    weights: dict[str, str] = field(default_factory=dict)
-    tested: str = ""
+    package: str  # which contains the model and its weights
+    load: Callable[[Path, torch.device], AtomVectors]  # makes them from the file of its weights
+    weights: dict[str, str] = field(default_factory=dict)  # sha256 of each file, by its path there
+    tested: str = ""  # version of the package with these files
 
 
 def source(name: str) -> str:

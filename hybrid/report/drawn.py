@@ -23,21 +23,13 @@ MAP = matplotlib.colormaps["viridis_r"]
 
 @dataclass
 class Drawn:
-    """A figure of a page.
+    """A figure of a page."""
 
-    Attributes:
-        name: of its file.
-        caption: what it shows, in a sentence or two.
-        figure: the figure.
-        said: for the id of an artist, what each of its points or patches says when it is pointed at.
-        wide: whether it takes the page's whole width.
-    """
-
-    name: str
-    caption: str
-    figure: Figure
-    said: dict[str, list[str]] = field(default_factory=dict)
-    wide: bool = False
+    name: str  # of its file
+    caption: str  # what it shows, in a sentence or two
+    figure: Figure  # the figure
+    said: dict[str, list[str]] = field(default_factory=dict)  # by artist's id, what its points say
+    wide: bool = False  # whether it takes the page's whole width
 
     def point_at(self, artist: Artist, texts: Sequence[str]) -> bool:
         """Lets points or a patch be pointed at; if there are too many, they become a picture instead."""

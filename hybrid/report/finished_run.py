@@ -28,23 +28,14 @@ UNSEEN = "unseen"  # the part of a cross-validation, in which each crystal was u
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A finished run, by one model or by several members.
+    """A finished run, by one model or by several members."""
 
-    Attributes:
-        path: its folder.
-        columns: of predictions.csv by name, a cell for each crystal.
-        metrics: the content of metrics.json.
-        settings: the values of each setting, several where members differ.
-        logs: rows of log.csv by column, for the run or for each member that has one.
-        data: the content of data.json, or nothing.
-    """
-
-    path: Path
-    columns: dict[str, list[str]]
-    metrics: dict[str, Any]
-    settings: dict[tuple[str, ...], list[Any]]
-    logs: dict[str, dict[str, np.ndarray]]
-    data: dict[str, Any]
+    path: Path  # its folder
+    columns: dict[str, list[str]]  # of predictions.csv by name, a cell for each crystal
+    metrics: dict[str, Any]  # the content of metrics.json
+    settings: dict[tuple[str, ...], list[Any]]  # the values of each setting, several where members differ
+    logs: dict[str, dict[str, np.ndarray]]  # rows of log.csv by column, of the run or of each member
+    data: dict[str, Any]  # the content of data.json, or nothing
 
     @classmethod
     def read(cls, path: Path) -> "FinishedRun":

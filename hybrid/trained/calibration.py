@@ -17,15 +17,10 @@ SHOWN = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 @dataclass(frozen=True)
 class Calibration:
-    """The quantiles of scaled errors of one target.
+    """The quantiles of scaled errors of one target."""
 
-    Attributes:
-        floor: added to the spread of an ensemble, in the target's unit; its median over the crystals.
-        quantiles: (len(LEVELS),) of |error| / (spread + floor).
-    """
-
-    floor: float
-    quantiles: tuple[float, ...]
+    floor: float  # added to the spread of an ensemble, in the target's unit; its median over the crystals
+    quantiles: tuple[float, ...]  # (len(LEVELS),) of |error| / (spread + floor)
 
     @classmethod
     def fit(cls, errors: np.ndarray, spread: np.ndarray) -> "Calibration":

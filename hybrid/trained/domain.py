@@ -18,21 +18,13 @@ AT_ONCE = 512  # crystals that are looked at together; limited by memory
 
 @dataclass(frozen=True)
 class TrainingDomain:
-    """The range of a model's training crystals.
+    """The range of a model's training crystals."""
 
-    Attributes:
-        elements: atomic numbers that occur in them.
-        n_atoms: the most atoms in a cell; 0 for a model that sees formulas only.
-        descriptors: names of those that the model takes.
-        lower: the least value of each, in its unit.
-        upper: the greatest.
-    """
-
-    elements: tuple[int, ...]
-    n_atoms: int
-    descriptors: tuple[str, ...] = ()
-    lower: tuple[float, ...] = ()
-    upper: tuple[float, ...] = ()
+    elements: tuple[int, ...]  # atomic numbers that occur in them
+    n_atoms: int  # the most atoms in a cell; 0 for a model that sees formulas only
+    descriptors: tuple[str, ...] = ()  # names of those that the model takes
+    lower: tuple[float, ...] = ()  # the least value of each, in its unit
+    upper: tuple[float, ...] = ()  # the greatest
 
     @classmethod
     def of(

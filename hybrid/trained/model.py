@@ -35,17 +35,11 @@ PROBABILITY = "probability of "
 
 @dataclass(frozen=True)
 class ModelInputs:
-    """What a model takes of a folder's crystals.
+    """What a model takes of a folder's crystals."""
 
-    Attributes:
-        folder: the crystals.
-        graphs: of the model's kind.
-        described: the folder's descriptors, or None if the model takes none.
-    """
-
-    folder: CrystalFolder
-    graphs: PackedGraphs
-    described: DescriptorTable | None
+    folder: CrystalFolder  # the crystals
+    graphs: PackedGraphs  # of the model's kind
+    described: DescriptorTable | None  # the folder's descriptors, or None if the model takes none
 
 
 @dataclass(frozen=True)

@@ -23,25 +23,15 @@ from hybrid.user_code import is_user_code, user_code
 
 @dataclass(frozen=True)
 class Model:
-    """A model that can be trained.
+    """A model that can be trained."""
 
-    Attributes:
-        fit: fits it to samples and predicts all of them.
-        network: its architecture, if it is a network.
-        needs_descriptors: whether its input is descriptors only.
-        sees_structure: whether it uses more than the chemical formula.
-        classifies: whether it can learn classes.
-        counts_atoms: whether it takes the number of atoms of the primitive cells.
-        learns_validation: whether it learns from the validation crystals too, as it has nothing to choose.
-    """
-
-    fit: Fit
-    network: Architecture | None = None
-    needs_descriptors: bool = False
-    sees_structure: bool = True
-    classifies: bool = True
-    counts_atoms: bool = False
-    learns_validation: bool = False
+    fit: Fit  # fits it to samples and predicts all of them
+    network: Architecture | None = None  # its architecture, if it is a network
+    needs_descriptors: bool = False  # whether its input is descriptors only
+    sees_structure: bool = True  # whether it uses more than the chemical formula
+    classifies: bool = True  # whether it can learn classes
+    counts_atoms: bool = False  # whether it takes the number of atoms of the primitive cells
+    learns_validation: bool = False  # whether it learns from the validation crystals too
 
     @classmethod
     def of(cls, network: Architecture) -> "Model":

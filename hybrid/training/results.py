@@ -18,34 +18,21 @@ from hybrid.training.samples import Samples
 
 @dataclass(frozen=True)
 class Job:
-    """Where and how a model is fitted.
+    """Where and how a model is fitted."""
 
-    Attributes:
-        folder: for logs, checkpoints and the model.
-        device: where to compute.
-        progress: whether to show progress bars.
-    """
-
-    folder: Path
-    device: torch.device
-    progress: bool = True
+    folder: Path  # for logs, checkpoints and the model
+    device: torch.device  # where to compute
+    progress: bool = True  # whether to show progress bars
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a fitted model predicts, and what else there is to say of it.
+    """What a fitted model predicts, and what else there is to say of it."""
 
-    Attributes:
-        predictions: (n_crystals, n_targets), in the targets' units or classes.
-        notes: for metrics.json.
-        probabilities: (n_crystals, n_classes) of the samples' classes in order, if it gives any.
-        intervals: (n_crystals, n_targets, 3) spread and the ends of intervals, if it gives any.
-    """
-
-    predictions: np.ndarray
-    notes: dict[str, Any] = field(default_factory=dict)
-    probabilities: np.ndarray | None = None
-    intervals: np.ndarray | None = None
+    predictions: np.ndarray  # (n_crystals, n_targets), in the targets' units or classes
+    notes: dict[str, Any] = field(default_factory=dict)  # for metrics.json
+    probabilities: np.ndarray | None = None  # (n_crystals, n_classes) of the classes in order, if any
+    intervals: np.ndarray | None = None  # (n_crystals, n_targets, 3) spread and ends of intervals, if any
 
 
 Fit = Callable[[Samples, RunSettings, Job], Fitted]

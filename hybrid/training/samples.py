@@ -18,23 +18,14 @@ from hybrid.settings import RunSettings
 
 @dataclass(frozen=True)
 class Samples:
-    """The crystals of a run; all attributes have the same order.
+    """The crystals of a run; all attributes have the same order."""
 
-    Attributes:
-        folder: the crystals.
-        targets: (n_crystals, n_targets), in the targets' units.
-        names: (n_targets,) of the targets; empty for a single target in id_prop.csv.
-        descriptors: for the readout, or None.
-        folds: (n_crystals,) training, validation or test.
-        graphs: of the crystals, for networks.
-    """
-
-    folder: CrystalFolder
-    targets: np.ndarray
-    names: tuple[str, ...]
-    descriptors: DescriptorTable | None
-    folds: np.ndarray
-    graphs: PackedGraphs | None = None
+    folder: CrystalFolder  # the crystals
+    targets: np.ndarray  # (n_crystals, n_targets), in the targets' units
+    names: tuple[str, ...]  # (n_targets,) of the targets; empty for a single target in id_prop.csv
+    descriptors: DescriptorTable | None  # for the readout, or None
+    folds: np.ndarray  # (n_crystals,) training, validation or test
+    graphs: PackedGraphs | None = None  # of the crystals, for networks
 
     @classmethod
     def of(
