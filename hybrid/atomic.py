@@ -32,11 +32,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 def refuse_special(path: Path) -> None:
-    """Checks that no folder or device is where a file is to be written.
-
-    Raises:
-        InputError: one is.
-    """
+    """Raises an InputError if a folder or device is where a file is to be written."""
     leads_to = path.readlink() if path.is_symlink() else ""  # one step
     device = any(str(place).startswith("/proc/") for place in (path.parent.resolve(), leads_to))
     if device or (path.exists() and not path.is_file()):

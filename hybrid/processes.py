@@ -42,11 +42,7 @@ def in_parallel(
 
 
 def check_jobs(jobs: int) -> int:
-    """A number of processes.
-
-    Raises:
-        InputError: there cannot be so many.
-    """
+    """This number of processes; an InputError is raised if there cannot be so many."""
     if jobs != -1 and not 1 <= jobs <= MOST:
         raise InputError(f"{jobs} processes: there can be 1 to {MOST}, or one for each core by -1")
     return jobs

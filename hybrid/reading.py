@@ -30,11 +30,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def refuse_no_file(path: Path) -> None:
-    """Checks that a file can be read to its end.
-
-    Raises:
-        InputError: it is not there, or is a folder, a pipe or a device, which might never end.
-    """
+    """Raises an InputError unless there is a file, which ends, and no folder, pipe or device."""
     with readable(path):
         mode = path.stat().st_mode
     if not stat.S_ISREG(mode):
@@ -100,11 +96,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def refuse_separators(cells: list[str], path: Path) -> None:
-    """Checks that the first cells of a table are not whole rows with other separators.
-
-    Raises:
-        InputError: they are.
-    """
+    """Raises an InputError if the first cells of a table are whole rows with other separators."""
     for mark, name in ((";", "semicolons"), ("\t", "tabs")):
         if cells and all(mark in cell for cell in cells):
             raise InputError(f"{path}: its columns are separated by {name}; save it with commas")

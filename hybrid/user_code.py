@@ -110,11 +110,7 @@ def digests() -> dict[str, str]:
 
 
 def check_digests(known: dict[str, str]) -> None:
-    """Checks that the files that were run are those that a model was trained with.
-
-    Raises:
-        InputError: one was not run, or has changed.
-    """
+    """Raises an InputError if a file that a model was trained with was not run, or has changed."""
     now = digests()
     for name, digest in known.items():
         if name not in now:

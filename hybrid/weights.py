@@ -61,11 +61,7 @@ def load_weights(path: str | Path, device: torch.device | str = "cpu", *entries:
 
 
 def refuse_not_finite(weights: Mapping[str, Any], path: str | Path) -> None:
-    """Checks that all numbers among weights are finite.
-
-    Raises:
-        InputError: one is not; the message names the entry.
-    """
+    """Raises an InputError that names the first of these weights with a number that is not finite."""
     for name, value in weights.items():
         if isinstance(value, Mapping):
             refuse_not_finite(value, path)

@@ -13,10 +13,9 @@ SHELL = 2.0  # bonds an atom over the neighbours asked for, where whole shells c
 
 
 def refuse_too_large(structure: Structure, settings: GraphSettings, angles: bool, where: str) -> None:
-    """Checks that a crystal's graph, with bond `angles` or without, can be made; `where` names it in errors.
+    """Raises an InputError if the graph of a crystal would take too much memory and time.
 
-    Raises:
-        InputError: it would take too much memory and time.
+    It has bond `angles` or not; `where` names the crystal.
     """
     n_atoms, n = len(structure), settings.max_neighbours
     within = 4 / 3 * math.pi * settings.radius**3 * n_atoms / structure.volume  # the radius, of each atom
@@ -30,11 +29,7 @@ def refuse_too_large(structure: Structure, settings: GraphSettings, angles: bool
 
 
 def refuse_without_features(structure: Structure, described: Container[int], where: str) -> None:
-    """Checks that all elements of a crystal are `described` by features; `where` names it in errors.
-
-    Raises:
-        InputError: an element has none.
-    """
+    """Raises an InputError, which names `where`, if an element of a crystal has no features (`described`)."""
     for number, site in enumerate(structure, start=1):
         if site.specie.Z not in described:
             name = Element.from_Z(site.specie.Z).symbol

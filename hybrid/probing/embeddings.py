@@ -122,11 +122,7 @@ READERS = {".csv": _read_csv, ".npz": _read_npz, ".parquet": _read_parquet}
 
 
 def check_format(path: Path) -> None:
-    """Checks that files with this ending can be read and written.
-
-    Raises:
-        InputError: they cannot, or the package for them is not installed.
-    """
+    """Raises an InputError if files with this ending cannot be read and written here."""
     if path.suffix not in READERS:
         raise InputError(f"{path}: unknown format '{path.suffix}' of embeddings; known: {', '.join(READERS)}")
     if path.suffix == ".parquet" and not find_spec("pyarrow"):

@@ -65,11 +65,7 @@ def _arguments(code: UserCode) -> set[str]:
 
 
 def _checked(predicted: Any, samples: Samples, where: str) -> np.ndarray:
-    """Predictions (n_crystals, n_targets).
-
-    Raises:
-        InputError: they have another shape than the targets, or are not finite numbers.
-    """
+    """Predictions (n_crystals, n_targets); an InputError is raised for other shapes and other values."""
     wanted = samples.targets.shape
     try:
         predictions = np.asarray(predicted, dtype=np.float64)

@@ -58,11 +58,7 @@ def fingerprint(samples: Samples) -> str:
 
 
 def refuse_occupied(out: Path) -> None:
-    """A run that is not there yet goes to a new or empty folder.
-
-    Raises:
-        InputError: there is something else.
-    """
+    """Raises an InputError unless a folder for a new run is new or empty."""
     _refuse_several(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: exists already and is not a run folder; choose another --out")

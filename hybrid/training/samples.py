@@ -85,10 +85,9 @@ class Samples:
         return {f"n_{fold}": int((self.folds == fold).sum()) for fold in FOLDS}
 
     def refuse_single_rows(self, n_atoms: Tensor, settings: RunSettings) -> None:
-        """Checks that every batch has several atoms (for de-ALIGNN: crystals), for batch normalisation.
+        """Raises an InputError if a training batch would contain only one atom (for de-ALIGNN: crystal).
 
-        Raises:
-            InputError: a training batch would contain only one.
+        Batch normalisation needs several.
         """
         n_atoms = n_atoms[self.folds == "training"]
         if min(settings.trainer.batch_size, len(n_atoms)) > 1:
