@@ -129,9 +129,7 @@ class CrystalFolder:
     def graphs(self, settings: GraphSettings, kind: type[G] = CrystalGraphs) -> G:  # type: ignore[assignment]
         """The crystals' graphs; those of a stored folder are kept in `.hybrid/` inside it."""
         if isinstance(self.files, FolderFiles):
-            stored = StoredCrystals(
-                self.path, self.contents, self.files, frozenset(self.atom_features), self.jobs
-            )
+            stored = StoredCrystals(self.files, frozenset(self.atom_features), self.jobs)
             return stored.graphs(settings, kind)
         named = zip(self.structures(), self.ids, strict=True)
         return cast(G, kind.from_structures((sized(*one, settings, kind) for one in named), settings))

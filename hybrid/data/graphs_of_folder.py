@@ -58,8 +58,6 @@ class _Done:
 class StoredCrystals:
     """Structure files of a folder."""
 
-    path: Path  # the folder
-    contents: list[str]  # the key of each file's content
     files: FolderFiles  # by id
     described: frozenset[int]  # the atomic numbers that have features
     jobs: int  # processes
@@ -71,7 +69,7 @@ class StoredCrystals:
             InputError: a structure cannot be read, has an element without features, or its graph is too
                 large.
         """
-        kept = self.path / ".hybrid" / f"graphs-{self._key(settings, kind)}.columns"
+        kept = self.files.folder / ".hybrid" / f"graphs-{self._key(settings, kind)}.columns"
         graphs: G | None = self._kept(kept, kind)
         if graphs is not None:
             return graphs
@@ -95,8 +93,8 @@ class StoredCrystals:
         several = len(self.files) > PART
         make = partial(_of_part, described=self.described, settings=settings, kind=kind, keep=several)
         found: dict[Path, Any] = {}
-        bar = Progress(None, f"graphs of {self.path.name}", len(self.files), unit="crystals")
-        with StructureTable(self.path) as table, bar:
+        bar = Progress(None, f"graphs of {self.files.folder.name}", len(self.files), unit="crystals")
+        with StructureTable(self.files.folder) as table, bar:
             parts = self._parts(table, kept.with_suffix(".parts"))
             for done in in_parallel(make, parts, self.jobs if several else 1):
                 for key, row in done.rows.items():
@@ -111,7 +109,7 @@ class StoredCrystals:
 
     def _parts(self, table: StructureTable, place: Path) -> Iterator[_Part]:
         """The crystals in parts, with what is known of their structures."""
-        crystals = zip(self.contents, self.files.values(), strict=True)
+        crystals = zip(self.files.contents, self.files.values(), strict=True)
         for first in range(0, len(self.files), PART):
             of_part = [(key, file, table.get(key)) for key, file in islice(crystals, PART)]
             yield _Part(place / f"{first:09}.columns", of_part)
@@ -122,7 +120,7 @@ class StoredCrystals:
         chosen = f"{settings.max_neighbours} {settings.radius} {settings.ties}"
         name = kind.__name__ if kind.version == 1 else f"{kind.__name__} {kind.version}"
         key = hashlib.sha256(f"{name} {columns} {chosen} ".encode())
-        key.update(" ".join(self.contents).encode())
+        key.update(" ".join(self.files.contents).encode())
         return key.hexdigest()[:16]
 
 
