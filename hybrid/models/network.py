@@ -20,6 +20,9 @@ from hybrid.settings import GraphSettings, ModelSettings, Recipe, TrainerSetting
 from hybrid.user_code import UserCode, running
 
 Build = Callable[[Tensor, GraphSettings, ModelSettings, int, int | None, bool], Any]
+"""Makes a network from element features (n_elements + 1, n_features), row Z those of element Z; the settings
+of graph and model; the number of descriptors; the number of outputs (None: upstream's); and whether it
+classifies."""
 Recipes = Mapping[str, Recipe]  # by pooling: mean, or sum for all extensive ones
 
 
@@ -83,39 +86,21 @@ class CrystalNetwork(nn.Module):
 
 @dataclass(frozen=True)
 class Architecture:
-    """What the package knows about a network of a given name.
+    """What the package knows about a network of a given name."""
 
-    Attributes:
-        name: in settings and checkpoints.
-        build: makes the network from element features (n_elements + 1, n_features), row Z those of element
-            Z; the settings of graph and model; the number of descriptors; the number of outputs (None:
-            upstream's); and whether it classifies.
-        graphs: the class of its graphs.
-        graph: their default settings.
-        sizes: the fields of ModelSettings that belong to it.
-        takes_descriptors: whether descriptors enter its readout.
-        sees_structure: whether it uses more than the chemical formula.
-        poolings: names of the poolings that it supports; empty: all.
-        precisions: in which it can be trained.
-        at_once: number of crystals that are predicted together.
-        head: names of its modules after the pooling, which a new target may replace.
-        tuned: our training settings.
-        paper: the training settings of the paper or the original code.
-    """
-
-    name: str
+    name: str  # in settings and checkpoints
     build: Build
-    graphs: Any = CrystalGraphs
-    graph: GraphSettings = field(default_factory=GraphSettings)
-    sizes: tuple[str, ...] = ()
-    takes_descriptors: bool = False
-    sees_structure: bool = True
-    poolings: tuple[str, ...] = ()
-    precisions: tuple[str, ...] = ("fp32",)
-    at_once: int = 64
-    head: tuple[str, ...] = ()
-    tuned: Recipes = field(default_factory=dict)
-    paper: Recipes = field(default_factory=dict)
+    graphs: Any = CrystalGraphs  # the class of its graphs
+    graph: GraphSettings = field(default_factory=GraphSettings)  # their default settings
+    sizes: tuple[str, ...] = ()  # the fields of ModelSettings that belong to it
+    takes_descriptors: bool = False  # whether descriptors enter its readout
+    sees_structure: bool = True  # whether it uses more than the chemical formula
+    poolings: tuple[str, ...] = ()  # names of the poolings that it supports; empty: all
+    precisions: tuple[str, ...] = ("fp32",)  # in which it can be trained
+    at_once: int = 64  # crystals that are predicted together
+    head: tuple[str, ...] = ()  # its modules after the pooling, which a new target may replace
+    tuned: Recipes = field(default_factory=dict)  # our training settings
+    paper: Recipes = field(default_factory=dict)  # those of the paper or the original code
 
 
 def user_architecture(code: UserCode) -> Architecture:
