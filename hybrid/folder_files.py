@@ -19,11 +19,8 @@ RESERVED = ("atom_init.json", "manifest.json", "config.json")
 class FolderFiles(Mapping[str, Path]):
     """Structure files of a folder by id. An id is the file's name with or without its ending.
 
-    Paths are made when they are asked for: an object for each of 100,000 files would take much memory.
-
-    Args:
-        folder: of the files.
-        endings: what follows the id in the name of each file.
+    Paths are made when they are asked for: an object for each of 100,000 files would take much memory. For
+    that `endings` has what follows the id in the name of each file.
     """
 
     def __init__(self, folder: Path, endings: dict[str, str]):

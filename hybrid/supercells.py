@@ -79,7 +79,7 @@ def supercell_table(
     seed: int = 0,
     device: torch.device | None = None,
 ) -> list[SupercellRow]:
-    """Compares a model's predictions for crystals and for their supercells.
+    """Compares a model's predictions for crystals and for their supercells: a row for each size and target.
 
     Crystals with a prediction near zero (less than 1e-6 of the largest one) are left out.
 
@@ -90,9 +90,6 @@ def supercell_table(
         n_crystals: size of a random subset of the crystals; all if there are fewer.
         seed: of the random subset.
         device: where to compute; None: the CPU.
-
-    Returns:
-        A row for each size and target.
 
     Raises:
         InputError: the model is not a CGCNN, is a classifier or predicts 0 for all crystals, `n_crystals`

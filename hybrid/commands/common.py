@@ -73,11 +73,7 @@ def add_settings(
 ) -> None:
     """Adds an option for each of these fields of settings, such as --n-conv for `n_conv`.
 
-    Args:
-        parser: a parser or a group of options.
-        settings: with descriptions, which become the help.
-        names: of the fields.
-        defaults: whether the help gives the default values that the descriptions do not tell.
+    Their descriptions become the help; with `defaults` it gives the default values that these do not tell.
     """
     for name in names:
         field = settings.model_fields[name]
@@ -115,13 +111,9 @@ def report_dropped(dropped: list[str]) -> None:
 
 
 def refuse_inputs(out: Path, folder: Path, *others: Path | None, endings: Sequence[str] = ("",)) -> None:
-    """Checks that files can be written and do not replace what is read.
+    """Checks that files can be written and do not replace what is read: crystals, others, or run folders.
 
-    Args:
-        out: the file to write, or the common name of several.
-        folder: of the crystals.
-        others: files that are read, or run folders.
-        endings: what is added to the common name.
+    `out` is the file to write, or the common name of several, to which `endings` are added.
 
     Raises:
         InputError: they would, or a folder or device is there.

@@ -38,12 +38,8 @@ def read_listing(
 ) -> Listing:
     """The crystals that id_prop.csv lists. Structure files that it does not list are named once.
 
-    Args:
-        path: the folder.
-        several_targets: rows may have more than one.
-        skip_bad: leave out rows that cannot be used and list them in `dropped`, instead of stopping.
-        every: for predictions, where targets need not be known: every structure in the folder counts, and
-            rows without a structure are named once.
+    The options are those of `hybrid.data.folder.read_folder`; with `every`, rows without a structure are
+    named once.
 
     Raises:
         InputError: id_prop.csv or a row of it cannot be used.

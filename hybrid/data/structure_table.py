@@ -12,8 +12,7 @@ from hybrid.structures import content_key, read_structure
 class StructureTable(LineCache):
     """Reads structure files and keeps the structures in `.hybrid/structures.jsonl` by the files' content.
 
-    Args:
-        folder: of the files; if it cannot be written to, nothing is kept.
+    If the folder cannot be written to, nothing is kept.
     """
 
     def __init__(self, folder: Path):

@@ -68,11 +68,8 @@ class LineGraphs(Packed):
     ) -> "LineGraphs":
         """Builds the graph of every structure.
 
-        Args:
-            structures: crystals.
-            settings: of the graph; the radius is that of the first search for neighbours only.
-            tolerance: largest difference of equal bond lengths (Å) or cosines; None: nothing is merged.
-            dtype: of bond lengths and cosines.
+        The radius is that of the first search for neighbours only. Within the tolerance, bond lengths (Å) and
+        cosines, which get this dtype, are equal; None: nothing is merged.
         """
         precision = torch.empty(0, dtype=dtype).numpy().dtype
         columns: list[tuple[np.ndarray, ...]] = []

@@ -47,10 +47,8 @@ def on_embeddings(embeddings: Embeddings, name: str) -> list[ProbedModel]:
 def on_crystals(where: str, name: str = "", epochs: int | None = None) -> ProbedModel:
     """A model that is trained on the crystals themselves.
 
-    Args:
-        where: a name that `hybrid.training.model_registry.get_model` knows, or FILE.py:CLASS.
-        name: in figures; the name of its class if empty.
-        epochs: of a network, instead of its own.
+    It is one that `hybrid.training.model_registry.get_model` knows, or FILE.py:CLASS. Figures have its name,
+    or that of its class. `epochs` replaces a network's own number.
 
     Raises:
         InputError: no such model, or it cannot be used.

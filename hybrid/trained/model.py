@@ -166,12 +166,8 @@ class TrainedModel:
     ) -> np.ndarray:
         """Predictions (n_crystals, n_columns) in the targets' units, or classes and their probabilities.
 
-        Args:
-            graphs: of the crystals.
-            device: where to compute.
-            descriptors: standardised, (n_crystals, n_descriptors), if the network takes any.
-            batch_size: crystals at a time; None: the network's default.
-            progress: show a progress bar.
+        The descriptors (n_crystals, n_descriptors) are standardised. `batch_size` crystals are predicted at a
+        time; None: the network's default.
         """
         network, graphs = self.network.to(device).eval(), graphs.to(device)
         descriptors = None if descriptors is None else descriptors.to(device)

@@ -15,13 +15,7 @@ COLUMNS = ("epoch", "training_loss", "validation_error", "learning_rate", "secon
 
 
 class Log:
-    """Writes log.csv during training; a resumed run continues it.
-
-    Args:
-        path: the CSV file.
-        epochs: their number.
-        name: of the run, for the progress bar.
-    """
+    """Writes log.csv during training, with the run's name in a progress bar; a resumed run continues it."""
 
     def __init__(self, path: Path, epochs: int, name: str):
         self.path, self.epochs, self.name = path, epochs, name

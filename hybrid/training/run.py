@@ -36,7 +36,7 @@ def train(
     progress: bool = True,
     fit: Fit | None = None,
 ) -> dict[str, Any]:
-    """Trains on a folder, or continues a stopped call.
+    """Trains on a folder, or continues a stopped call, and returns the contents of metrics.json.
 
     Writes settings.json, inputs.json (what was learnt from, by content), predictions.csv
     (id,fold,target,prediction in the target's unit) and metrics.json, and of a network log.csv and model.ckpt
@@ -50,9 +50,6 @@ def train(
         device: auto, cpu or cuda.
         progress: show progress bars.
         fit: instead of the model's own.
-
-    Returns:
-        The contents of metrics.json.
 
     Raises:
         InputError: the data cannot be used or split, model or device has no bf16 that is asked for, training
