@@ -111,7 +111,7 @@ def report_dropped(dropped: list[str]) -> None:
 
 
 def refuse_inputs(out: Path, folder: Path, *others: Path | None, endings: Sequence[str] = ("",)) -> None:
-    """Checks that files can be written and do not replace what is read: crystals, others, or run folders.
+    """Checks that files can be written and do not replace what is read: the crystals, or other files or runs.
 
     `out` is the file to write, or the common name of several, to which `endings` are added.
 
