@@ -29,16 +29,9 @@ def run(options: argparse.Namespace) -> None:
     out = options.out or common.default_output(options.folder, "-supercells")
     common.refuse_inputs(out, options.folder, options.model, endings=(".md", ".csv"))
     common.run_code(options)
-    model = load_one(options.model)
-    folder = common.read(options)
-    rows = supercell_table(
-        model,
-        folder,
-        sizes=options.sizes or SIZES,
-        n_crystals=options.n_crystals,
-        seed=options.seed,
-        device=resolve_device(options.device),
-    )
+    model, folder = load_one(options.model), common.read(options)
+    device, sizes = resolve_device(options.device), options.sizes or SIZES
+    rows = supercell_table(model, folder, sizes, options.n_crystals, options.seed, device)
     write_supercells(out, rows, folder.path.name)
     print(out.with_name(f"{out.name}.md").read_text(encoding="utf-8"))
 

@@ -95,11 +95,5 @@ def _computed(folder: CrystalFolder, names: Sequence[str]) -> DescriptorTable:
     """Computes these descriptors without writing descriptors.csv; one process at a time, as they are kept."""
     cache = kept_rows(folder.path) if folder.stored else None
     with locked_where_possible(cache.with_suffix(".lock")) if cache else contextlib.nullcontext():
-        return describe_many(
-            folder.files,
-            names,
-            n_jobs=folder.jobs,
-            cache=cache,
-            progress=folder.stored,
-            path=folder.path / "descriptors.csv",
-        )
+        path, shown = folder.path / "descriptors.csv", folder.stored
+        return describe_many(folder.files, names, n_jobs=folder.jobs, cache=cache, progress=shown, path=path)

@@ -68,8 +68,8 @@ class LineGraphs(Packed):
     ) -> "LineGraphs":
         """Builds the graph of every structure.
 
-        The radius is that of the first search for neighbours only. Bond lengths (Å) and cosines get this dtype
-        and count as equal within the tolerance; None: nothing is merged.
+        The radius is that of the first search for neighbours only. Bond lengths (Å) and cosines have this
+        dtype, and count as equal within the tolerance; None: nothing is merged.
         """
         precision = torch.empty(0, dtype=dtype).numpy().dtype
         columns: list[tuple[np.ndarray, ...]] = []

@@ -73,11 +73,8 @@ def compiled(source: Path, *defines: str, exact: bool = False) -> ctypes.CDLL | 
                     file.write(_checksum(temporary.read_bytes()))
         return ctypes.CDLL(str(library))
     except Exception as error:  # any failure: PyTorch and NumPy are used instead
-        log.warning(
-            "%s cannot be compiled (%s); PyTorch is used instead, which is slower",
-            source.name,
-            one_line(error),
-        )
+        said = "%s cannot be compiled (%s); PyTorch is used instead, which is slower"
+        log.warning(said, source.name, one_line(error))
         return None
 
 

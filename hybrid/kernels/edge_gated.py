@@ -244,15 +244,6 @@ class _Convolution(torch.autograd.Function):
             None if d_edges is None else edges_norm.norm(),
             *map(_at, (d_edges, d_projected, d_m)),
         )
-        return (
-            None,
-            d_projected.to(projected.dtype),
-            d_m,
-            d_nodes,
-            d_edges,
-            nodes_norm.d_gamma,
-            nodes_norm.d_beta,
-            *((None, None) if d_edges is None else (edges_norm.d_gamma, edges_norm.d_beta)),
-            None,
-            None,
-        )
+        of_rows = (d_projected.to(projected.dtype), d_m, d_nodes, d_edges)
+        of_edges = (None, None) if d_edges is None else (edges_norm.d_gamma, edges_norm.d_beta)
+        return None, *of_rows, nodes_norm.d_gamma, nodes_norm.d_beta, *of_edges, None, None

@@ -37,25 +37,17 @@ class Edges:
         self.n_all_atoms = float(atoms_of_kind.sum())
         self.n_all_edges = float(times @ atoms_of_kind.repeat_interleave(batch.edges_of_kind))
         first_edge = F.pad(batch.edges_of_kind.cumsum(0), (1, 0))
-        band_start = torch.empty(self.n_edges, dtype=torch.int32)
+        bands = torch.empty(self.n_edges, dtype=torch.int32)
         gaussians = torch.empty(self.n_edges, library.band())
         library.expand(
             ctypes.c_int64(self.n_edges),
             POINTER(batch.distances.data_ptr()),
             ctypes.c_float(step),
             ctypes.c_int64(n_gaussians),
-            POINTER(band_start.data_ptr()),
+            POINTER(bands.data_ptr()),
             POINTER(gaussians.data_ptr()),
         )
-        tensors = (
-            batch.first_kind,
-            first_edge,
-            batch.neighbours,
-            times,
-            atoms_of_kind,
-            band_start,
-            gaussians,
-        )
+        tensors = (batch.first_kind, first_edge, batch.neighbours, times, atoms_of_kind, bands, gaussians)
         sizes = len(batch.first_kind) - 1, n_gaussians, torch.get_num_threads()
         self.graph = _Graph(*(tensor.data_ptr() for tensor in tensors), *sizes)
         self._alive = tensors
@@ -88,18 +80,10 @@ class GatedSum(Kernel):
             atoms: a (n_kinds, A).
             edges: from `edges`.
         """
-        linear, norms = layer.fc_full, (layer.bn1, layer.bn2)
-        parameters = [parameter for norm in norms for parameter in (norm.weight, norm.bias)]
-        new: Tensor = _Convolution.apply(  # type: ignore[no-untyped-call]
-            self.library,
-            edges,
-            norms,
-            torch.is_grad_enabled(),
-            atoms,
-            linear.weight,
-            linear.bias,
-            *parameters,
-        )
+        norms = (layer.bn1, layer.bn2)
+        parameters = [p for part in (layer.fc_full, *norms) for p in (part.weight, part.bias)]
+        given = (self.library, edges, norms, torch.is_grad_enabled(), atoms, *parameters)
+        new: Tensor = _Convolution.apply(*given)  # type: ignore[no-untyped-call]
         return new
 
 

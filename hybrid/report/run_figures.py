@@ -196,21 +196,13 @@ def compared_figures(runs: dict[str, FinishedRun]) -> list[Drawn]:
         axes = figure.subplots()
         for k, (label, run) in enumerate(runs.items()):
             for member, log in enumerate(run.logs.values()):
-                once = "" if member else label
-                axes.plot(
-                    log["epoch"], log["validation_error"], **look_of(k), linewidth=0.8, label=once or None
-                )
+                once = None if member else label
+                axes.plot(log["epoch"], log["validation_error"], **look_of(k), linewidth=0.8, label=once)
         logarithmic(axes, "y")
         axes.set(xlabel="epoch", ylabel="validation error")
         legend_above(figure)
-        drawn.append(
-            Drawn(
-                "learning-curves",
-                "Validation error of each run, in the unit of its own target.",
-                figure,
-                wide=True,
-            )
-        )
+        caption = "Validation error of each run, in the unit of its own target."
+        drawn.append(Drawn("learning-curves", caption, figure, wide=True))
     for label, run in runs.items():
         if run.classification:
             plots = [confusion(run)]

@@ -64,18 +64,16 @@ def write_report(
     if out is None:
         for figure in drawn:
             _write_picture(figure, run / FIGURES / f"{figure.name}.png")
-    write_text(
-        page,
-        _rendered(
-            "run.html",
-            run=result,
-            figures=_inlined(drawn),
-            facts=_facts(result),
-            scores=_scores({"": result}, result.parts),
-            worst=[_crystal(result, int(i), page) for i in result.worst(WORST)],
-            shown=shown,
-        ),
+    text = _rendered(
+        "run.html",
+        run=result,
+        figures=_inlined(drawn),
+        facts=_facts(result),
+        scores=_scores({"": result}, result.parts),
+        worst=[_crystal(result, int(i), page) for i in result.worst(WORST)],
+        shown=shown,
     )
+    write_text(page, text)
     return page
 
 
@@ -126,12 +124,8 @@ def _facts(run: FinishedRun) -> list[tuple[str, str]]:
                 facts.append((f"{run.judged} {COLUMNS[metric]}", f"{shown(scores[metric])}{unit}"))
     if len(run.logs) == 1:
         (log,) = run.logs.values()
-        facts.append(
-            (
-                "best epoch",
-                f"{log['epoch'][best_epoch(log)]:g} of {run.metrics.get('epochs', len(log['epoch']))}",
-            )
-        )
+        best, n = log["epoch"][best_epoch(log)], run.metrics.get("epochs", len(log["epoch"]))
+        facts.append(("best epoch", f"{best:g} of {n}"))
     seconds = run.metrics.get("train_seconds")
     if isinstance(seconds, int | float):
         facts.append(("training", f"{seconds:,.0f} s" if seconds < 600 else f"{seconds / 60:,.0f} min"))
@@ -148,22 +142,12 @@ def _scores(runs: dict[str, FinishedRun], parts: Sequence[str] | dict[str, Any] 
                 rows.append((words, len(run.parts[part]), run.scores(part, i)))
     metrics = [metric for metric in COLUMNS if any(metric in scores for *_, scores in rows)]
     several = max(len(words) for words, *_ in rows)
-    return {
-        "header": [
-            *["run" if "" not in runs else "part", "target"][:several],
-            "crystals",
-            *(COLUMNS[m] for m in metrics),
-        ],
-        "rows": [
-            [
-                *[*words, ""][:several],
-                f"{n:,}",
-                *(shown(scores.get(metric, float("nan"))) for metric in metrics),
-            ]
-            for words, n, scores in rows
-        ],
-        "words": several,
-    }
+    first = ["run" if "" not in runs else "part", "target"][:several]
+    cells = [
+        [*[*words, ""][:several], f"{n:,}", *(shown(scores.get(m, float("nan"))) for m in metrics)]
+        for words, n, scores in rows
+    ]
+    return {"header": [*first, "crystals", *(COLUMNS[m] for m in metrics)], "rows": cells, "words": several}
 
 
 def _that_differ(runs: dict[str, FinishedRun]) -> list[tuple[str, list[str]]]:
@@ -201,14 +185,9 @@ def _link(to: Path, page: Path) -> str:
 def _inlined(drawn: list[Drawn]) -> list[dict[str, Any]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # letters that the font lacks
-        return [
-            {
-                "svg": inline_svg(one.figure, f"{place}-{one.name}", one.said),
-                "caption": one.caption,
-                "wide": one.wide,
-            }
-            for place, one in enumerate(drawn)
-        ]
+        pictures = [inline_svg(one.figure, f"{i}-{one.name}", one.said) for i, one in enumerate(drawn)]
+    pairs = zip(pictures, drawn, strict=True)
+    return [{"svg": svg, "caption": one.caption, "wide": one.wide} for svg, one in pairs]
 
 
 def _write_picture(drawn: Drawn, path: Path) -> None:

@@ -129,12 +129,8 @@ class Ensemble:
         Raises:
             InputError: a prediction is not finite.
         """
-        predictions = np.stack(
-            [
-                member.predict_inputs(inputs, device, progress and not i)
-                for i, member in enumerate(self.members)
-            ]
-        )
+        found = (m.predict_inputs(inputs, device, progress and not i) for i, m in enumerate(self.members))
+        predictions = np.stack(list(found))
         if self.classes:
             return voted(predictions[:, :, 1:], self.classes)
         return self.intervals(predictions.mean(axis=0), spread_of(predictions))

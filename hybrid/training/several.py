@@ -205,11 +205,7 @@ def _finish(
     state: Mapping[str, Any] = (ensemble or Ensemble(())).state_dict()
     write_predictions(out / "predictions.csv", samples, fitted)
     write_text(out / ENSEMBLE, json.dumps({"members": members, **state}) + "\n")
-    metrics = {
-        "status": "done",
-        **fitted.notes,
-        **scored.sizes(),
-        **fold_metrics(scored, fitted, settings.task),
-    }
+    scores = fold_metrics(scored, fitted, settings.task)
+    metrics = {"status": "done", **fitted.notes, **scored.sizes(), **scores}
     write_text(out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     return metrics
