@@ -30,12 +30,8 @@ def in_parallel(
         return map(function, items)
     import joblib
 
-    pool = joblib.Parallel(
-        n_jobs=jobs,
-        return_as="generator" if order else "generator_unordered",
-        initializer=_end_with,
-        initargs=(os.getpid(),),
-    )
+    how = "generator" if order else "generator_unordered"
+    pool = joblib.Parallel(n_jobs=jobs, return_as=how, initializer=_end_with, initargs=(os.getpid(),))
     here = Path.cwd()
     found: Iterator[B] = pool(joblib.delayed(_in_child)(function, item, here) for item in items)
     return found

@@ -184,9 +184,7 @@ class TargetScale:
 
     def to(self, device: torch.device | str) -> "TargetScale":
         """The same on `device`."""
-        mean, std = (
-            value.to(device) if isinstance(value, Tensor) else value for value in (self.mean, self.std)
-        )
+        mean, std = (v.to(device) if isinstance(v, Tensor) else v for v in (self.mean, self.std))
         return TargetScale(mean, std)
 
     def normalise(self, targets: Tensor) -> Tensor:

@@ -120,9 +120,8 @@ def supercell_table(
     single = model.predict_graphs(kind.from_structures(cells, model.graph), device, inputs)
     rows = []
     for size in sizes:
-        supercells = [
-            cell * size for cell in Progress(cells, f"{'x'.join(map(str, size))} supercells", unit="crystals")
-        ]
+        name = "x".join(map(str, size))
+        supercells = [cell * size for cell in Progress(cells, f"{name} supercells", unit="crystals")]
         repeated = CrystalGraphs.from_structures(supercells, model.graph)
         other_descriptors, repeated_inputs = np.zeros(n, dtype=bool), None
         if standardisation and inputs is not None:

@@ -53,13 +53,11 @@ class DescriptorTable:
         ids, values, errors = [], array("d"), {}
         for place, cells in rows:
             identity = cells[ID]
-            if cells.get(ERROR):
-                errors[identity] = cells[ERROR]
+            if error := cells.get(ERROR):
+                errors[identity] = error
             where = f"{path}: row {place} ('{identity}')"
             ids.append(identity)
-            values.extend(
-                _number(cells[name], f"{where}, column '{name}'", cells.get(ERROR)) for name in names
-            )
+            values.extend(_number(cells[name], f"{where}, column '{name}'", error) for name in names)
         table = torch.from_numpy(np.array(values).reshape(len(ids), len(names)))
         return cls(tuple(ids), names, table, errors, path)
 

@@ -71,13 +71,8 @@ class _Crystal:
     @classmethod
     def of(cls, structure: Structure) -> "_Crystal":
         lattice = np.ascontiguousarray(structure.lattice.matrix)
-        return cls(
-            structure.frac_coords,
-            lattice,
-            np.around(lattice, LATTICE_DECIMALS),
-            np.array(structure.pbc, dtype=np.int64),
-            structure.volume,
-        )
+        rounded, periodic = np.around(lattice, LATTICE_DECIMALS), np.array(structure.pbc, dtype=np.int64)
+        return cls(structure.frac_coords, lattice, rounded, periodic, structure.volume)
 
 
 def _nearest(crystal: _Crystal, max_neighbours: int, radius: float) -> np.ndarray:

@@ -78,13 +78,8 @@ class CompositionGraphs(Packed):
         elements = Rows.of(self.first_element[indices], n_elements, device)
         n_edges = n_elements.repeat_interleave(n_elements)  # out of and into each element
         edges = Rows.of(begins(n_elements).repeat_interleave(n_elements), n_edges, device)
-        return CompositionBatch(
-            self.species[elements.at],
-            self.weights[elements.at].unsqueeze(1),
-            edges.crystal,
-            edges.at,
-            elements.crystal,
-        )
+        species, weights = self.species[elements.at], self.weights[elements.at].unsqueeze(1)
+        return CompositionBatch(species, weights, edges.crystal, edges.at, elements.crystal)
 
     def formulas(self) -> list[str]:
         """The fractional formula of each crystal, such as Na0.5 Cl0.5; equal for equal reduced formulas."""

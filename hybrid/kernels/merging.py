@@ -55,10 +55,8 @@ class Merging(Kernel):
         crystal = _Crystal(n_atoms, n_bonds, *(array.ctypes.data for array in arrays), tolerance)
         n_into, n_out = (np.bincount(ends, minlength=n_atoms) for ends in (target, source))
         n_pairs = int(n_into @ n_out)
-        integers, reals = (
-            np.empty(2 * n_atoms + 3 * (n_bonds + n_pairs), np.int64),
-            np.empty(n_bonds + n_pairs),
-        )
+        integers = np.empty(2 * n_atoms + 3 * (n_bonds + n_pairs), np.int64)
+        reals = np.empty(n_bonds + n_pairs)
         merged: Any = _Merged(0, 0, 0, integers.ctypes.data, reals.ctypes.data)
         self.library.merge(ctypes.byref(crystal), ctypes.byref(merged))
         n_atoms, n_bonds, n_angles = merged.n_atoms, merged.n_bonds, merged.n_angles

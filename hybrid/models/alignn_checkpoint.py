@@ -13,9 +13,8 @@ from hybrid.settings import ALIGNNSettings, GraphSettings, ModelSettings
 
 def is_alignn_checkpoint(checkpoint: Any) -> bool:
     """Whether a checkpoint is one of ALIGNN's trainer."""
-    return isinstance(checkpoint, dict) and "alignn_layers.0.edge_update.bn_edges.weight" in checkpoint.get(
-        "model", {}
-    )
+    weights = checkpoint.get("model", {}) if isinstance(checkpoint, dict) else {}
+    return "alignn_layers.0.edge_update.bn_edges.weight" in weights
 
 
 def convert_checkpoint(checkpoint: dict[str, Any], file: Path) -> dict[str, Any]:

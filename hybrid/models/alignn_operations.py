@@ -124,11 +124,8 @@ class _GatedMean(torch.autograd.Function):
         d_sums = d_means / weights
         d_weights = (d_sums * means).neg_()
         d_messages = d_sums.index_select(0, links.target)
-        gradient = (
-            messages.index_select(0, links.source)
-            .mul_(d_messages)
-            .add_(d_weights.index_select(0, links.target))
-        )
+        gradient = messages.index_select(0, links.source).mul_(d_messages)
+        gradient.add_(d_weights.index_select(0, links.target))
         gradient.mul_(links.into_one.unsqueeze(1))
         d_messages = _sum_out_of(d_messages.mul_(gates), links, links.into_one)
         gradient = torch.ops.aten.sigmoid_backward(gradient, gates)

@@ -61,9 +61,8 @@ def embed(
         missing = [i for i, key in enumerate(keys) if not needed <= rows.get(key, {}).keys()]
         if missing:
             vectors = atom_vectors(name, device or torch.device("cpu"))
-            crystals = iter(
-                Progress(folder.take(missing).structures(), f"{name} vectors", len(missing), unit="crystals")
-            )
+            read = folder.take(missing).structures()
+            crystals = iter(Progress(read, f"{name} vectors", len(missing), unit="crystals"))
             for first in range(0, len(missing), AT_ONCE):
                 at = missing[first : first + AT_ONCE]
                 batch = [next(crystals) for _ in at]

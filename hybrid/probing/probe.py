@@ -93,9 +93,8 @@ def probe(
     names = tuple(dict.fromkeys(settings.descriptors or (*numeric_descriptors(), "crys_sys")))
     crystals, targets, dropped = _crystals(structures, names, given, skip_bad)
     samples = {seed: _samples(crystals, targets, names, settings, seed) for seed in settings.seeds}
-    reasons = dict.fromkeys(
-        _constant(list(samples.values())), "is the same for all training or test crystals"
-    )
+    alike = "is the same for all training or test crystals"
+    reasons = dict.fromkeys(_constant(list(samples.values())), alike)
     if not any(model.classifies for model in models):
         reason = f"{models[0].label}: its class has no argument `task`, so it cannot learn classes"
         reasons |= {name: reason for name in names if name in CLASSES}

@@ -78,9 +78,8 @@ def _logistic(vectors: np.ndarray, samples: Samples) -> np.ndarray:
     fits = []
     for inverse_penalty in INVERSE_PENALTIES:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", ConvergenceWarning
-            )  # the validation set decides whether the fit is used
+            # the validation set decides whether the fit is used
+            warnings.simplefilter("ignore", ConvergenceWarning)
             fitted = LogisticRegression(C=inverse_penalty, max_iter=300)
             fits.append(fitted.fit(x[training], labels[training]))
     best = max(fits, key=lambda fitted: float(fitted.score(x[validation], labels[validation])))

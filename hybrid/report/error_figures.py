@@ -27,14 +27,9 @@ def error_by_atoms(run: FinishedRun) -> Drawn:
     counts, errors = np.array([run.crystal(j)[2] for j in at], dtype=float), run.errors[at]
     edges: Any = np.unique(np.quantile(counts, np.linspace(0, 1, 9)[:-1]).round()) if len(at) else []
     if not run.classification:
-        look: dict[str, Any] = {
-            "color": COLOURS["test"],
-            "markersize": 2.2,
-            "alpha": 0.6,
-            "markeredgewidth": 0,
-        }
+        look: dict[str, Any] = {"markersize": 2.2, "alpha": 0.6, "markeredgewidth": 0}
         floor = errors[errors > 0].min(initial=np.inf)  # a logarithm has no zero
-        (points,) = axes.plot(counts, np.maximum(errors, min(floor, 1)), "o", **look)
+        (points,) = axes.plot(counts, np.maximum(errors, min(floor, 1)), "o", color=COLOURS["test"], **look)
         drawn.point_at(points, [f"{said_of(run, j)} · error {shown(run.errors[j])}" for j in at])
         logarithmic(axes, "y")
     middles, means, texts = [], [], []

@@ -43,11 +43,8 @@ def parity(run: FinishedRun, i: int, only_judged: bool = False, title: str = "")
     pictured = []
     for part in reversed(parts):  # the judged part has the first right to be pointed at
         at, colour = parts[part], COLOURS[part]
-        look: dict[str, Any] = {
-            "markersize": 2.6 if part == run.judged else 1.8,
-            "alpha": 0.75,
-            "markeredgewidth": 0,
-        }
+        size = 2.6 if part == run.judged else 1.8
+        look: dict[str, Any] = {"markersize": size, "alpha": 0.75, "markeredgewidth": 0}
         order = 3 - list(reversed(parts)).index(part)
         (points,) = main.plot(x[at], y[at], "o", color=colour, label=part, zorder=order, **look)
         if not drawn.point_at(points, [said_of(run, j, i) for j in at]):

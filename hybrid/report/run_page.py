@@ -107,10 +107,8 @@ def _labels(paths: list[Path]) -> dict[Path, str]:
     if len(set(names)) < len(names):
         return {path: printable(path) for path in paths}
     common = os.path.commonprefix(names).rpartition("-")[0]  # noqa: RUF071 - names, not paths
-    return {
-        path: name.removeprefix(f"{common}-" if common else "")
-        for path, name in zip(paths, names, strict=True)
-    }
+    begin = f"{common}-" if common else ""
+    return {path: name.removeprefix(begin) for path, name in zip(paths, names, strict=True)}
 
 
 def _facts(run: FinishedRun) -> list[tuple[str, str]]:

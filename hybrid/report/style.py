@@ -132,10 +132,9 @@ def legend_above(figure: Figure, handles: Mapping[str, Artist] | None = None, mo
             for axes in figure.axes
             for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
         }
+    labels, artists = list(handles), list(handles.values())
     for columns in range(most, 0, -1):
-        legend = figure.legend(
-            list(handles.values()), list(handles), loc="outside upper center", ncols=columns
-        )
+        legend = figure.legend(artists, labels, loc="outside upper center", ncols=columns)
         if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
             return
         legend.remove()

@@ -107,9 +107,8 @@ def subset(folder: CrystalFolder, settings: RunSettings) -> CrystalFolder:
         return folder
     if settings.n_structures > len(folder):
         raise InputError(f"{folder.path}: holds {len(folder)} structures, not {settings.n_structures}")
-    chosen = np.random.default_rng(settings.data_seed).choice(
-        len(folder), settings.n_structures, replace=False
-    )
+    generator = np.random.default_rng(settings.data_seed)
+    chosen = generator.choice(len(folder), settings.n_structures, replace=False)
     return folder.take(sorted(chosen))
 
 
