@@ -113,7 +113,7 @@ def _chgnet(_: Path, device: torch.device) -> AtomVectors:
     return vectors
 
 
-def _sevennet(path: Path, device: torch.device, modal: str = "") -> AtomVectors:
+def _sevennet(path: Path, device: torch.device, modal: str) -> AtomVectors:
     """SevenNet's invariants of atoms after the last convolution, of length 128.
 
     `modal` is the level of theory, for a model that knows several.
@@ -178,6 +178,11 @@ def _by_crystal(atoms: torch.Tensor, structures: Sequence[Structure]) -> list[np
     return [part.numpy() for part in atoms.detach().cpu().split([len(structure) for structure in structures])]
 
 
+def _of_sevenn(file: str, sha256: str, modal: str = "") -> Pretrained:
+    weights = {f"pretrained_potentials/{file}": sha256}
+    return Pretrained("sevenn", partial(_sevennet, modal=modal), weights, "0.13.0")
+
+
 PRETRAINED = {
     "chgnet": Pretrained(
         "chgnet",
@@ -189,35 +194,18 @@ PRETRAINED = {
         },
         "0.4.2",
     ),
-    "sevennet-0": Pretrained(
-        "sevenn",
-        _sevennet,
-        {
-            "pretrained_potentials/SevenNet_0__11Jul2024/checkpoint_sevennet_0.pth": (
-                "7052cb42b7b3be42b40b97fa0d21077a48c54b5548948fc4dcf346629f813c36"
-            )
-        },
-        "0.13.0",
+    "sevennet-0": _of_sevenn(
+        "SevenNet_0__11Jul2024/checkpoint_sevennet_0.pth",
+        "7052cb42b7b3be42b40b97fa0d21077a48c54b5548948fc4dcf346629f813c36",
     ),
-    "sevennet-l3i5": Pretrained(
-        "sevenn",
-        _sevennet,
-        {
-            "pretrained_potentials/SevenNet_l3i5/checkpoint_l3i5.pth": (
-                "a7ff190d41efe5b8317a03d20a468e4036a1a3e64e0b14fdbab64ac3f4bfc09d"
-            )
-        },
-        "0.13.0",
+    "sevennet-l3i5": _of_sevenn(
+        "SevenNet_l3i5/checkpoint_l3i5.pth",
+        "a7ff190d41efe5b8317a03d20a468e4036a1a3e64e0b14fdbab64ac3f4bfc09d",
     ),
-    "sevennet-mf-0": Pretrained(
-        "sevenn",
-        partial(_sevennet, modal="R2SCAN"),
-        {
-            "pretrained_potentials/SevenNet_MF_0/checkpoint_sevennet_mf_0.pth": (
-                "81791329b37d445f46b531578c182c41792d98c7814222c9e5dde276402225fd"
-            )
-        },
-        "0.13.0",
+    "sevennet-mf-0": _of_sevenn(
+        "SevenNet_MF_0/checkpoint_sevennet_mf_0.pth",
+        "81791329b37d445f46b531578c182c41792d98c7814222c9e5dde276402225fd",
+        modal="R2SCAN",
     ),
     "diep": Pretrained(
         "diep",
