@@ -21,9 +21,9 @@ from hybrid.report.run_figures import compared_figures, run_figures
 from hybrid.report.run_files import describe_data, printable, shown
 from hybrid.training.run_folder import said
 
-TEMPLATES = Path(__file__).with_name("pages")
-PAGES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(TEMPLATES),
+PAGES = Path(__file__).with_name("pages")
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(PAGES),
     autoescape=True,
     trim_blocks=True,
     lstrip_blocks=True,
@@ -197,6 +197,6 @@ def _write_picture(drawn: Drawn, path: Path) -> None:
 
 def _rendered(template: str, **values: Any) -> str:
     """A page. Only its own script may run: a browser refuses any other, whatever a data file holds."""
-    script = (TEMPLATES / "pointing.js").read_text(encoding="utf-8")
+    script = (PAGES / "pointing.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return PAGES.get_template(template).render(script=script, digest=digest, **values)
+    return TEMPLATES.get_template(template).render(script=script, digest=digest, **values)
