@@ -17,6 +17,7 @@ from pymatgen.io.vasp import Poscar
 
 from reproduction.data.chains import chain_of_set, zigzag_chain
 from reproduction.paths import VENDOR
+from reproduction.site.tables import TABLE, table_of
 
 FCC = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
 SPECIES = ("Li", "O", "Na", "Cl", "Si", "Fe", "Cu", "Cs")
@@ -147,6 +148,11 @@ class MakesFolder:
 
     def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
         return os.mkdir, (str(self.folder),)
+
+
+def tables_in(path: Path) -> list[list[dict[str, str]]]:
+    """The rows of each table in a Markdown file of ours."""
+    return [table_of(lines).to_dict("records") for lines in TABLE.findall(path.read_text())]
 
 
 def write_malicious(path: Path, folder: Path, zipped: bool, **entries: Any) -> None:

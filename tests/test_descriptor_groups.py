@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import record_row
+from conftest import record_row, tables_in
 
 from hybrid.descriptors.registry import paper_descriptors
 from hybrid.errors import InputError
@@ -191,8 +191,7 @@ def test_tables_and_figure_come_from_the_record(record: dict[str, Any], tmp_path
     assert table["lattice lengths", "alone"]["descriptors"] == "3"
     assert table["number of atoms + lattice lengths", "left out"]["MAE/MAD (mean)"] == "0.220"
     assert table["cgcnn-tuned", ""]["against all"] == "12.73"
-    with (tmp_path / "descriptor-groupsb.csv").open() as file:
-        steps = [line for line in csv.DictReader(file) if line["seed"] == "1"]
+    steps = [line for line in tables_in(tmp_path / "descriptor-groups.md")[1] if line["seed"] == "1"]
     assert [line["group"] for line in steps] == ["none", *GROUPS]
     assert [line["chosen"] for line in steps[:4]] == ["", "yes", "yes", ""]
     assert [line["test"] for line in steps if line["test"]] == ["0.600", "0.120", "0.130"]

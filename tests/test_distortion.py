@@ -1,12 +1,11 @@
 """The distortion study: noise of the right size, jumps with their causes, the same numbers for a seed."""
 
-import csv
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import random_crystal, write_structure
+from conftest import random_crystal, tables_in, write_structure
 from pymatgen.core import Lattice, Structure
 
 from hybrid.cells import reduced_cell
@@ -227,20 +226,16 @@ def test_the_tables_agree_with_the_study(described_folder, tmp_path):
     study = run_study(described_folder, 3, 1)
     moved, strain = movements(study), DISTORTIONS.index(Distortion("lattice", 1e-4))
 
-    def read(name: str) -> list[dict[str, str]]:
-        with (tmp_path / name).open(newline="") as file:
-            return list(csv.DictReader(file))
-
-    table = {row["descriptor"]: row for row in read("distortion.csv")}
+    rows, causes, levels = tables_in(tmp_path / "distortion.md")
+    table = {row["descriptor"]: row for row in rows}
     assert tuple(table) == NAMES
     assert table["alpha"]["lattice 0.0001"] == f"{100 * moved.over_large[NAMES.index('alpha'), strain]:.1f} %"
     assert table["alpha"]["behaviour"].startswith("jumps: equally short bases")
     assert table["density"]["behaviour"].startswith("smooth: ")
     values = DescriptorTable.read(described_folder.path / "descriptors.csv").select(["vpa"]).values.numpy()
     assert float(table["vpa"]["standard deviation"]) == pytest.approx(values.std(), rel=1e-3)
-    levels = read("distortion-levels.csv")
     assert len(levels) == len(NAMES) * len(DISTORTIONS)
     row = next(r for r in levels if (r["descriptor"], r["noise"], r["size"]) == ("vpa", "lattice", "0.0001"))
     assert float(row["median"]) == pytest.approx(moved.median[NAMES.index("vpa"), strain], rel=1e-2)
-    assert len(read("distortion-causes.csv")) == len(checks(study))
+    assert len(causes) == len(checks(study))
     assert (tmp_path / "distortion.png").exists()

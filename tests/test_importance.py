@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import random_crystal
+from conftest import random_crystal, tables_in
 
 from hybrid.data.folder import ATOM_INIT, read_atom_features, read_folder
 from hybrid.descriptors.table import DescriptorTable, Standardisation
@@ -338,7 +338,7 @@ def test_figure_4_says_what_was_measured(figure4_record: dict[str, Any], tmp_pat
     assert [rows[0][key] for key in ("property", "rank", "feature")] == ["PHONON-CV", "1", "natoms"]
     assert rows[0]["impurity"] == "0.600 (0.500 to 0.700)"
     assert rows[0]["shuffled, network"] == "0.500 (0.400 to 0.600)"
-    shares = read_csv(tmp_path / "figure4d.csv")
+    shares = tables_in(tmp_path / "figure4.md")[1]
     assert [row["property"] for row in shares] == ["PHONON-CV", "ELASTIC-K"]
     assert shares[1]["share by impurity"] == "0.700"
     assert (tmp_path / "figure4.png").exists()
@@ -355,7 +355,7 @@ def test_figure_s6_says_what_was_measured(tmp_path: Path) -> None:
         row_of("elastic-k", "cgcnn", 0, representation={"r2": {"a": 0.1}}),
     ]
     figureS6.draw(tmp_path / "figureS6", record_of(rows, "figureS6"))
-    table = read_csv(tmp_path / "figureS6a.csv")
+    table = tables_in(tmp_path / "figureS6.md")[1]
     assert [row["descriptor"] for row in table] == ["mean of all", "a", "b"]
     assert table[1]["CGCNN"] == "0.500 (0.400 to 0.600)"
     assert [row["difference"] for row in table] == ["-0.250", "-0.300", "-0.200"]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import random_crystal, write_structure
+from conftest import random_crystal, tables_in, write_structure
 from pymatgen.core import Lattice, Structure
 
 from hybrid.cells import reduced_cell
@@ -249,7 +249,7 @@ def test_the_tables_of_figure_s1_agree_with_the_arrays(described_folder, tmp_pat
         np.corrcoef(cells.b, cells.vpa)[0, 1], abs=6e-4
     )
     assert f"{len(cells)} crystals" in (tmp_path / "figureS1.md").read_text()
-    packings = {row["quantity"]: row for row in read_csv(tmp_path / "figureS1b.csv")}
+    packings = {row["quantity"]: row for row in tables_in(tmp_path / "figureS1.md")[1]}
     assert (packings["natoms"]["fcc"], packings["natoms"]["hcp"]) == ("1", "2")
     assert packings["volume per atom (Å³)"]["fcc"] == packings["volume per atom (Å³)"]["hcp"] == "11.0485"
     assert (tmp_path / "figureS1.png").exists()

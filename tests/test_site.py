@@ -20,7 +20,7 @@ from reproduction.site import build as building
 from reproduction.site import pages, parity
 from reproduction.site.results import results_of
 from reproduction.site.sources import Sources
-from reproduction.site.tables import comparison, first_table
+from reproduction.site.tables import TABLE, comparison, table_of
 
 SCALE = "cpu"
 CARD = "# Cv of a cell\n\nHeat capacity at 300 K. [Settings](settings.json); [how]({guide}#pooling).\n"
@@ -111,9 +111,10 @@ def test_every_figure_guide_and_model_has_its_page_and_every_table_its_numbers(s
     assert not [name for name in expected if not (site / name).exists()]
     for result in results_of(RESULTS / SCALE):
         page = parsed[site / f"results/{SCALE}/{result.name}.html"]
-        for stem in result.tables:
-            for row in first_table((RESULTS / SCALE / f"{stem}.md").read_text()).to_numpy().tolist():
-                assert [cell.replace("`", "") for cell in row] in page.rows, f"{stem}: {row}"
+        text = (RESULTS / SCALE / f"{result.name}.md").read_text() if result.text else ""
+        for table in TABLE.findall(text):
+            for row in table_of(table).to_numpy().tolist():
+                assert [cell.replace("`", "") for cell in row] in page.rows, f"{result.name}: {row}"
         for file in result.files:
             assert any(address.endswith(f"/{file.name}") for address in page.links), file
 
@@ -167,7 +168,6 @@ def test_a_folder_that_is_no_site_stays_and_a_dead_link_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[a](../results/cpu/table1b.md)", "[a](#table-table1b)"),
         ("[a](../results/cpu)", "[a](../results/cpu/index.md)"),
         ("[a](training.md#pooling)", "[a](training.md#pooling)"),
         ("[training.md](training.md)", "[](training.md)"),
@@ -181,8 +181,7 @@ def test_a_folder_that_is_no_site_stays_and_a_dead_link_is_named(tmp_path):
 )
 def test_links_of_the_repository_hold_on_the_site(tmp_path, text, expected):
     known = {"docs/training.md", "results/cpu/index.md"}
-    anchors, indices = {"results/cpu/table1b.md": "table-table1b"}, {"results/cpu": "results/cpu/index.md"}
-    Sources(tmp_path, known, anchors, indices).adopt("docs/a.md", text)
+    Sources(tmp_path, known, {"results/cpu": "results/cpu/index.md"}).adopt("docs/a.md", text)
     assert (tmp_path / "docs" / "a.md").read_text() == expected
     assert (tmp_path / "constraints.txt").exists() == ("constraints" in text)
 

@@ -1,7 +1,6 @@
 """Tables 1, 2 and S1: a figure of errors relative to MAD, and the table of improvements by descriptors."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from textwrap import fill
 from typing import Any
 
@@ -20,7 +19,7 @@ from reproduction.drawing.axes import (
     paper_error,
     scale_errors,
 )
-from reproduction.drawing.tables import Error, write_rows
+from reproduction.drawing.tables import Error, section
 
 ROW = 7.5  # mm
 LABEL = 20  # characters
@@ -72,12 +71,11 @@ def _mark(bar: Bar) -> str:
     return "s" if bar.tuned else "^" if bar.first["variant"] == "upstream" else "o"
 
 
-def write_improvements(record: dict[str, Any], stem: Path) -> None:
-    """Writes the table of every network that was trained both without descriptors and with them.
+def improvements(record: dict[str, Any]) -> list[str]:
+    """Lines of Markdown: a table of the networks that were trained both without descriptors and with them.
 
     Args:
         record: with errors as MAE/MAD.
-        stem: of the record's table; a b is added to it. Nothing is written where nothing can be compared.
     """
     rows = list(_improvements([bar for bar in bars(record) if bar.done]))
     caption = (
@@ -86,7 +84,7 @@ def write_improvements(record: dict[str, Any], stem: Path) -> None:
         "with them overlap. Descriptors alone: a random forest. MAD is the test set's, mean over the "
         f"seeds; {scale_note(record)}."
     )
-    write_rows(stem.with_name(f"{stem.name}b"), caption, rows)
+    return section("What descriptors improve", caption, rows)
 
 
 def _improvements(done: list[Bar]) -> Iterator[dict[str, str]]:

@@ -24,9 +24,8 @@ def draw_bars(stem: Path, record: dict[str, Any], notes: Sequence[str] = ()) -> 
 
 
 def draw_errors(stem: Path, record: dict[str, Any], notes: Sequence[str] = ()) -> None:
-    """Errors on a logarithmic axis, the record's table, and the table of what descriptors improve."""
-    write_record_table(record, stem, notes)
-    errors.write_improvements(record, stem)
+    """Errors on a logarithmic axis, the record's table, what descriptors improve, and notes."""
+    write_record_table(record, stem, [*errors.improvements(record), *(["", *notes] if notes else [])])
     save(errors.draw(record), stem)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from hybrid.errors import InputError
 from hybrid.report.records import Bar
-from hybrid.report.tables import write_table
+from hybrid.report.tables import markdown_table, write_table
 
 
 def write_rows(stem: Path, caption: str, rows: Sequence[dict[str, str]], notes: Sequence[str] = ()) -> None:
@@ -23,6 +23,13 @@ def write_rows(stem: Path, caption: str, rows: Sequence[dict[str, str]], notes: 
     """
     if rows:
         write_table(stem, caption, list(rows[0]), [list(row.values()) for row in rows], notes)
+
+
+def section(title: str, caption: str, rows: Sequence[dict[str, str]]) -> list[str]:
+    """One more table as notes of another: lines of Markdown under a heading, none if there are no rows."""
+    if not rows:
+        return []
+    return [f"## {title}", "", caption, "", *markdown_table(list(rows[0]), [list(r.values()) for r in rows])]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from hybrid.trained.model import TrainedModel
 from hybrid.training.samples import Samples
 from reproduction.analysis.selection import forward_selection
 from reproduction.drawing.axes import LETTER, draw_range, footnote, leave_out, name_rows, scale_errors
-from reproduction.drawing.tables import error_cells, require, write_rows
+from reproduction.drawing.tables import error_cells, require, section, write_rows
 from reproduction.models.descriptor_groups import GROUPS
 from reproduction.workflow.measurements import Measurement
 from reproduction.workflow.spec import Part, Spec
@@ -141,15 +141,15 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
         f"{everything.first['network_label']} with all descriptors, whose seeds lie between "
         f"{min(with_all):.3f} and {max(with_all):.3f}; {scale_note(record)}."
     )
-    write_rows(stem, caption, rows)
-    caption = (
+    selection = (
         "Forward selection: a random forest on the frozen embeddings of a network trained without descriptors. "
         "Each step adds the group that lowers the error on the validation set most. The test set is used once, "
         "for the groups up to the lowest validation error, and for none and all. MAE/MAD; "
         f"{scale_note(record)}."
     )
     measured = [row for row in record["rows"] if row.get("selection")]
-    write_rows(stem.with_name(f"{stem.name}b"), caption, [cells for row in measured for cells in _steps(row)])
+    steps = [cells for row in measured for cells in _steps(row)]
+    write_rows(stem, caption, rows, section("Groups chosen one after the other", selection, steps))
     save(_draw(record, found, measured), stem)
 
 

@@ -26,7 +26,7 @@ from reproduction.analysis.distortion import (
 )
 from reproduction.analysis.distortion_causes import Check, checks
 from reproduction.data.registry import dataset_folder
-from reproduction.drawing.tables import write_rows
+from reproduction.drawing.tables import section, write_rows
 
 DATASET = "mp-descriptors"
 HEADINGS = {"positions": "positions (Å)", "lattice": "lattice (strain)", "supercell": "in a supercell (Å)"}
@@ -51,7 +51,6 @@ def draw(stem: Path, folder: CrystalFolder | None = None, n_crystals: int = 200,
         f"cell that holds the crystal twice (Å). {sampled}. Smooth: how much the 95th percentile of the "
         "change grows with the noise."
     )
-    write_rows(stem, caption, behaviour_rows(study, moved, causes))
     levels = [
         {
             "descriptor": name,
@@ -65,10 +64,7 @@ def draw(stem: Path, folder: CrystalFolder | None = None, n_crystals: int = 200,
         for i, name in enumerate(NAMES)
         for j, distortion in enumerate(DISTORTIONS)
     ]
-    write_rows(
-        stem.with_name(f"{stem.name}-levels"), f"Every descriptor under every distortion: {sampled}.", levels
-    )
-    caption = (
+    tested = (
         "Why descriptors jump: share of the distorted structures that change by more than 0.1 standard "
         f"deviations, and share of those for which the test of the cause holds. {sampled}."
     )
@@ -84,7 +80,12 @@ def draw(stem: Path, folder: CrystalFolder | None = None, n_crystals: int = 200,
         }
         for row in causes
     ]
-    write_rows(stem.with_name(f"{stem.name}-causes"), caption, explained)
+    notes = [
+        *section("Causes", tested, explained),
+        "",
+        *section("All distortions", f"Every descriptor under every distortion: {sampled}.", levels),
+    ]
+    write_rows(stem, caption, behaviour_rows(study, moved, causes), notes)
     save(_draw(moved, causes), stem)
 
 

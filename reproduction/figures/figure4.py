@@ -14,7 +14,7 @@ from reproduction.analysis.importance import N_REPEATS, N_TREES, importance
 from reproduction.data.registry import PROPERTIES
 from reproduction.drawing.importance import Spectrum, spectra
 from reproduction.drawing.importance import draw as draw_figure
-from reproduction.drawing.tables import over_seeds, require, write_rows
+from reproduction.drawing.tables import over_seeds, require, section, write_rows
 from reproduction.paper import statements
 from reproduction.workflow.measurements import Measurement
 from reproduction.workflow.spec import Part, Spec
@@ -60,9 +60,13 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
         for spectrum in found
         for rank, feature in enumerate(spectrum.features[:N_TOP], start=1)
     ]
-    write_rows(stem, f"The {N_TOP} most important features of de-CGCNN with average pooling. {how}", features)
-    caption = f"Share of the descriptors, and what shuffling all features of a kind together does. {how}"
-    write_rows(stem.with_name(f"{stem.name}d"), caption, [_shares(spectrum) for spectrum in found])
+    shares = section(
+        "Descriptors and learnt features",
+        f"Share of the descriptors, and what shuffling all features of a kind together does. {how}",
+        [_shares(spectrum) for spectrum in found],
+    )
+    caption = f"The {N_TOP} most important features of de-CGCNN with average pooling. {how}"
+    write_rows(stem, caption, features, shares)
     save(draw_figure(record, found), stem)
 
 

@@ -19,7 +19,7 @@ from reproduction.analysis.untrained import output_difference
 from reproduction.data.registry import dataset_folder
 from reproduction.drawing.axes import LETTER
 from reproduction.drawing.crystals import Atom, View, draw_scene, within_cell
-from reproduction.drawing.tables import write_rows
+from reproduction.drawing.tables import section, write_rows
 
 DATASET = "mp-descriptors"
 ANGLES = ("alpha", "beta", "gamma")
@@ -45,13 +45,12 @@ def draw(stem: Path, folder: CrystalFolder | None = None) -> None:
         {"lattice length": length, "with": local, "Pearson": f"{pearson:.3f}", "Spearman": f"{spearman:.3f}"}
         for (length, local), (pearson, spearman) in coefficients.items()
     ]
-    write_rows(stem, caption, rows)
-    caption = (
+    packings = (
         f"Two close packings of atoms of the same diameter, {DIAMETER:g} Å, in their Niggli cells. In the "
         f"last rows the largest difference between the outputs of {len(SEEDS)} untrained CGCNN for the two, "
         "relative to the outputs' size: as far as the second shell their distances are the same."
     )
-    write_rows(stem.with_name(f"{stem.name}b"), caption, packing_rows())
+    write_rows(stem, caption, rows, section("Close packings", packings, packing_rows()))
     save(draw_figure(cells, coefficients), stem)
 
 

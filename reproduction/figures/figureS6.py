@@ -21,7 +21,7 @@ from hybrid.trained.model import TrainedModel
 from hybrid.training.samples import Samples
 from reproduction.data.registry import PROPERTIES
 from reproduction.drawing.axes import LETTER, draw_range, footnote, leave_out, name_rows, scale_errors
-from reproduction.drawing.tables import over_seeds, require, write_rows
+from reproduction.drawing.tables import over_seeds, require, section
 from reproduction.paper import statements
 from reproduction.workflow.measurements import Measurement
 from reproduction.workflow.spec import Part, Spec
@@ -109,7 +109,6 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
         InputError: no run of the record has been measured.
     """
     require(any(row.get("representation") for row in record["rows"]), record, measured=True)
-    write_record_table(record, stem)
     compared = comparisons(record)
     caption = (
         "R² on the test set of linear regressions from the learnt vectors to each descriptor, with a ridge "
@@ -131,7 +130,7 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
             *comparison.r2.items(),
         ]
     ]
-    write_rows(stem.with_name(f"{stem.name}a"), caption, rows)
+    write_record_table(record, stem, section("Descriptors in the learnt vectors", caption, rows))
     save(_draw(record, compared), stem)
 
 

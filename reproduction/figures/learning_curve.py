@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from hybrid.report.records import Bar, bars, scale_note
 from hybrid.report.style import COLOURS, LARGE, PAGE, legend_above, new_figure, save, styled
 from reproduction.drawing.axes import GOOD, footnote, mark_plainly
-from reproduction.drawing.tables import error_cells, require, write_rows
+from reproduction.drawing.tables import error_cells, require, section, write_rows
 from reproduction.workflow.spec import Part, Spec
 
 SHARES = (0.1, 0.2, 0.4, 1.0)
@@ -121,12 +121,11 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
         f"{record['caption']}. Gain: by how much descriptors in the readout lower the error of the same "
         f"network with the same pooling. {how}"
     )
-    write_rows(stem, caption, rows)
-    caption = (
+    fitted = (
         "Exponent x of MAE/MAD ~ n^-x in the number n of training crystals, by least squares on the "
         f"logarithms of the means over the seeds. {how}"
     )
-    write_rows(stem.with_name(f"{stem.name}b"), caption, exponents)
+    write_rows(stem, caption, rows, section("Exponents", fitted, exponents))
     save(draw_curves(record, drawn), stem)
 
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from hybrid.report.records import Bar, bars, not_run
 from hybrid.report.style import COLOURS, LARGE, PAGE, legend_above, new_figure, save, styled
 from reproduction.drawing.axes import GOOD, draw_paper, draw_range, footnote, name_rows, scale_errors
-from reproduction.drawing.tables import error_cells, require, write_rows
+from reproduction.drawing.tables import error_cells, require, section, write_rows
 from reproduction.models.force_field import UNSTABLE, ForceFieldSettings
 from reproduction.paper import TABLE_2, PaperStatement, errors
 from reproduction.workflow.spec import ForceFieldScale, ForceFieldStudy, Part, Spec
@@ -75,22 +75,18 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
     for row in not_run(record):
         cells = {"dataset": row["dataset_label"], "MAE/MAD (mean)": "not run"}
         rows.append({**dict.fromkeys(rows[0], ""), **cells, "source in the paper": row["note"]})
-    write_rows(stem, caption, rows)
     failed = {
         f"{i}, {bar.first['network_label']}": why
         for bar in calculated
         for i, why in bar.first["force_field"]["failed"].items()
     }
-    caption = (
+    how = (
         "How the force fields' calculations went. Unstable: over 0.1 % of the modes are imaginary. Seconds "
         f"are of one processor core ({record['hardware']['processor']})."
     )
-    write_rows(
-        stem.with_name(f"{stem.name}-calculations"),
-        caption,
-        [_calculation_row(bar.first) for bar in calculated],
-        [f"- failed: {identity}: {why}" for identity, why in failed.items()],
-    )
+    went = section("Calculations", how, [_calculation_row(bar.first) for bar in calculated])
+    went += ["", *(f"- failed: {identity}: {why}" for identity, why in failed.items())] if failed else []
+    write_rows(stem, caption, rows, went)
     predictions = pd.read_csv(stem.with_name(f"{stem.name}.predictions.csv"))
     save(_draw(record, predictions), stem)
 

@@ -10,7 +10,6 @@ from reproduction.paths import ROOT
 from reproduction.site import formulas, home, leaderboard
 from reproduction.site.results import DISCUSSED, Result, index, page, results_of
 from reproduction.site.sources import Sources, toctree
-from reproduction.site.tables import first_table
 
 ABOUT = ("CONTRIBUTING.md", "datasets/README.md", "CHANGELOG.md")
 NO_MODELS = """# Models
@@ -37,7 +36,6 @@ def write(folder: Path, results: Path, models: Sequence[Path]) -> None:
     sources = Sources(
         folder,
         pages=fixed | {result.page for result in found} | set(of_cards),
-        anchors=_parts(found),
         indices={"README.md": "index.md", f"results/{scale}": overview, "models": "models/index.md"},
     )
     for guide in (*guides, *ABOUT):
@@ -64,25 +62,14 @@ def _guides(readme: str) -> list[str]:
     return list(dict.fromkeys([*named, *guides]))
 
 
-def _parts(results: list[Result]) -> dict[str, str]:
-    """The Markdown files of tables that are sections of a figure's page."""
-    return {
-        f"results/{result.scale}/{stem}.md": f"table-{stem}"
-        for result in results
-        for stem in result.tables
-        if stem != result.name
-    }
-
-
 def _write_results(sources: Sources, results: list[Result], overview: str) -> None:
     known = formulas.read()
     documents = {path: (ROOT / path).read_text() for path in DISCUSSED}
     sources.write(overview, index(results, results[0].scale))
     for result in results:
         sources.write(result.page, page(result, known, documents))
-        for stem in result.tables:
-            table = first_table((result.folder / f"{stem}.md").read_text())
-            sources.write(f"results/{result.scale}/{stem}.csv", table.to_csv(index=False))
+        for name, table in result.tables.items():
+            sources.write(f"results/{result.scale}/{name}", table.to_csv(index=False))
         for path in result.files:
             sources.copy(path, f"results/{result.scale}/{path.name}")
 

@@ -8,12 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from hybrid.reading import read_json
 from hybrid.report.records import scale_note
 from reproduction import figures
 from reproduction.site import parity
 from reproduction.site.sources import toctree
-from reproduction.site.tables import COMPARED, comparison, first_table, html_table
+from reproduction.site.tables import COMPARED, TABLE, comparison, html_table, table_of, with_html_tables
 from reproduction.workflow.spec import UPSTREAM
 
 WORDS = {".json": "record (JSON)", ".predictions.csv": "predictions (CSV)", ".png": "PNG", ".pdf": "PDF"}
@@ -29,12 +31,10 @@ class Result:
     Attributes:
         name: the make target.
         folder: of the results at a scale.
-        tables: the stems of its tables, its own first.
     """
 
     name: str
     folder: Path
-    tables: tuple[str, ...]
 
     @property
     def scale(self) -> str:
@@ -78,6 +78,22 @@ class Result:
         """Its record, if networks were trained for it and their results are rows."""
         return self.provenance if "rows" in self.provenance else None
 
+    @cached_property
+    def text(self) -> str:
+        """Its tables with their captions, and notes, in Markdown without the title; empty without any."""
+        path = self.folder / f"{self.name}.md"
+        return path.read_text().partition("\n")[2].strip() if path.exists() else ""
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Its tables by the name of their CSV file: the figure's own, the others with their heading."""
+        found: dict[str, pd.DataFrame] = {}
+        for part in re.split(r"^(?=## )", self.text, flags=re.MULTILINE):
+            heading = part.partition("\n")[0].removeprefix("## ") if part.startswith("## ") else ""
+            name = "-".join([self.name, *re.findall(r"\w+", heading.lower())])
+            found |= {f"{name}.csv": table_of(lines) for lines in TABLE.findall(part)}
+        return found
+
     @property
     def files(self) -> list[Path]:
         """What can be downloaded beside its tables."""
@@ -93,13 +109,8 @@ class Result:
 
 def results_of(folder: Path) -> list[Result]:
     """All figures and tables, and other records in a folder of results, in the paper's order."""
-    stems = {path.stem for path in folder.glob("*.md")}
     names = figures.names() | {path.stem for path in folder.glob("*.json")}
-    tables: dict[str, list[str]] = {name: [] for name in names}
-    for stem in sorted(stems):
-        if owners := [name for name in names if stem.startswith(name)]:
-            tables[max(owners, key=len)].append(stem)  # table1b belongs to table1
-    return [Result(name, folder, tuple(tables[name])) for name in sorted(names, key=_order)]
+    return [Result(name, folder) for name in sorted(names, key=_order)]
 
 
 def _order(name: str) -> tuple[int, bool, int, str]:
@@ -149,7 +160,7 @@ def page(result: Result, formulas: dict[str, str], documents: dict[str, str]) ->
         documents: texts of `DISCUSSED` by path, to which pages link where they speak of the result.
     """
     lines = [f"# {result.title}", "", *_paragraphs(result.description), *_discussed(result, documents)]
-    if not (result.files or result.tables):
+    if not (result.files or result.text):
         lines += [
             f"Not run yet at scale `{result.scale}`; `make {result.name} SCALE={result.scale}` does it."
         ]
@@ -165,10 +176,10 @@ def page(result: Result, formulas: dict[str, str], documents: dict[str, str]) ->
         lines += _compared(result)
         if plots := parity.plots(result.record, result.folder, formulas):
             lines += ["## Predicted against true", "", parity.html(plots), ""]
-    for stem in result.tables:
-        lines += _table(result, stem)
+    if result.text:
+        lines += ["## All results", "", with_html_tables(result.text, result.title), ""]
     lines += ["## Where it comes from", "", *_provenance(result), "", "Downloads: ", ""]
-    lines += [f"- [{stem}.csv]({stem}.csv), table (CSV)" for stem in result.tables]
+    lines += [f"- [{name}]({name}), table (CSV)" for name in result.tables]
     lines += [f"- [{path.name}]({path.name}), {_word(path)}" for path in result.files]
     return "\n".join([*lines, ""])
 
@@ -188,21 +199,6 @@ def _compared(result: Result) -> Iterator[str]:
         yield ""
 
 
-def _table(result: Result, stem: str) -> Iterator[str]:
-    """A table with its caption above and its notes below, as its Markdown file has them."""
-    text = (result.folder / f"{stem}.md").read_text()
-    _, *rest = text.split("\n", 1)
-    caption, _, below = "".join(rest).partition("\n| ")
-    notes = below.rpartition("|\n")[2]
-    title = "All results" if stem == result.name else stem.removeprefix(result.name).lstrip("-") or stem
-    if len(title) == 1:
-        title = f"More: table {title}"
-    yield from (f"(table-{stem})=", f"## {title[0].upper()}{title[1:]}", "", caption.strip(), "")
-    table = first_table(text)
-    yield html_table(list(table), table.to_numpy().tolist(), stem)
-    yield from (re.sub(r"^#", "###", notes.strip(), flags=re.MULTILINE), "")
-
-
 def _discussed(result: Result, documents: dict[str, str]) -> Iterator[str]:
     """Links to the sections that speak of the result."""
     from myst_parser.mdit_to_docutils.base import default_slugify
@@ -211,7 +207,7 @@ def _discussed(result: Result, documents: dict[str, str]) -> Iterator[str]:
     for path, text in documents.items():
         for section in re.split(r"^(?=## )", text, flags=re.MULTILINE)[1:]:
             heading = section.partition("\n")[0].removeprefix("## ")
-            linked = any(f"/{name}.{end})" in section for name in result.tables for end in ("md", "png"))
+            linked = re.search(rf"/{re.escape(result.name)}\.(md(#[\w-]+)?|png)\)", section)
             if linked or heading == result.name:
                 title = text.partition("\n")[0].removeprefix("# ")
                 found.append(f"[{title}: {heading}](../../{path}#{default_slugify(heading)})")

@@ -24,14 +24,12 @@ class Sources:
     Attributes:
         folder: where they are written.
         pages: their paths in the repository, also of those that are not written yet.
-        anchors: the target that stands for a Markdown file which is a part of a page, by its path.
         indices: the page that stands for a folder, by its path.
         root: the checkout, from which linked files are copied.
     """
 
     folder: Path
     pages: set[str]
-    anchors: Mapping[str, str] = field(default_factory=dict)
     indices: Mapping[str, str] = field(default_factory=dict)
     root: Path = ROOT
 
@@ -66,8 +64,6 @@ class Sources:
         if not path or "://" in path or path.startswith("mailto:"):
             return found[0]
         target = os.path.normpath(PurePosixPath(page).parent / path)
-        if target in self.anchors:
-            return f"[{text}](#{self.anchors[target]})"
         target = self.indices.get(target, target)
         source = self.root / target
         if target.startswith(".."):  # a model's file outside the checkout

@@ -12,6 +12,7 @@ from hybrid.report.records import bars
 from hybrid.report.tables import METRICS
 
 NUMBER = re.compile(r"[+-]?\d[\d,]*(\.\d+)?(e[+-]?\d+)?( [^\d,;]{1,16})?")  # with its unit
+TABLE = re.compile(r"^\| .*(?:\n\| .*)*", re.MULTILINE)  # in Markdown that this project wrote
 COMPARED = ("source", "data and target", "network", "paper", "ours", "seeds", "ours / paper")
 
 
@@ -50,11 +51,20 @@ def raw(text: str) -> str:
     return f"```{{raw}} html\n{text}\n```\n"
 
 
-def first_table(text: str) -> pd.DataFrame:
-    """The first table in the text of a Markdown file that this project wrote; all cells are text."""
-    lines = text.partition("\n| ")[2].partition("\n\n")[0].splitlines()
-    header, _, *rows = (line.removeprefix("| ").removesuffix(" |").split(" | ") for line in lines)
+def table_of(lines: str) -> pd.DataFrame:
+    """A `TABLE`; all cells are text."""
+    header, _, *rows = (line.removeprefix("| ").removesuffix(" |").split(" | ") for line in lines.split("\n"))
     return pd.DataFrame(rows, columns=header)
+
+
+def with_html_tables(text: str, label: str) -> str:
+    """Markdown with every `TABLE` as HTML."""
+
+    def as_html(found: re.Match[str]) -> str:
+        table = table_of(found[0])
+        return html_table(list(table), table.to_numpy().tolist(), label)
+
+    return TABLE.sub(as_html, text)
 
 
 def comparison(record: dict[str, Any]) -> tuple[str, list[list[str]]]:
