@@ -525,6 +525,25 @@ def test_a_record_says_what_is_not_trained_yet(results: Path) -> None:
     assert "not trained yet" in (results / "cpu" / "figure3h.md").read_text()
 
 
+def test_a_record_of_other_runs_is_made_anew(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if all runs are done, as after a change of the epochs that is taken back."""
+
+    def forced() -> bool:
+        return "results/cpu/figure3e.json" in reproduce._reproducing(specs, "cpu", [])
+
+    monkeypatch.setattr(reproduce, "ROOT", results.parent)
+    specs = {"figure3e": figures.spec("figure3e")}
+    fabricate_all("figure3e")
+    assert forced()
+    write_record("figure3e", "cpu")
+    assert not forced()
+    path = results / "cpu" / "figure3e.json"
+    written = json.loads(path.read_text())
+    for runs in (written["runs"][1:], [*written["runs"], "chains-short-cgcnn-of-other-epochs"]):
+        path.write_text(json.dumps({**written, "runs": runs}))
+        assert forced()
+
+
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_workflow_leaves_no_job_behind(sign: int, tmp_path: Path) -> None:
     note = tmp_path / "job"

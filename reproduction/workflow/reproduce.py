@@ -21,7 +21,7 @@ from reproduction.workflow import cluster, force_field_calculations
 from reproduction.workflow.availability import build
 from reproduction.workflow.jobs import write_plan
 from reproduction.workflow.plan import all_runs
-from reproduction.workflow.record import record_path
+from reproduction.workflow.record import record_path, recorded_runs
 from reproduction.workflow.runs import pack, planned, runs_of
 from reproduction.workflow.spec import SCALES, UPSTREAM, Spec
 
@@ -116,14 +116,14 @@ def _building(datasets: Iterable[str]) -> list[str]:
 
 def _reproducing(specs: Mapping[str, Spec], scale: str, results: list[Path]) -> list[str]:
     """The rest of a command that makes results."""
-    unfinished = [
-        str(record_path(name, scale).relative_to(ROOT))
-        for name, spec in specs.items()
-        if not all(run.done for run in runs_of(spec, scale))
-    ]
+    outdated = []
+    for name, spec in specs.items():
+        runs = runs_of(spec, scale)
+        if not all(run.done for run in runs) or {run.name for run in runs} != recorded_runs(name, scale):
+            outdated.append(str(record_path(name, scale).relative_to(ROOT)))
     words = ["--snakefile", str(WORKFLOW / "Snakefile")]
-    if unfinished:
-        words += ["--forcerun", *unfinished]  # otherwise Snakemake would accept an existing record
+    if outdated:
+        words += ["--forcerun", *outdated]  # otherwise Snakemake would accept an existing record
     return [*words, "--config", f"scale={scale}", "--", *(str(path.relative_to(ROOT)) for path in results)]
 
 
