@@ -544,6 +544,36 @@ def test_a_record_of_other_runs_is_made_anew(results: Path, monkeypatch: pytest.
         assert forced()
 
 
+@pytest.mark.parametrize(
+    "name", ["figure2", "figure3e", "fine-tuning", "probe-force-fields", "remedies", "table1"]
+)
+def test_without_data_a_drawing_says_what_is_missing(name: str, results: Path) -> None:
+    for run in planned(figures.spec(name), "cpu"):
+        note = availability._note(run.dataset)
+        note.parent.mkdir(exist_ok=True)
+        note.write_text("labels.csv is missing\n")
+    write_record(name, "cpu")
+    try:
+        reproduce.draw(name, "cpu")
+    except InputError as error:
+        assert str(error).startswith(f"{name}: no run is finished at scale cpu (")
+        assert "labels.csv is missing" in str(error)
+    else:
+        assert "labels.csv is missing" in (results / "cpu" / f"{name}.md").read_text()
+
+
+def test_a_parity_plot_leaves_out_a_seed_that_diverged(results: Path) -> None:
+    fabricate_all("figure3e")
+    run = runs_of(figures.spec("figure3e"), "cpu")[0]
+    diverged = {"status": "diverged", "note": "training diverged in epoch 3"}
+    (run.folder / "metrics.json").write_text(json.dumps(diverged))
+    (run.folder / "predictions.csv").unlink()
+    write_record("figure3e", "cpu")
+    reproduce.draw("figure3e", "cpu")
+    assert (results / "cpu" / "figure3e.png").exists()
+    assert ", diverged |" in (results / "cpu" / "figure3e.md").read_text()
+
+
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_workflow_leaves_no_job_behind(sign: int, tmp_path: Path) -> None:
     note = tmp_path / "job"

@@ -9,12 +9,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from hybrid.report import bars
+from hybrid.report.records import Bar, scale_note
 from hybrid.report.records import bars as bars_of
-from hybrid.report.records import scale_note
 from hybrid.report.style import COLOURS, COLUMN, LARGE, new_figure, save, styled
 from hybrid.report.tables import write_record_table
 from reproduction.drawing import errors
 from reproduction.drawing.axes import MARKERS, footnote
+from reproduction.drawing.tables import require
 
 
 def draw_bars(stem: Path, record: dict[str, Any], notes: Sequence[str] = ()) -> None:
@@ -30,19 +31,24 @@ def draw_errors(stem: Path, record: dict[str, Any], notes: Sequence[str] = ()) -
 
 
 def draw_parity(stem: Path, record: dict[str, Any]) -> None:
-    """Predicted against true values of the test set, and the record's table."""
+    """Predicted against true values of the test set, and the record's table.
+
+    Raises:
+        InputError: no run of the record is finished.
+    """
+    done = [bar for bar in bars_of(record) if bar.done]
+    require(done, record)
     write_record_table(record, stem)
-    save(_parity(record, pd.read_csv(stem.with_name(f"{stem.name}.predictions.csv"))), stem)
+    save(_parity(record, done[0], pd.read_csv(stem.with_name(f"{stem.name}.predictions.csv"))), stem)
 
 
 @styled
-def _parity(record: dict[str, Any], predictions: pd.DataFrame) -> Figure:
+def _parity(record: dict[str, Any], bar: Bar, predictions: pd.DataFrame) -> Figure:
     """The test points of every seed of one network on one dataset, the diagonal, and R² in the panel."""
-    (bar,) = bars_of(record)
     figure = new_figure(COLUMN, COLUMN)
     axes = figure.subplots()
-    shades = np.linspace(0.85, 0.35, len(bar.rows))
-    for run, marker, shade in zip(bar.rows, MARKERS, shades, strict=False):
+    shades = np.linspace(0.85, 0.35, len(bar.done))
+    for run, marker, shade in zip(bar.done, MARKERS, shades, strict=False):
         points = predictions[predictions["seed"] == run["seed"]]
         label = f"seed {run['seed']}: R² = {run['metrics']['r2']:.2f}"
         look: dict[str, Any] = {"color": bar.colour, "alpha": shade, "mew": 0, "markersize": 3}

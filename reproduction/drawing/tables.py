@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hybrid.errors import InputError
-from hybrid.report.records import Bar
+from hybrid.report.records import Bar, not_run
 from hybrid.report.tables import markdown_table, write_table
 
 
@@ -91,4 +91,5 @@ def require(found: object, record: dict[str, Any], measured: bool = False) -> No
         lacks, does = ("no run is finished", "trains the networks")
         if measured:
             lacks, does = ("no model has been measured", "trains and measures them")
-        raise InputError(f"{name}: {lacks} at scale {scale}; `make {name} SCALE={scale}` {does}")
+        why = "".join(f" ({row['dataset_label']}: {row['note']})" for row in not_run(record)[:1])
+        raise InputError(f"{name}: {lacks} at scale {scale}{why}; `make {name} SCALE={scale}` {does}")

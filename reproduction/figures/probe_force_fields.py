@@ -18,10 +18,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hybrid.report.drawn import MAP, ink_on
-from hybrid.report.records import bars, scale_note
+from hybrid.report.records import Bar, bars, scale_note
 from hybrid.report.style import COLOURS, LARGE, PAGE, SMALL, new_figure, save, styled
 from hybrid.report.tables import write_record_table
 from reproduction.drawing.axes import footnote
+from reproduction.drawing.tables import require
 from reproduction.figures.figure2 import descriptor_panels
 from reproduction.workflow.spec import Spec
 
@@ -42,15 +43,20 @@ CELL = 4.2  # mm, height of a row
 
 
 def draw(stem: Path, record: dict[str, Any]) -> None:
-    """A heat map of the descriptors and the probes, and the record's table."""
+    """A heat map of the descriptors and the probes, and the record's table.
+
+    Raises:
+        InputError: no run of the record is finished.
+    """
+    drawn = [bar for bar in bars(record) if bar.done and not bar.first["model"].endswith("-baseline")]
+    require(drawn, record)
     write_record_table(record, stem)
-    save(_draw(record), stem)
+    save(_draw(record, drawn), stem)
 
 
 @styled
-def _draw(record: dict[str, Any]) -> Figure:
+def _draw(record: dict[str, Any], drawn: list[Bar]) -> Figure:
     """A panel for local and global descriptors and the crystal system, with a column for each probe."""
-    drawn = [bar for bar in bars(record) if bar.done and not bar.first["model"].endswith("-baseline")]
     columns = list(dict.fromkeys(bar.first["network_label"] for bar in drawn))
     panels: dict[str, dict[str, np.ndarray]] = {}
     for bar in drawn:
