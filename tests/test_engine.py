@@ -200,6 +200,8 @@ def test_a_row_of_upstreams_has_the_papers_number_beside_it() -> None:
         ("learning-curve-upstream", "learning-curve compares sizes of the training set"),
         ("figure3g-upstream", "have 12 neighbours within 8 Å"),
         ("probe-force-fields-upstream", "support one target"),
+        ("audit-sum-pooling-upstream", "have no pooling sum-of-shifted"),
+        ("roost-upstream", "roost has no network of upstream's"),
         ("tabel2-upstream", "did you mean 'table2'"),
     ],
 )

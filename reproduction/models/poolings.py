@@ -6,5 +6,9 @@ a constant that does not grow with the cell.
 
 from hybrid.readout import Pooling, crystal_sum, register_pooling
 
-register_pooling(Pooling("sum-of-shifted", atoms=None, outputs=crystal_sum, extensive=True))  # sum_i FCN(a_i)
-register_pooling(Pooling("atom-sum", atoms=crystal_sum, outputs=None, extensive=True))  # FCN(sum_i a_i)
+POOLINGS = (
+    Pooling("sum-of-shifted", atoms=None, outputs=crystal_sum, extensive=True),  # sum_i FCN(a_i)
+    Pooling("atom-sum", atoms=crystal_sum, outputs=None, extensive=True),  # FCN(sum_i a_i)
+)
+for pooling in POOLINGS:
+    register_pooling(pooling)

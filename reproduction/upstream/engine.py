@@ -29,6 +29,7 @@ from hybrid.training.results import Fitted, write_predictions
 from hybrid.training.run import samples_of
 from hybrid.training.samples import Samples
 from reproduction import figures
+from reproduction.models.poolings import POOLINGS
 from reproduction.upstream import vendor
 from reproduction.upstream.scripts import SCRIPTS, Prepared, Script
 from reproduction.workflow.runs import planned
@@ -92,6 +93,8 @@ def refuse(settings: RunSettings) -> None:
         problem = "support one target here, not classes or several targets"
     elif model.name.endswith("cgcnn") and settings.graph != default:
         problem = f"have {default.max_neighbours} neighbours within {default.radius:g} Å, which is no option"
+    elif model.pooling in {pooling.name for pooling in POOLINGS}:
+        problem = f"have no pooling {model.pooling}"
     elif model.descriptor_limit is not None:
         problem = "do not clip descriptors"
     elif settings.trainer.precision != "fp32":
@@ -108,7 +111,8 @@ def refuse_experiment(name: str, scale: str) -> None:
         scale: name.
 
     Raises:
-        InputError: it measures networks, compares training sets, or has a setting without an option.
+        InputError: it measures networks, compares training sets, has a setting without an option, or no
+            network of upstream's.
     """
     shown = name.removesuffix(UPSTREAM)
     spec, ours = figures.spec(name), figures.spec(shown)
@@ -116,9 +120,11 @@ def refuse_experiment(name: str, scale: str) -> None:
         raise InputError(f"ENGINE=upstream: {shown} measures networks that hybrid trained; run it without")
     if any(len(part.training_shares) > 1 for part in ours.parts):
         raise InputError(f"ENGINE=upstream: {shown} compares sizes of the training set; run it without")
-    for run in planned(spec, scale):
-        if run.network.endswith(UPSTREAM):
-            refuse(run.settings)
+    twins = [run for run in planned(spec, scale) if run.network.endswith(UPSTREAM)]
+    if not twins:
+        raise InputError(f"ENGINE=upstream: {shown} has no network of upstream's; run it without")
+    for run in twins:
+        refuse(run.settings)
 
 
 def notes(record: dict[str, Any]) -> list[str]:
