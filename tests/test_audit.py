@@ -13,10 +13,11 @@ from reproduction import audit, figures
 from reproduction.data import recipe_book
 from reproduction.data.sources import authors
 from reproduction.data.sources.entries import Entry
-from reproduction.figures import audit_natoms, audit_per_atom, audit_sum_pooling, table1
+from reproduction.figures import audit_natoms, audit_outliers, audit_per_atom, audit_sum_pooling, table1
 from reproduction.workflow import paired as pairing
 from reproduction.workflow import record as recording
 from reproduction.workflow.runs import Run, planned
+from reproduction.workflow.spec import SCALES
 
 MACHINE = {"hardware": {"processor": "?", "cores": 1}, "environment": {"torch": "?"}}
 
@@ -135,6 +136,24 @@ def test_the_page_lists_suspects_and_the_numbers_that_are_missed(
         assert f"| {suspect.cause} | `{name}` | {verdict} |" in text
         assert f"\n## {name}\n" in text
     assert "[All results](audit-natoms.md)" in text
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_with_and_without_outliers_as_much_is_learnt(scale: str) -> None:
+    runs = planned(figures.spec("audit-outliers"), scale)
+    sizes = {name: set() for name in ("mean-baseline", "cgcnn")}
+    for run in runs:
+        sizes[run.network].add((run.settings.n_structures, run.settings.trainer.epochs))
+    assert all(len(found) == 1 for found in sizes.values())
+
+
+def test_the_outliers_evidence_says_how_many_crystals_were_learnt() -> None:
+    rows = [
+        record_row(run.network, 0.5, dataset=run.dataset)
+        for run in planned(figures.spec("audit-outliers"), "smoke")
+    ]
+    evidence = audit_outliers.SUSPECT.judged(record("audit-outliers", "mae_over_mad", *rows)).evidence
+    assert all("MAE/MAD of CGCNN on 15 crystals" in line for line in evidence)
 
 
 def test_every_kind_of_sum_is_compared_with_the_paper() -> None:
