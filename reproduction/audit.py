@@ -145,7 +145,9 @@ def _meets(bar: Bar, said: float) -> bool:
 
 def _cause(bar: Bar, said: float, tuned: Bar | None) -> str:
     if tuned and tuned.mean("mae_over_mad") <= (1 + MARGIN) * said < bar.mean("mae_over_mad"):
-        return f"the trainer: with ours {tuned.mean('mae_over_mad'):.3f}"
+        epochs, plain = tuned.first["epochs"], bar.first["epochs"]
+        more = f" and {epochs} epochs in place of {plain}" if epochs > plain else ""
+        return f"the trainer{more}: with ours {tuned.mean('mae_over_mad'):.3f}"
     names = f"{bar.first['dataset']} {bar.first['network']}"
     cause = next((cause for part, cause in CAUSES.items() if part in names), "unexplained")
     return f"[{cause}](#{cause})" if cause.startswith("audit-") else cause

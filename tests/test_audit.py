@@ -8,6 +8,7 @@ import pytest
 from conftest import record_row
 from pymatgen.core import Structure
 
+from hybrid.report.records import Bar
 from hybrid.settings import RunSettings
 from reproduction import audit, figures
 from reproduction.data import recipe_book
@@ -154,6 +155,14 @@ def test_the_outliers_evidence_says_how_many_crystals_were_learnt() -> None:
     ]
     evidence = audit_outliers.SUSPECT.judged(record("audit-outliers", "mae_over_mad", *rows)).evidence
     assert all("MAE/MAD of CGCNN on 15 crystals" in line for line in evidence)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "cause"), [(2, "the trainer"), (3, "the trainer"), (4, "the trainer and 4 epochs in place of 3")]
+)
+def test_a_longer_training_is_named_beside_the_trainer(epochs: int, cause: str) -> None:
+    plain, tuned = Bar([record_row("cgcnn", 0.2)]), Bar([record_row("cgcnn-tuned", 0.1, epochs=epochs)])
+    assert audit._cause(plain, 0.15, tuned) == f"{cause}: with ours 0.100"
 
 
 def test_every_kind_of_sum_is_compared_with_the_paper() -> None:
