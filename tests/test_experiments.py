@@ -544,6 +544,26 @@ def test_a_record_of_other_runs_is_made_anew(results: Path, monkeypatch: pytest.
         assert forced()
 
 
+def test_a_comparison_with_the_authors_outlives_its_data_set(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def recorded() -> list[dict[str, Any]]:
+        write_record("table1", "cpu")
+        written = json.loads((results / "cpu" / "table1.json").read_text())
+        return [row for row in written["rows"] if row.get("paired")]
+
+    fabricate_all("table1")
+    monkeypatch.setattr(record, "paired", lambda run: {"model": "x"} if run.dataset == "elastic-k" else {})
+    first = recorded()
+    assert {row["dataset"] for row in first} == {"elastic-k"}
+    monkeypatch.setattr(record, "paired", lambda run: {})
+    assert recorded() == first
+    run = next(run for run in runs_of(figures.spec("table1"), "cpu") if run.dataset == "elastic-k")
+    (run.folder / "metrics.json").unlink()
+    run.table.unlink()
+    assert len(recorded()) == len(first) - 1
+
+
 @pytest.mark.parametrize(
     "name", ["figure2", "figure3e", "fine-tuning", "probe-force-fields", "remedies", "table1"]
 )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from hybrid.atomic import atomic_file, write_text
 from hybrid.descriptors.registry import select_descriptors
-from hybrid.report.records import Row, not_run_row, provenance
+from hybrid.report.records import Row, not_run_row, provenance, read_record
 from hybrid.training.model_registry import get_model
 from reproduction import figures
 from reproduction.data.registry import get_dataset
@@ -39,7 +39,8 @@ def write_record(experiment: str, scale: str) -> None:
     wanted, path = runs_of(spec, scale), record_path(experiment, scale)
     runs = [run for run in wanted if run.done]
     pack(runs)
-    rows = [row for run in runs for row in _rows(run, spec, experiment)]
+    kept = _comparisons(path) if spec.paired else {}
+    rows = [row for run in runs for row in _rows(run, spec, experiment, kept)]
     points = [point for run in runs for point in _points(run)] if spec.predictions else []
     if spec.force_field:
         rows, points = compared(spec, scale, runs, rows)
@@ -77,13 +78,19 @@ def _points(run: Run) -> list[dict[str, Any]]:
     return [dict(zip(POINT, (*of_run, *point), strict=True)) for point in run.tested]
 
 
-def _rows(run: Run, spec: Spec, experiment: str) -> list[dict[str, Any]]:
+def _comparisons(path: Path) -> dict[str, Any]:
+    """The comparisons with the authors' predictions in a record by run: their data sets may be gone since."""
+    rows = read_record(path)["rows"] if path.exists() else []
+    return {row["note"].rpartition("run ")[2]: row["paired"] for row in rows if row.get("paired")}
+
+
+def _rows(run: Run, spec: Spec, experiment: str, kept: dict[str, Any]) -> list[dict[str, Any]]:
     """A row for each target that the experiment reports of a run."""
     rows = [_row(run, spec, run.metrics, target) for target in run.shown]
     measurement = figures.measurement(experiment)
     if measurement and measurement.applies_to(run):
         rows = [{**row, measurement.name: run.measurements.get(measurement.name, {})} for row in rows]
-    if spec.paired and (beside := paired(run)):
+    if spec.paired and (beside := paired(run) or kept.get(run.name)):
         rows = [{**row, "paired": beside} for row in rows]
     return rows
 
