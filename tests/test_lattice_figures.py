@@ -30,6 +30,7 @@ from reproduction.analysis.lattice_lengths import (
     sphere_radius,
 )
 from reproduction.analysis.untrained import output_difference
+from reproduction.data import registry
 from reproduction.drawing.crystals import View, cell_edges
 from reproduction.figures import figureS1, figureS5, table3
 
@@ -265,6 +266,16 @@ def test_the_table_of_figure_s5_agrees_with_the_arrays(described_folder, tmp_pat
     assert rows["a longer than 20 Å"] == "3 (20.0 %)"
     assert rows["example LiCl (x12)"] == "a = 25.0 Å, 10 atoms"
     assert rows["example Mo9O25 (mp-28777)"] == "not in the data"
+
+
+def test_a_data_set_is_described_where_that_was_not_done_yet(described_folder, tmp_path, monkeypatch):
+    path = described_folder.path.rename(tmp_path / figureS5.DATASET)
+    (path / "descriptors.csv").unlink()
+    (path / "manifest.json").write_text("{}")
+    monkeypatch.setattr(registry, "DATASETS", tmp_path)
+    figureS5.draw(tmp_path / "figureS5")
+    rows = {row["quantity"]: row["ours"] for row in read_csv(tmp_path / "figureS5.csv")}
+    assert rows["a longer than 20 Å"] == "3 (20.0 %)"
 
 
 def test_table_3_lists_descriptors_and_properties(tmp_path):

@@ -7,6 +7,7 @@ from typing import Literal
 
 from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.data.named import NamedDataset
+from hybrid.descriptors.many import write_descriptors
 from hybrid.errors import unknown_name
 from hybrid.settings import Split
 from reproduction.data import chains
@@ -259,6 +260,14 @@ def dataset_folder(name: str, jobs: int = 1) -> CrystalFolder:
     if not (path / "manifest.json").exists():
         dataset.build(path, jobs)
     return read_folder(path)
+
+
+def described_folder(name: str) -> CrystalFolder:
+    """The same with its descriptors.csv, written if it does not exist; raises as `dataset_folder`."""
+    folder = dataset_folder(name)
+    if not (folder.path / "descriptors.csv").exists():
+        write_descriptors(folder.path)
+    return folder
 
 
 NAMED = {

@@ -25,7 +25,7 @@ from reproduction.analysis.distortion import (
     run_study,
 )
 from reproduction.analysis.distortion_causes import Check, checks
-from reproduction.data.registry import dataset_folder
+from reproduction.data.registry import described_dataset
 from reproduction.drawing.tables import section, write_rows
 
 DATASET = "mp-descriptors"
@@ -37,7 +37,7 @@ NOTHING = 1e-9  # of a standard deviation: rounding
 
 def draw(stem: Path, folder: CrystalFolder | None = None, n_crystals: int = 200, n_draws: int = 3) -> None:
     """Draws how the descriptors change when structures are slightly distorted, and why some jump."""
-    folder = folder or dataset_folder(DATASET)
+    folder = folder or described_folder(DATASET)
     study = run_study(folder, n_crystals, n_draws)
     moved, causes = movements(study), checks(study)
     sampled = (

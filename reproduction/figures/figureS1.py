@@ -16,7 +16,7 @@ from hybrid.descriptors.lattice import cell_shape, density
 from hybrid.report.style import COLOURS, LARGE, PAGE, SMALL, new_figure, save, styled
 from reproduction.analysis.lattice_lengths import correlations, fcc, hcp, lattices, shells
 from reproduction.analysis.untrained import output_difference
-from reproduction.data.registry import dataset_folder
+from reproduction.data.registry import described_folder
 from reproduction.drawing.axes import LETTER
 from reproduction.drawing.crystals import Atom, View, draw_scene, within_cell
 from reproduction.drawing.tables import section, write_rows
@@ -35,7 +35,7 @@ LAYERS = ("first strand", "second strand", "descriptors")  # colours of the clos
 
 def draw(stem: Path, folder: CrystalFolder | None = None) -> None:
     """Lattice lengths against density and volume per atom; two close packings."""
-    cells = lattices(folder or dataset_folder(DATASET))
+    cells = lattices(folder or described_folder(DATASET))
     coefficients = correlations(cells)
     caption = (
         f"Correlation of the lattice lengths with density and volume per atom, {len(cells):,} crystals. The "

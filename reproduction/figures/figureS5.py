@@ -26,7 +26,7 @@ from reproduction.analysis.lattice_lengths import (
     measured_radius,
     sphere_radius,
 )
-from reproduction.data.registry import dataset_folder
+from reproduction.data.registry import described_folder
 from reproduction.drawing.axes import LETTER
 from reproduction.drawing.crystals import Atom, View, draw_scene, within_cell
 from reproduction.drawing.tables import write_rows
@@ -41,7 +41,7 @@ NO_RADIUS = 1.5  # Å, for elements without a tabulated radius
 
 def draw(stem: Path, folder: CrystalFolder | None = None) -> None:
     """How far twelve neighbours reach, how long the cells are, and two long ones."""
-    folder = folder or dataset_folder(DATASET)
+    folder = folder or described_folder(DATASET)
     cells, settings = lattices(folder), GraphSettings()
     estimated = sphere_radius(cells["vpa"].to_numpy(), settings.max_neighbours, settings.radius)
     measured = measured_radius(folder.graphs(settings), settings)
