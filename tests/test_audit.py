@@ -158,7 +158,8 @@ def test_the_outliers_evidence_says_how_many_crystals_were_learnt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("epochs", "cause"), [(2, "the trainer"), (3, "the trainer"), (4, "the trainer and 4 epochs in place of 3")]
+    ("epochs", "cause"),
+    [(2, "the trainer"), (3, "the trainer"), (4, "the trainer and 4 epochs in place of 3")],
 )
 def test_a_longer_training_is_named_beside_the_trainer(epochs: int, cause: str) -> None:
     plain, tuned = Bar([record_row("cgcnn", 0.2)]), Bar([record_row("cgcnn-tuned", 0.1, epochs=epochs)])

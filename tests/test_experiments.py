@@ -573,13 +573,13 @@ def test_without_data_a_drawing_says_what_is_missing(name: str, results: Path) -
         note.parent.mkdir(exist_ok=True)
         note.write_text("labels.csv is missing\n")
     write_record(name, "cpu")
-    try:
+    if name in ("figure2", "table1"):  # which have a place for it
         reproduce.draw(name, "cpu")
-    except InputError as error:
-        assert str(error).startswith(f"{name}: no run is finished at scale cpu (")
-        assert "labels.csv is missing" in str(error)
-    else:
         assert "labels.csv is missing" in (results / "cpu" / f"{name}.md").read_text()
+    else:
+        expected = rf"^{name}: no run is finished at scale cpu \(.*labels.csv is missing"
+        with pytest.raises(InputError, match=expected):
+            reproduce.draw(name, "cpu")
 
 
 def test_a_parity_plot_leaves_out_a_seed_that_diverged(results: Path) -> None:

@@ -77,6 +77,41 @@ def test_a_stopped_search_goes_on(small_search: Path, monkeypatch: pytest.Monkey
     assert len(done) == 7
 
 
+def test_a_first_trial_that_was_killed_is_tried_again(
+    small_search: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(searching, "train", kill)
+        with pytest.raises(KeyboardInterrupt):
+            search("search", "smoke", progress=False)
+    record = json.loads(search("search", "smoke", progress=False).with_suffix(".json").read_text())
+    tried = [trial["settings"] for trial in record["trials"] if trial["network"] == "cgcnn"]
+    first = load_search("search").first
+    assert len(tried) == 3
+    assert {key: first[key] for key in tried[0]} in tried
+
+
+def test_a_first_trial_that_another_process_does_is_not_tried_again(
+    small_search: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begin_another(*given: object, **options: object) -> object:
+        begun.append(1)
+        if len(begun) == 1:  # while the first trial runs
+            search("search", "smoke", progress=False)
+        return of_training(*given, **options)
+
+    begun: list[int] = []
+    of_training = searching.train
+    monkeypatch.setattr(searching, "train", begin_another)
+    record = json.loads(search("search", "smoke", progress=False).with_suffix(".json").read_text())
+    tried = [trial["settings"] for trial in record["trials"] if trial["network"] == "cgcnn"]
+    assert len(tried) == 4  # processes at once may do one more
+    assert len({json.dumps(settings) for settings in tried}) == 4
+
+
 def test_a_diverged_trial_counts_and_is_never_chosen(
     small_search: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

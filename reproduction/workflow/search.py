@@ -1,9 +1,12 @@
 """A hyper-parameter search: an Optuna study for each network, all in one journal, on validation errors."""
 
+import contextlib
+import fcntl
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,27 +85,50 @@ def search(name: str, scale: str, progress: bool = True) -> Path:
     effort = searched.scales[scale]
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     studies, networks = {}, load_networks()
-    for network in searched.networks:
-        space = searched.space_of(networks[network])
-        if network in optuna.get_all_study_names(storage):
-            study = optuna.load_study(study_name=network, storage=storage)
-        else:
-            study = optuna.create_study(study_name=network, storage=storage, load_if_exists=True)
-            study.enqueue_trial({key: searched.first[key] for key in space}, skip_if_exists=True)
-        missing = effort.trials - _counted(study)
-        if missing > 0:
-            folder = dataset_folder(searched.dataset)
-            with Progress(desc=f"searching {network}", total=missing, unit="trials", shown=progress) as bar:
-                study.optimize(
-                    _objective(searched, networks[network], effort, folder),
-                    callbacks=[
-                        optuna.study.MaxTrialsCallback(effort.trials, states=COUNTED),
-                        lambda *_, bar=bar: bar.update(),
-                    ],
-                )
-        studies[network] = study
+    with _alone(stem.with_name(f".{name}.lock")) as alone:
+        for network in searched.networks:
+            known = network in optuna.get_all_study_names(storage)
+            take = optuna.load_study if known else partial(optuna.create_study, load_if_exists=True)
+            studies[network] = study = take(study_name=network, storage=storage)
+            missing = effort.trials - _counted(study)
+            if missing > 0:
+                folder, space = dataset_folder(searched.dataset), searched.space_of(networks[network])
+                _begin(study, {key: searched.first[key] for key in space}, alone)
+                desc = f"searching {network}"
+                with Progress(desc=desc, total=missing, unit="trials", shown=progress) as bar:
+                    study.optimize(
+                        _objective(searched, networks[network], effort, folder),
+                        callbacks=[
+                            optuna.study.MaxTrialsCallback(effort.trials, states=COUNTED),
+                            lambda *_, bar=bar: bar.update(),
+                        ],
+                    )
     _write(stem, scale, searched, studies)
     return stem.with_suffix(".md")
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[bool]:
+    """Whether no other process searches, each of which shares the lock file `path`."""
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone = True
+        except OSError:  # another process, or a file system without locks
+            alone = False
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        yield alone
+
+
+def _begin(study: optuna.Study, first: dict[str, Value], alone: bool) -> None:
+    """Ends trials that were killed, if no other process can be at them, and sees that `first` is tried."""
+    if alone:
+        for trial in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+            study.tell(trial.number, state=TrialState.FAIL)
+    alive = study.get_trials(deepcopy=False, states=(*COUNTED, TrialState.WAITING, TrialState.RUNNING))
+    if all(trial.system_attrs.get("fixed_params") != first for trial in alive):
+        study.enqueue_trial(first)
 
 
 def _counted(study: optuna.Study) -> int:
