@@ -5,9 +5,11 @@ import itertools
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from os.path import relpath
 from pathlib import Path
 
@@ -291,6 +293,23 @@ def test_a_published_split_is_written_and_validation_carved_from_training(
     assert {i for i, fold in zip(ids, folds, strict=True) if fold == "test"} == {
         f"x{i:02d}" for i in range(0, 40, 5)
     }
+
+
+def test_a_folder_of_an_older_version_is_not_taken_for_todays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(path: Path, jobs: int) -> None:
+        toy([192.0, 96.0]).build(path, "q", "J", jobs)
+
+    monkeypatch.setattr(registry, "DATASETS", tmp_path)
+    monkeypatch.setitem(REGISTRY, "binary-k", replace(REGISTRY["binary-k"], build=build))
+    assert registry.dataset_folder("binary-k").ids == registry.dataset_folder("binary-k").ids == ["x0", "x1"]
+    monkeypatch.setitem(registry.VERSIONS, "binary-k", 2)
+    with pytest.raises(InputError, match="binary-k: is version 1 of the data set, not 2; remove it"):
+        registry.dataset_folder("binary-k")
+    shutil.rmtree(tmp_path / "binary-k")
+    registry.dataset_folder("binary-k")
+    assert manifest(tmp_path / "binary-k")["version"] == 2
 
 
 def test_a_folder_without_anything_to_say_beside_it(tmp_path: Path) -> None:

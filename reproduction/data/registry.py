@@ -1,14 +1,17 @@
 """Every dataset by name, and how its folder is built."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from hybrid.atomic import write_text
 from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.data.named import NamedDataset
 from hybrid.descriptors.many import write_descriptors
-from hybrid.errors import unknown_name
+from hybrid.errors import InputError, unknown_name
+from hybrid.reading import read_json
 from hybrid.settings import Split
 from reproduction.data import chains
 from reproduction.data import recipe_book as book
@@ -254,11 +257,19 @@ def dataset_folder(name: str, jobs: int = 1) -> CrystalFolder:
 
     Raises:
         MissingDataError: its source data are not available.
+        InputError: the folder is of another version of the data set.
     """
     dataset, path = get_dataset(name), DATASETS / name
     (DATASETS / ".hybrid").mkdir(exist_ok=True)  # where all of them keep what is computed of a crystal
-    if not (path / "manifest.json").exists():
+    manifest, version = path / "manifest.json", VERSIONS.get(name, 1)
+    if not manifest.exists():
         dataset.build(path, jobs)
+        said = {**read_json(manifest), "version": version}
+        write_text(manifest, json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+    elif (found := read_json(manifest).get("version", version)) != version:  # older folders do not say it
+        raise InputError(
+            f"{path}: is version {found} of the data set, not {version}; remove it to build it anew"
+        )
     return read_folder(path)
 
 
