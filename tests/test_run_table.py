@@ -256,6 +256,22 @@ def test_a_run_that_cannot_be_trained_again_stays(run: Run, monkeypatch: pytest.
     assert run.tested == before
 
 
+def test_a_kill_while_results_are_replaced_loses_none(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def kill(*_given: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(plan, "dataset_folder", lambda name: name)
+    monkeypatch.setattr(plan, "subset", lambda crystals, settings: crystals)
+    monkeypatch.setattr(plan, "train", lambda _crystals, _settings, out, **_options: write_run(out, seed=1))
+    before = run.tested
+    with monkeypatch.context() as patch:
+        patch.setattr(plan.shutil, "rmtree", kill)
+        with pytest.raises(KeyboardInterrupt):
+            execute(run.name, "smoke", again=True)
+    assert run.done
+    assert run.tested == before
+
+
 def test_a_run_whose_table_is_removed_is_to_be_trained(run: Run) -> None:
     run.table.unlink()
     assert not run.done

@@ -63,9 +63,9 @@ def execute(name: str, scale: str, device: str = "auto", again: bool = False) ->
     if out != run.folder:
         for measured, result in run.measurements.items():
             keep(out, measured, result)
-        run_table.forget(run.table, run.name)
         shutil.rmtree(run.folder, ignore_errors=True)
         out.replace(run.folder)
+        run_table.forget(run.table, run.name)  # last, so that a kill leaves the old results or the new ones
 
 
 def _train(run: Run, out: Path, device: str) -> None:
