@@ -14,7 +14,14 @@ from reproduction import audit, figures
 from reproduction.data import recipe_book
 from reproduction.data.sources import authors
 from reproduction.data.sources.entries import Entry
-from reproduction.figures import audit_natoms, audit_outliers, audit_per_atom, audit_sum_pooling, table1
+from reproduction.figures import (
+    audit_long_chains,
+    audit_natoms,
+    audit_outliers,
+    audit_per_atom,
+    audit_sum_pooling,
+    table1,
+)
 from reproduction.workflow import paired as pairing
 from reproduction.workflow import record as recording
 from reproduction.workflow.runs import Run, planned
@@ -146,6 +153,19 @@ def test_with_and_without_outliers_as_much_is_learnt(scale: str) -> None:
     for run in runs:
         sizes[run.network].add((run.settings.n_structures, run.settings.trainer.epochs))
     assert all(len(found) == 1 for found in sizes.values())
+
+
+@pytest.mark.parametrize(("n_seeds", "beyond"), [(1, "with one seed"), (2, "beyond the seeds")])
+def test_one_seed_has_no_spread(n_seeds: int, beyond: str) -> None:
+    networks = {run.network for run in planned(figures.spec("audit-long-chains"), "smoke")}
+    rows = [
+        record_row(network, 0.5, seed, dataset="chains-long")
+        for network in networks
+        for seed in range(n_seeds)
+    ]
+    evidence = audit_long_chains.SUSPECT.judged(record("audit-long-chains", "r2", *rows)).evidence
+    assert len(evidence) == 4
+    assert all(line.endswith(f": not better {beyond}.") for line in evidence)
 
 
 def test_the_outliers_evidence_says_how_many_crystals_were_learnt() -> None:

@@ -37,10 +37,11 @@ def judge(results: Results) -> Judgement:
         for change, network in LARGER.items():
             larger = results.bar(DATASET, f"{network}{suffix}")
             above = min(larger.values("r2")) > max(plain.values("r2"))
+            beyond = "beyond the seeds" if len(larger.done) > 1 < len(plain.done) else "with one seed"
             better[trainer].append(above)
             evidence.append(
                 f"{change}, {trainer}: R² {larger.mean('r2'):.2f} ({larger.each('r2')}), default "
-                f"{plain.mean('r2'):.2f} ({plain.each('r2')}): {'better' if above else 'not better'} beyond the seeds."
+                f"{plain.mean('r2'):.2f} ({plain.each('r2')}): {'better' if above else 'not better'} {beyond}."
             )
     paper, other = better.values()
     ours = "; ".join(f"{trainer}: {sum(found)} of {len(found)} better" for trainer, found in better.items())
