@@ -25,7 +25,7 @@ from reproduction.analysis.distortion import (
     run_study,
 )
 from reproduction.analysis.distortion_causes import Check, checks
-from reproduction.data.registry import described_dataset
+from reproduction.data.registry import described_folder
 from reproduction.drawing.tables import section, write_rows
 
 DATASET = "mp-descriptors"
