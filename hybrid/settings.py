@@ -96,7 +96,7 @@ class TrainerSettings(Settings):
     )
     gradient_clip: float | None = Field(None, gt=0, description="largest gradient norm; none: unlimited")
     precision: Literal["fp32", "bf16"] = Field(
-        "fp32", description="number format of matrix products and activations; all else is in fp32"
+        "fp32", description="number format of ALIGNN's matrix products and activations; all else is in fp32"
     )
 
 

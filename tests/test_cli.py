@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -139,6 +140,20 @@ def test_predict_tells_the_error_where_targets_are_known(
     assert f"MAE {mae:.4g}" in capsys.readouterr().out
     targets = [target_of(structure) for structure in read_folder(path).structures()]
     assert [float(row["target"]) for row in table] == pytest.approx(targets, rel=1e-6)
+
+
+@pytest.mark.parametrize(("quantity", "compared"), [("Cv", True), ("K", False)])
+def test_predictions_are_not_compared_with_another_quantity(
+    quantity: str, compared: bool, crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = crystal_folder(3, ".cif")
+    (path / "manifest.json").write_text(f'{{"target": "{quantity}", "unit": "J/(mol-cell K)"}}')
+    assert main(["predict", "cv", str(path)]) == 0
+    told = capsys.readouterr()
+    assert ("against id_prop.csv" in told.out) == compared
+    assert ("target" in rows(Path("crystals-predictions.csv"))[0]) == compared
+    unlike = f"has {quantity} in J/(mol-cell K), and the model predicts Cv in J/(mol-cell K)"
+    assert (unlike in told.err) == (not compared)
 
 
 def test_a_split_file_decides_the_folds(crystal_folder: Callable[..., Path]) -> None:
@@ -336,6 +351,9 @@ def test_the_version_and_the_help(capsys: pytest.CaptureFixture[str]) -> None:
             main([option])
         assert caught.value.code == 0
         assert capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    assert not re.search(r"default:\s+--|default:\n\n", capsys.readouterr().out)  # of what has no default
 
 
 def test_a_folder_in_alignns_form(

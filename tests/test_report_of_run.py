@@ -279,6 +279,14 @@ def test_runs_side_by_side_and_again(
     assert Path("run-0/report.html").read_bytes() == before
 
 
+def test_learning_curves_have_whole_epochs(tmp_path: Path) -> None:
+    folds = ["training", "validation", "test"]
+    path = made_up(tmp_path / "run", folds, target=[1, 2, 3], prediction=[1, 2, 3])
+    run = FinishedRun.read(path)
+    for curves in (run_figures.learning_curves(run), run_figures.compared_figures({"run": run})[0]):
+        assert all(tick == round(tick) for tick in curves.figure.axes[-1].get_xticks())
+
+
 @pytest.mark.parametrize(
     ("damage", "options", "message"),
     [

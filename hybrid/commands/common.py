@@ -78,7 +78,7 @@ def add_settings(
     for name in names:
         field = settings.model_fields[name]
         text = field.description or ""
-        told = "default" in text or field.default in ((), None) or field.annotation is bool
+        told = "default" in text or field.default in ((), None, "") or field.annotation is bool
         if defaults and not told:
             default = field.default[0] if isinstance(field.default, tuple) else field.default
             text = f"{text}; default: {default}".removeprefix("; ")

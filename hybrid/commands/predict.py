@@ -53,7 +53,8 @@ def run(options: argparse.Namespace) -> None:
     print(f"{len(folder)} predictions; {out}")
     n = sum(map(bool, outside))
     if n:
-        print(f"{n} of these crystals are not like those in training; the column 'outside' says why")
+        are = "is" if n == 1 else "are"
+        print(f"{n} of these crystals {are} not like those in training; the column 'outside' says why")
     if targets is not None:
         _print_errors(model, targets, predictions, folds)
 
@@ -63,6 +64,9 @@ def known_targets(folder: "CrystalFolder", model: "TrainedModel | Ensemble") -> 
     if folder.targets is None or not set(model.targets) <= set(folder.target_names):
         return None
     if not model.targets:
+        if folder.target and model.target and folder.target != model.target:
+            note(f"{folder.path}: has {folder.target}, and the model predicts {model.target}")
+            return None
         return folder.targets if folder.targets.shape[1] == 1 else None
     return folder.targets[:, [folder.target_names.index(name) for name in model.targets]]
 

@@ -195,6 +195,7 @@ def compared_figures(runs: dict[str, FinishedRun]) -> list[Drawn]:
             for member, log in enumerate(run.logs.values()):
                 once = None if member else label
                 axes.plot(log["epoch"], log["validation_error"], **look_of(k), linewidth=0.8, label=once)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         logarithmic(axes, "y")
         axes.set(xlabel="epoch", ylabel="validation error")
         legend_above(figure)

@@ -82,6 +82,11 @@ class Ensemble:
         return self.members[0].targets
 
     @property
+    def target(self) -> str:
+        """Name and unit of its single target, as far as they are known."""
+        return self.members[0].target
+
+    @property
     def classes(self) -> tuple[int, ...]:
         """Class labels of a classifier."""
         return self.members[0].classes
