@@ -18,7 +18,7 @@ from reproduction import figures
 from reproduction.paths import RESULTS, ROOT
 from reproduction.site import build as building
 from reproduction.site import pages, parity
-from reproduction.site.results import results_of
+from reproduction.site.results import index, results_of
 from reproduction.site.sources import Sources
 from reproduction.site.tables import TABLE, comparison, table_of
 
@@ -148,6 +148,15 @@ def test_what_is_not_run_is_skipped_with_a_sentence(tmp_path):
     assert "No model was probed yet" in (at / "leaderboard.md").read_text()
     assert "No model is released yet" in (at / "models/index.md").read_text()
     assert "0.750" in (at / "results/cpu/figure3e.md").read_text()
+
+
+def test_what_is_said_of_a_result():
+    lines = index(results_of(RESULTS / SCALE), SCALE).splitlines()
+    said = {line.partition("](")[0].rpartition("[")[2]: line.partition("): ")[2] for line in lines}
+    assert said["Figure 3b"] == "A 1D single chain."
+    assert said["Equivariant"].startswith("Beside Table 2: do descriptors")
+    assert said["Audit natoms"] == "Is the number of atoms learnt, or looked up?"
+    assert said["Search"].startswith("10 trials a network")
 
 
 def test_a_folder_that_is_no_site_stays_and_a_dead_link_is_named(tmp_path):

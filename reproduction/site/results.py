@@ -19,7 +19,7 @@ from reproduction.site.tables import COMPARED, TABLE, comparison, html_table, ta
 from reproduction.workflow.spec import UPSTREAM
 
 WORDS = {".json": "record (JSON)", ".predictions.csv": "predictions (CSV)", ".png": "PNG", ".pdf": "PDF"}
-NUMBERED = re.compile(r"((?:Figure|Table|SI section) \w+): ")
+NUMBERED = re.compile(r"^((?:Figure|Table|SI section) \w+): ")
 PRINTED = 144 / 300  # pixels on the screen to a pixel of a picture
 DISCUSSED = ("docs/results.md", "docs/audit.md")
 
@@ -57,9 +57,9 @@ class Result:
 
     @cached_property
     def description(self) -> list[str]:
-        """What its module says of it: a sentence and more paragraphs."""
+        """What its module says of it: a sentence and more paragraphs; nothing if there is no module."""
         first, *others = self._doc.split("\n\n")
-        first = NUMBERED.sub("", " ".join(first.split()))
+        first = NUMBERED.sub("", " ".join(first.split())).removeprefix(f"{self.title.partition(' ')[0]}: ")
         return [first[:1].upper() + first[1:], *others]
 
     @cached_property
@@ -137,18 +137,19 @@ def index(results: list[Result], scale: str) -> str:
         if drawn:
             lines += [":::{container} gallery", *map(_thumbnail, drawn), ":::", ""]
         others = [result for result in members if not result.picture]
-        lines += [f"- [{result.title}]({result.name}.md): {_about(result)}" for result in others]
+        lines += [_line(result) for result in others]
         lines += ["", toctree(f"{result.title} <{result.name}>" for result in members)]
     return "\n".join(lines)
 
 
 def _thumbnail(result: Result) -> str:
     page = f"{result.name}.md"
-    return f"- [![]({result.picture})]({page})\n\n  [{result.title}]({page}): {_about(result)}"
+    return f"- [![]({result.picture})]({page})\n\n  {_line(result).removeprefix('- ')}"
 
 
-def _about(result: Result) -> str:
-    return result.description[0]
+def _line(result: Result) -> str:
+    about = result.description[0] or result.text.partition("\n")[0]
+    return f"- [{result.title}]({result.name}.md)" + (f": {about}" if about else "")
 
 
 def page(result: Result, formulas: dict[str, str], documents: dict[str, str]) -> str:
