@@ -13,7 +13,8 @@ OF_STRUCTURES = "hashes of structures"  # in inputs.json of a run whose crystals
 def folds_in_training(model: Path, folder: CrystalFolder) -> list[str] | None:
     """The fold of each crystal of a folder in the run of a model; empty for other crystals.
 
-    All crystals of a cross-validation are training crystals, as all but one of its networks learnt from each.
+    All crystals of a cross-validation are training crystals, as the networks that are not tested on
+    one learnt from it or chose their epoch by it.
 
     Returns:
         A fold for each crystal, nothing if the run had none of them, and None if it is not known, as of all
