@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from typing import NoReturn
 
 from hybrid import __version__
 from hybrid.allocator import keep_freed_memory
@@ -26,6 +27,14 @@ COMMANDS = {
 """Each is a module of hybrid.commands, imported only when it is called, so that help is quick."""
 
 
+class Parser(argparse.ArgumentParser):
+    """Says in one sentence what is wrong with a command, and where its help is."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exits with code 2."""
+        self.exit(2, f"error: {message}; `{self.prog} --help` shows the options\n")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
@@ -35,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
 def parse(arguments: list[str]) -> argparse.Namespace:
     """The options of a command, with the function that runs it as `run`."""
     about, *_ = (sys.modules["hybrid"].__doc__ or "").partition("\n")
-    parser = argparse.ArgumentParser(prog="hybrid", description=about)
+    parser = Parser(prog="hybrid", description=about)
     parser.add_argument("--version", action="version", version=__version__)
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, text in COMMANDS.items():

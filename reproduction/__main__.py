@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hybrid.cli import run_command
+from hybrid.cli import Parser, run_command
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m reproduction", description=__doc__)
+    parser = Parser(prog="python -m reproduction", description=__doc__)
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, command: Callable[[argparse.Namespace], int | None]) -> argparse.ArgumentParser:
@@ -113,6 +113,8 @@ def write_leaderboard(options: argparse.Namespace) -> None:
     if faults := [fault for path in paths for fault in leaderboard.faults(path)]:
         raise InputError("\n".join(faults))
     print(*paths, sep="\n")
+    if options.check is not None:
+        print("all good")
 
 
 def build_site(options: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -197,6 +198,17 @@ def test_a_descriptor_whose_code_has_changed_is_computed_anew(
         )
         means.append(float(said.stdout))
     assert means[1] - means[0] == pytest.approx(100)
+
+
+def test_a_column_of_ones_own_is_missed_by_its_name(
+    structures: list[Structure], crystal_folder: Callable[..., Path]
+) -> None:
+    folder = crystal_folder()
+    rows = ["id,heaviness", *(f"x{i:02d},{i}" for i in range(12))]
+    (folder / "descriptors.csv").write_text("\n".join(rows) + "\n")
+    model = hybrid.train(folder, model="de-cgcnn", descriptors=["heaviness"], epochs=1, out="run")
+    with pytest.raises(InputError, match=r"the crystals lack heaviness, .* call register_descriptor first"):
+        model.predict(structures[:1])
 
 
 def test_descriptors_as_a_table(NaCl: Structure) -> None:

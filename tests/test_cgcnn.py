@@ -299,8 +299,11 @@ def test_a_file_that_is_no_checkpoint(case: str, tmp_path: Path) -> None:
 
 
 def test_no_such_model(tmp_path: Path) -> None:
-    for path in (tmp_path / "nothing.ckpt", tmp_path):
-        with pytest.raises(InputError, match="no such model"):
+    for path, told in (
+        (tmp_path / "nothing.ckpt", "no such model"),
+        (tmp_path, "is no run folder"),
+    ):
+        with pytest.raises(InputError, match=told):
             load(path)
 
 

@@ -356,6 +356,16 @@ def test_the_version_and_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert not re.search(r"default:\s+--|default:\n\n", capsys.readouterr().out)  # of what has no default
 
 
+def test_options_that_are_wrong_take_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    for option, told in (("--folds=1", "argument --folds: "), ("--nonsense", "unrecognized arguments: ")):
+        with pytest.raises(SystemExit) as caught:
+            main(["train", "folder", option])
+        assert caught.value.code == 2
+        (sentence,) = capsys.readouterr().err.splitlines()
+        assert sentence.startswith(f"error: {told}")
+        assert sentence.endswith("--help` shows the options")
+
+
 def test_a_folder_in_alignns_form(
     crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

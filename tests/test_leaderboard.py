@@ -175,6 +175,7 @@ def test_all_faults_are_named_and_good_files_have_none(
 ) -> None:
     good = saved(tmp_path, entry())
     assert main(["leaderboard", "--check", str(good)]) == 0
+    assert capsys.readouterr().out.splitlines() == [str(good), "all good"]
     content = entry(n_test=0)
     del content["dataset"]
     bad, broken = saved(tmp_path, content, "bad"), tmp_path / "broken.json"

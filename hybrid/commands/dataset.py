@@ -55,8 +55,9 @@ def _build(options: argparse.Namespace) -> None:
         if name not in known:
             raise unknown_name("dataset", name, known)
     if options.list:
+        width = max(map(len, names))
         for name in names:
-            print(f"{name:24} {known[name].description}")
+            print(f"{name:{width}}  {known[name].description}")
         return
     failed, jobs = [], check_jobs(options.jobs)
     for name in names:

@@ -52,9 +52,6 @@ def folder_descriptors(folder: CrystalFolder, names: Sequence[str] = ()) -> Desc
     missing = [name for name in names if name not in table.names or name in own]
     if missing:
         table = table.select([name for name in table.names if name not in missing])
-        if unknown := [name for name in missing if name not in computable]:
-            said = "which the package cannot compute; if a file of yours defines it, give it by --code"
-            raise InputError(f"{path}: lacks {', '.join(unknown)}, {said}")
         computed = _computed(folder, missing)
         values = torch.cat([table.rows(folder.ids, gaps=True), computed.values], dim=1)
         errors = {**table.errors, **computed.errors}
@@ -93,6 +90,13 @@ def atom_counts(folder: CrystalFolder) -> np.ndarray:
 
 def _computed(folder: CrystalFolder, names: Sequence[str]) -> DescriptorTable:
     """Computes these descriptors without writing descriptors.csv; one process at a time, as they are kept."""
+    known = {d.name for d in select_descriptors()}
+    if unknown := ", ".join(name for name in names if name not in known):
+        lack, how = "the crystals lack", "if it is one of yours, call register_descriptor first"
+        if folder.stored:
+            lack = f"{folder.path / 'descriptors.csv'}: lacks"
+            how = "if a file of yours defines it, give it by --code"
+        raise InputError(f"{lack} {unknown}, which the package cannot compute; {how}")
     cache = kept_rows(folder.path) if folder.stored else None
     with locked_where_possible(cache.with_suffix(".lock")) if cache else contextlib.nullcontext():
         path, shown = folder.path / "descriptors.csv", folder.stored

@@ -32,7 +32,8 @@ def load(path: Path) -> TrainedModel:
     if not file.exists():
         if (path / "settings.json").exists():
             raise InputError(f"{path}: its model is not kept, as it is no network, and cannot predict again")
-        raise InputError(f"{file}: no such model")
+        missing = f"is no run folder, as it has no {MODEL_FILE}" if path.is_dir() else "no such model"
+        raise InputError(f"{path}: {missing}")
     try:
         checkpoint = read_weights(file)
         checkpoint = convert_checkpoint(checkpoint, file) if is_alignn_checkpoint(checkpoint) else checkpoint

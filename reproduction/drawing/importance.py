@@ -175,7 +175,7 @@ def _draw_spectrum(axes: Axes, spectrum: Spectrum) -> None:
         for rank, feature in enumerate(spectrum.features, start=1)
         if not feature.learnt
     ]
-    look: dict[str, Any] = {"fontsize": SMALL - 1, "color": COLOURS["descriptors"], "linespacing": 1.3}
+    look: dict[str, Any] = {"fontsize": SMALL - 1.5, "color": COLOURS["descriptors"], "linespacing": 1.3}
     text = "\n".join(["first descriptors", *named[:N_NAMED]])
     axes.text(0.99, 0.99, text, transform=axes.transAxes, ha="right", va="top", **look)
 

@@ -175,7 +175,7 @@ def _steps(row: dict[str, Any]) -> list[dict[str, str]]:
 @styled
 def _draw(record: dict[str, Any], found: list[Ablation], measured: list[dict[str, Any]]) -> Figure:
     """a, MAE/MAD with each group left out and with each alone; b, the forward selection on embeddings."""
-    figure = new_figure(PAGE, 118)
+    figure = new_figure(PAGE, 140)
     left, right = figure.subplots(1, 2, width_ratios=(1.3, 1))
     _draw_ablations(left, found, references(record))
     if measured:

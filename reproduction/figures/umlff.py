@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from hybrid.report.records import Bar, bars, not_run
 from hybrid.report.style import COLOURS, LARGE, PAGE, legend_above, new_figure, save, styled
@@ -161,7 +162,9 @@ def _draw(record: dict[str, Any], predictions: pd.DataFrame) -> Figure:
     for column, dataset in enumerate(datasets):
         here = [other for other in drawn if other.first["dataset"] == dataset and other.done]
         _draw_errors(grid[-1, column], here, models, named=column == 0)
-    legend_above(figure)
+    dots: dict[str, Any] = {"marker": "o", "markersize": 3, "linestyle": "none", "color": COLOURS["text"]}
+    fills = {"stable": COLOURS["text"], "with imaginary modes": "white"}
+    legend_above(figure, {label: Line2D([], [], mfc=fill, **dots) for label, fill in fills.items()})
     words = (
         f"all errors are of the same crystals; diamonds: the paper's; below {GOOD:g} (dotted): a good model"
     )
@@ -172,9 +175,9 @@ def _draw(record: dict[str, Any], predictions: pd.DataFrame) -> Figure:
 def _draw_parity(axes: Axes, bar: Bar, points: pd.DataFrame) -> None:
     unstable = points["imaginary"] >= UNSTABLE
     look: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 2.6, "markeredgewidth": 0.5}
-    for kind, label, fill in ((~unstable, "stable", None), (unstable, "with imaginary modes", "white")):
+    for kind, fill in ((~unstable, None), (unstable, "white")):
         here = points[kind]
-        axes.plot(here["target"], here["prediction"], color=bar.colour, mfc=fill, label=label, **look)
+        axes.plot(here["target"], here["prediction"], color=bar.colour, mfc=fill, **look)
     limit = 1.05 * float(points[["target", "prediction"]].to_numpy().max())
     axes.plot([0, limit], [0, limit], color=COLOURS["text"], linewidth=0.6, zorder=0)
     axes.set(xlim=(0, limit), ylim=(0, limit), aspect="equal")
