@@ -81,9 +81,16 @@ def register(
 ) -> Descriptor:
     """Adds a descriptor, which is then computed and written together with the paper's.
 
-    Its function takes the reduced cell of a crystal and returns a finite number; registering a name again
-    replaces it. The other arguments are attributes of `Descriptor`; `full_name` and `symbol` are `name` by
-    default.
+    Args:
+        name: its column in tables; registering a name again replaces the function.
+        function: takes the reduced cell of a crystal and returns a finite number.
+        full_name: in words; default: `name`.
+        symbol: for figures; default: `name`.
+        unit: of the returned number.
+        intensive: whether it does not grow with the number of atoms in the primitive cell.
+        local: whether it is a statistic of the atoms' surroundings.
+        group: the kind of quantity.
+        source: where it is defined.
 
     Raises:
         InputError: the name is that of one of the paper's descriptors, or `id` or `error`.

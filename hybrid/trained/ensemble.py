@@ -104,7 +104,10 @@ class Ensemble:
     ) -> "pd.DataFrame":
         """Predictions by id, in the targets' units: `columns`, and `outside` as in `TrainedModel.outside`.
 
-        Structures and device are as in `TrainedModel.predict`; `level` replaces that of the ensemble.
+        Args:
+            structures: pymatgen or ASE structures or structure files, in a list or by id; or a folder.
+            device: auto, cpu or cuda.
+            level: of the intervals, instead of the ensemble's.
 
         Raises:
             InputError: see `TrainedModel.inputs` and `predict_inputs`.
