@@ -51,7 +51,7 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
         temporary.write_bytes(content)
 
 
-def write_rows(path: Path, rows: Iterable[Iterable[Any]], line_end: str = "\r\n") -> None:
+def write_csv(path: Path, rows: Iterable[Iterable[Any]], line_end: str = "\r\n") -> None:
     """Writes rows of cells to the CSV file `path` atomically."""
     with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator=line_end).writerows(rows)

@@ -16,7 +16,7 @@ from hybrid.report.records import Bar, bars, read_record, scale_note
 from reproduction import figures
 from reproduction.drawing.suspects import Judgement, Suspect
 from reproduction.paths import RESULTS, ROOT
-from reproduction.workflow.record import record_path
+from reproduction.workflow.record import record_path, run_of
 from reproduction.workflow.runs import planned
 from reproduction.workflow.spec import SCALES
 
@@ -128,7 +128,7 @@ def _compared(scale: str) -> Iterator[tuple[Bar, Bar | None]]:
             continue
         planned_now = {run.name for run in planned(figures.spec(table), scale)}
         record = read_record(path)
-        rows = [row for row in record["rows"] if row["note"].split("run ")[-1] in planned_now]
+        rows = [row for row in record["rows"] if run_of(row) in planned_now]
         found = {
             (b.first["dataset"], b.first["network"]): b for b in bars({**record, "rows": rows}) if b.done
         }

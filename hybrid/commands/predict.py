@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hybrid.atomic import write_rows
+from hybrid.atomic import write_csv
 from hybrid.commands import common
 from hybrid.errors import InputError, note
 
@@ -90,7 +90,7 @@ def write_predictions(
         names = [f"target {name}".strip() for name in model.targets or ("",)] + names
     if folds:
         columns, names = [folds, *columns], ["fold", *names]
-    write_rows(path, [["id", *names, "outside"], *zip(ids, *columns, outside, strict=True)])
+    write_csv(path, [["id", *names, "outside"], *zip(ids, *columns, outside, strict=True)])
 
 
 def _print_errors(

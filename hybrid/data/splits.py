@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hybrid.atomic import write_rows
+from hybrid.atomic import write_csv
 from hybrid.data.crystal_table import ID, read_cells
 from hybrid.errors import InputError
 from hybrid.structures import without_ending
@@ -111,7 +111,7 @@ def _check_fractions(fractions: Sequence[float]) -> None:
 
 def write_split(path: Path, ids: Sequence[str], folds: Sequence[str]) -> None:
     """Writes a split file, rows id,fold under a header."""
-    write_rows(path, [("id", "fold"), *zip(ids, folds, strict=True)])
+    write_csv(path, [("id", "fold"), *zip(ids, folds, strict=True)])
 
 
 def read_split(path: Path, ids: Sequence[str], seed: int) -> np.ndarray:

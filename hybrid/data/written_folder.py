@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from pymatgen.core import Structure
 
-from hybrid.atomic import write_rows
+from hybrid.atomic import write_csv, write_text
 from hybrid.data.folder import ATOM_INIT
 from hybrid.data.structure_table import StructureTable
 from hybrid.errors import InputError
@@ -44,12 +44,11 @@ def write_crystals(folder: Path, crystals: Iterable[CrystalFile]) -> list[str]:
             with contextlib.suppress(InputError):  # said when the crystal is used
                 table.read(path)
             rows[crystal.id] = repr(crystal.target)
-    write_rows(folder / "id_prop.csv", rows.items(), "\n")
+    write_csv(folder / "id_prop.csv", rows.items(), "\n")
     shutil.copy(ATOM_INIT, folder / "atom_init.json")
     return list(rows)
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Writes manifest.json into a folder."""
-    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    (folder / "manifest.json").write_text(text, encoding="utf-8")
+    """Writes manifest.json into a folder, atomically."""
+    write_text(folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from pymatgen.core import Structure
 
-from hybrid.atomic import write_rows, write_text
+from hybrid.atomic import write_csv, write_text
 from hybrid.data.crystal_table import ID, read_cells
 from hybrid.descriptors.cached_rows import Row, key_of
 from hybrid.descriptors.compute import descriptor_row
@@ -88,7 +88,7 @@ def write_descriptors(folder: Path, *, n_jobs: int = 1, progress: bool = True) -
     names = [d.name for d in select_descriptors()]
     own = _own_columns(path, set(names))  # before the work
     table = describe_many(files, names, n_jobs=n_jobs, cache=kept_rows(folder), progress=progress, path=path)
-    write_rows(path, _written(table, own), "\n")
+    write_csv(path, _written(table, own), "\n")
     write_text(_noted(folder), json.dumps({name: content_key(file) for name, file in files.items()}))
     return table
 

@@ -17,8 +17,8 @@ INKS = {COLOURS["text"].lower(): "var(--ink)", COLOURS["footnote"].lower(): "var
 def inline_svg(figure: Figure, name: str, said: dict[str, list[str]]) -> Markup:
     """The figure, with text that is kept as text, as an <svg> element; its colours of text become the page's.
 
-    No other figure of the page has its name. `said` has by an artist's id what each of its points says, or
-    the patch; see `Drawn`.
+    `name` is one that no other figure of the page has. `said` gives, by the id of an artist, the words for
+    each of its points, or for the patch; see `Drawn`.
     """
     file = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):

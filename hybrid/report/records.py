@@ -85,7 +85,7 @@ class Row:
         return {**row, "metrics": dict(metrics), **others}
 
     def of_run(self, result: Mapping[str, Any], target: str = "") -> dict[str, Any]:
-        """The row for a record, with the content of a run's metrics.json; `target`: of several in the run."""
+        """The row for a record, from a run's metrics.json; `target` is the row's, if the run has several."""
         if self.status != "done":
             return self.with_metrics({})
         scores = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from hybrid.atomic import write_rows
+from hybrid.atomic import write_csv
 from hybrid.progress import Progress
 
 COLUMNS = ("epoch", "training_loss", "validation_error", "learning_rate", "seconds")
@@ -42,7 +42,7 @@ class Log:
         numbers = (len(self.rows) + 1, training_loss, validation_error, learning_rate, seconds)
         self.rows.append(dict(zip(COLUMNS, numbers, strict=True)))
         texts = [[f"{row[column]:.6g}" for column in COLUMNS] for row in self.rows]
-        write_rows(self.path, [COLUMNS, *texts])
+        write_csv(self.path, [COLUMNS, *texts])
         self._bar.set_postfix_str(f"validation error {validation_error:.4g}", refresh=False)
         self._bar.update()
 

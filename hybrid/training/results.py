@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hybrid.atomic import write_rows
+from hybrid.atomic import write_csv
 from hybrid.data.splits import FOLDS
 from hybrid.metrics import classification_metrics, in_digits, known, regression_metrics
 from hybrid.settings import RunSettings
@@ -69,4 +69,4 @@ def write_predictions(path: Path, samples: Samples, fitted: Fitted) -> None:
         header += probability_columns(np.unique(samples.targets))
         columns = np.hstack([columns, fitted.probabilities])
     rows = zip(samples.folder.ids, samples.folds, *map(in_digits, columns.T), strict=True)
-    write_rows(path, [header, *rows])
+    write_csv(path, [header, *rows])

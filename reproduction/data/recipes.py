@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pymatgen.core import Structure
 
-from hybrid.atomic import atomic_folder
+from hybrid.atomic import atomic_folder, write_csv
 from hybrid.cells import reduced_cell
 from hybrid.data.extensive_targets import renormalise
 from hybrid.data.written_folder import CrystalFile
@@ -153,4 +153,4 @@ class Recipe:
 
 def _write(path: Path, rows: list[tuple[str, ...]]) -> None:
     if rows:
-        path.write_text("".join(f"{','.join(row)}\n" for row in rows))
+        write_csv(path, rows, "\n")

@@ -1,14 +1,13 @@
 """Every dataset by name, and how its folder is built."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from hybrid.atomic import write_text
 from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.data.named import NamedDataset
+from hybrid.data.written_folder import write_manifest
 from hybrid.descriptors.many import write_descriptors
 from hybrid.errors import InputError, unknown_name
 from hybrid.reading import read_json
@@ -264,8 +263,7 @@ def dataset_folder(name: str, jobs: int = 1) -> CrystalFolder:
     manifest, version = path / "manifest.json", VERSIONS.get(name, 1)
     if not manifest.exists():
         dataset.build(path, jobs)
-        said = {**read_json(manifest), "version": version}
-        write_text(manifest, json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+        write_manifest(path, {**read_json(manifest), "version": version})
     elif (found := read_json(manifest).get("version", version)) != version:  # older folders do not say it
         raise InputError(
             f"{path}: is version {found} of the data set, not {version}; remove it to build it anew"

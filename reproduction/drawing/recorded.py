@@ -15,7 +15,7 @@ from hybrid.report.style import COLOURS, COLUMN, LARGE, new_figure, save, styled
 from hybrid.report.tables import write_record_table
 from reproduction.drawing import errors
 from reproduction.drawing.axes import MARKERS, footnote
-from reproduction.drawing.tables import require
+from reproduction.drawing.tables import require, stacked
 
 
 def draw_bars(stem: Path, record: dict[str, Any], notes: Sequence[str] = ()) -> None:
@@ -26,7 +26,7 @@ def draw_bars(stem: Path, record: dict[str, Any], notes: Sequence[str] = ()) -> 
 
 def draw_errors(stem: Path, record: dict[str, Any], notes: Sequence[str] = ()) -> None:
     """Errors on a logarithmic axis, the record's table, what descriptors improve, and notes."""
-    write_record_table(record, stem, [*errors.improvements(record), *(["", *notes] if notes else [])])
+    write_record_table(record, stem, stacked(errors.improvements(record), notes))
     save(errors.draw(record), stem)
 
 

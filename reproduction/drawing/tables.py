@@ -32,6 +32,11 @@ def section(title: str, caption: str, rows: Sequence[dict[str, str]]) -> list[st
     return [f"## {title}", "", caption, "", *markdown_table(list(rows[0]), [list(r.values()) for r in rows])]
 
 
+def stacked(*blocks: Sequence[str]) -> list[str]:
+    """Blocks of lines with an empty line between them; empty blocks are left out."""
+    return [line for block in blocks if block for line in ("", *block)][1:]
+
+
 @dataclass(frozen=True)
 class Error:
     """MAE/MAD of one network on one dataset, a value for each seed."""

@@ -26,7 +26,7 @@ from reproduction.analysis.distortion import (
 )
 from reproduction.analysis.distortion_causes import Check, checks
 from reproduction.data.registry import described_folder
-from reproduction.drawing.tables import section, write_rows
+from reproduction.drawing.tables import section, stacked, write_rows
 
 DATASET = "mp-descriptors"
 HEADINGS = {"positions": "positions (Å)", "lattice": "lattice (strain)", "supercell": "in a supercell (Å)"}
@@ -80,11 +80,10 @@ def draw(stem: Path, folder: CrystalFolder | None = None, n_crystals: int = 200,
         }
         for row in causes
     ]
-    notes = [
-        *section("Causes", tested, explained),
-        "",
-        *section("All distortions", f"Every descriptor under every distortion: {sampled}.", levels),
-    ]
+    notes = stacked(
+        section("Causes", tested, explained),
+        section("All distortions", f"Every descriptor under every distortion: {sampled}.", levels),
+    )
     write_rows(stem, caption, behaviour_rows(study, moved, causes), notes)
     save(_draw(moved, causes), stem)
 

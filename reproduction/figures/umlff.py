@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from hybrid.report.records import Bar, bars, not_run
 from hybrid.report.style import COLOURS, LARGE, PAGE, legend_above, new_figure, save, styled
 from reproduction.drawing.axes import GOOD, draw_paper, draw_range, footnote, name_rows, scale_errors
-from reproduction.drawing.tables import error_cells, require, section, write_rows
+from reproduction.drawing.tables import error_cells, require, section, stacked, write_rows
 from reproduction.models.force_field import UNSTABLE, ForceFieldSettings
 from reproduction.paper import TABLE_2, PaperStatement, errors
 from reproduction.workflow.spec import ForceFieldScale, ForceFieldStudy, Part, Spec
@@ -86,8 +86,8 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
         f"are of one processor core ({record['hardware']['processor']})."
     )
     went = section("Calculations", how, [_calculation_row(bar.first) for bar in calculated])
-    went += ["", *(f"- failed: {identity}: {why}" for identity, why in failed.items())] if failed else []
-    write_rows(stem, caption, rows, went)
+    lines = [f"- failed: {identity}: {why}" for identity, why in failed.items()]
+    write_rows(stem, caption, rows, stacked(went, lines))
     predictions = pd.read_csv(stem.with_name(f"{stem.name}.predictions.csv"))
     save(_draw(record, predictions), stem)
 

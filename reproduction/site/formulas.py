@@ -5,12 +5,11 @@ are at hand.
 """
 
 import csv
-import io
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from hybrid.atomic import write_text
+from hybrid.atomic import write_csv
 from reproduction.data.structures import LOCAL
 from reproduction.paths import RESULTS
 
@@ -38,10 +37,7 @@ def write(scale: str, path: Path = FILE) -> int:
     wanted = {identity.partition("-row")[0] for identity in _tested(RESULTS / scale / "runs")} - set(known)
     for identity, structure in LOCAL.structures(wanted):
         known[identity] = structure.composition.reduced_formula
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([("id", "formula"), *sorted(known.items())])
-    write_text(path, text.getvalue())
+    write_csv(path, [("id", "formula"), *sorted(known.items())], "\n")
     return len(known)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from hybrid.report.records import Bar, bars
 from reproduction.site.tables import raw
 from reproduction.workflow import run_table
+from reproduction.workflow.record import run_of
 
 DIGITS = 5
 ROOM = 30  # characters in the legend
@@ -103,7 +104,7 @@ def _points(bar: Bar, record: dict[str, Any], folder: Path, written: dict[Of, li
     row = bar.done[0]
     if points := written.get((row["dataset"], row["network"], str(row["seed"]))):
         return points
-    name = row["note"].split("run ")[-1]
+    name = run_of(row)
     if name not in record.get("runs", ()):
         return []
     runs = folder / "runs"

@@ -137,19 +137,19 @@ def index(results: list[Result], scale: str) -> str:
         if drawn:
             lines += [":::{container} gallery", *map(_thumbnail, drawn), ":::", ""]
         others = [result for result in members if not result.picture]
-        lines += [_line(result) for result in others]
+        lines += [f"- {_line(result)}" for result in others]
         lines += ["", toctree(f"{result.title} <{result.name}>" for result in members)]
     return "\n".join(lines)
 
 
 def _thumbnail(result: Result) -> str:
     page = f"{result.name}.md"
-    return f"- [![]({result.picture})]({page})\n\n  {_line(result).removeprefix('- ')}"
+    return f"- [![]({result.picture})]({page})\n\n  {_line(result)}"
 
 
 def _line(result: Result) -> str:
     about = result.description[0] or result.text.partition("\n")[0]
-    return f"- [{result.title}]({result.name}.md)" + (f": {about}" if about else "")
+    return f"[{result.title}]({result.name}.md)" + (f": {about}" if about else "")
 
 
 def page(result: Result, formulas: dict[str, str], documents: dict[str, str]) -> str:

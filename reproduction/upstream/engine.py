@@ -7,7 +7,6 @@ options of the script. The script's output is converted to a run folder, which g
 has other batches.
 """
 
-import csv
 import json
 import shutil
 from dataclasses import replace
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hybrid.atomic import atomic_folder
+from hybrid.atomic import atomic_folder, write_csv
 from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.table import Standardisation
 from hybrid.device import resolve_device
@@ -159,10 +158,8 @@ def _prepare(samples: Samples, scratch: Path, device: torch.device) -> Prepared:
         folder = scratch / name
         folder.mkdir()
         at = np.concatenate([samples.at(fold) for fold in parts])
-        with (folder / "id_prop.csv").open("w", newline="") as file:
-            csv.writer(file).writerows(
-                (samples.folder.ids[i], repr(float(samples.targets[i, 0]))) for i in at
-            )
+        targets = ((samples.folder.ids[i], repr(float(samples.targets[i, 0]))) for i in at)
+        write_csv(folder / "id_prop.csv", targets)
         for file in (samples.folder.files[samples.folder.ids[i]] for i in at):
             (folder / file.name).symlink_to(file.resolve())
         own = samples.folder.path / "atom_init.json"
@@ -175,8 +172,6 @@ def _prepare(samples: Samples, scratch: Path, device: torch.device) -> Prepared:
     rows = table.rows(ids, gaps=True)
     rows = torch.where(rows.isnan(), median, rows)  # as ours
     written = scratch / "descriptors.csv"
-    with written.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("id", *table.names))
-        writer.writerows([i, *map(repr, row)] for i, row in zip(ids, rows.tolist(), strict=True))
+    cells = ([i, *map(repr, row)] for i, row in zip(ids, rows.tolist(), strict=True))
+    write_csv(written, [("id", *table.names), *cells])
     return Prepared(scratch, samples.sizes(), written, device)

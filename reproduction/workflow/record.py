@@ -72,6 +72,11 @@ def recorded_runs(experiment: str, scale: str) -> set[str]:
     return set(json.loads(path.read_text()).get("runs", ())) if path.exists() else set()
 
 
+def run_of(row: dict[str, Any]) -> str:
+    """The name of the run of a record's row, from its note."""
+    return str(row["note"].rpartition("run ")[2])
+
+
 def _points(run: Run) -> list[dict[str, Any]]:
     """Target and prediction of each test crystal of a run."""
     of_run = (run.dataset, run.network, run.settings.model_seed)
@@ -81,7 +86,7 @@ def _points(run: Run) -> list[dict[str, Any]]:
 def _comparisons(path: Path) -> dict[str, Any]:
     """The comparisons with the authors' predictions in a record by run: their data sets may be gone since."""
     rows = read_record(path)["rows"] if path.exists() else []
-    return {row["note"].rpartition("run ")[2]: row["paired"] for row in rows if row.get("paired")}
+    return {run_of(row): row["paired"] for row in rows if row.get("paired")}
 
 
 def _rows(run: Run, spec: Spec, experiment: str, kept: dict[str, Any]) -> list[dict[str, Any]]:
