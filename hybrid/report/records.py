@@ -22,7 +22,7 @@ PACKAGES = ("torch", "numpy", "pymatgen")
 def provenance(code: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """When, with which code and packages, and on which machine a record was made.
 
-    The code is told by the commit that made it, or by the package's version.
+    `code` names the commit; without it the package's version is given.
     """
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
