@@ -6,11 +6,11 @@ import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from hybrid import __version__
 from hybrid.allocator import keep_freed_memory
-from hybrid.errors import InputError, sentence
+from hybrid.errors import InputError, sentence, unknown_name
 from hybrid.user_code import blamed
 
 COMMANDS = {
@@ -28,11 +28,24 @@ COMMANDS = {
 
 
 class Parser(argparse.ArgumentParser):
-    """Says in one sentence what is wrong with a command, and where its help is."""
+    """Takes whole names of options, and says in one sentence what is wrong and where the help is."""
+
+    def __init__(self, **settings: Any):
+        super().__init__(**settings, allow_abbrev=False)  # --seed is not --seeds
+
+    def parse_known_args(self, *given: Any) -> Any:
+        """The options; a command's own parser refuses what it does not know."""
+        found, unknown = super().parse_known_args(*given)
+        if unknown:
+            name = unknown[0].partition("=")[0]
+            if not name.startswith("-"):
+                self.error(f"'{name}' is one argument too many")
+            self.error(str(unknown_name("option", name, self._option_string_actions)))
+        return found, unknown
 
     def error(self, message: str) -> NoReturn:
         """Exits with code 2."""
-        self.exit(2, f"error: {message}; `{self.prog} --help` shows the options\n")
+        self.exit(2, f"error: {message} (`{self.prog} --help` shows the options)\n")
 
 
 def main(arguments: list[str] | None = None) -> int:

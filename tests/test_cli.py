@@ -357,13 +357,18 @@ def test_the_version_and_the_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_options_that_are_wrong_take_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    for option, told in (("--folds=1", "argument --folds: "), ("--nonsense", "unrecognized arguments: ")):
+    wrong = {
+        "--folds=1": "argument --folds: ",
+        "--seed=3": "unknown option '--seed'; did you mean '--seeds'? ",
+        "another": "'another' is one argument too many",
+    }
+    for option, told in wrong.items():
         with pytest.raises(SystemExit) as caught:
             main(["train", "folder", option])
         assert caught.value.code == 2
         (sentence,) = capsys.readouterr().err.splitlines()
         assert sentence.startswith(f"error: {told}")
-        assert sentence.endswith("--help` shows the options")
+        assert sentence.endswith("(`hybrid train --help` shows the options)")
 
 
 def test_a_folder_in_alignns_form(

@@ -14,7 +14,7 @@ from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Element
 
 from hybrid import __version__
-from hybrid.atomic import write_text
+from hybrid.atomic import atomic_folder, write_text
 from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.symmetry import CRYSTAL_SYSTEMS, space_group
 from hybrid.device import resolve_device
@@ -60,7 +60,8 @@ def make_release(name: str, scale: str) -> Path:
     trained = of_tables.folder / MODEL_FILE
     reusable = of_tables.settings == settings and trained.exists() and not first.exists()
     if reusable and read_weights(trained).get("domain"):  # an older version did not keep it
-        shutil.copytree(of_tables.folder, first)
+        with atomic_folder(first) as whole:
+            shutil.copytree(of_tables.folder, whole, dirs_exist_ok=True)
     metrics = train_ensemble(crystals, settings, out, release.members)
     ensemble = load(out)
     assert isinstance(ensemble, Ensemble)
