@@ -33,9 +33,9 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any):
         super().__init__(**settings, allow_abbrev=False)  # --seed is not --seeds
 
-    def parse_known_args(self, *given: Any) -> Any:
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """The options; a command's own parser refuses what it does not know."""
-        found, unknown = super().parse_known_args(*given)
+        found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             name = unknown[0].partition("=")[0]
             if not name.startswith("-"):
