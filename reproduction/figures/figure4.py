@@ -41,6 +41,7 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
     """
     found = spectra(record)
     require(found, record, measured=True)
+    record = {**record, "rows": [row for row in record["rows"] if row.get(MEASUREMENT.name)]}
     how = (
         f"Impurity importance of a random forest of {N_TREES} trees on what enters the head, and by how much "
         f"MAE/MAD on the test set rises when a feature is shuffled ({N_REPEATS} times), for the forest and "

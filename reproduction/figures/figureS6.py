@@ -108,13 +108,14 @@ def draw(stem: Path, record: dict[str, Any]) -> None:
     Raises:
         InputError: no run of the record has been measured.
     """
-    require(any(row.get("representation") for row in record["rows"]), record, measured=True)
+    measured = [row for row in record["rows"] if row.get(MEASUREMENT.name)]
+    require(measured, record, measured=True)
     compared = comparisons(record)
     caption = (
         "R² on the test set of linear regressions from the learnt vectors to each descriptor, with a ridge "
         "penalty chosen on the validation set. Crystal system and space group are taken as numbers. Means "
         "over the seeds, lowest and highest seed in parentheses. The paper sees, for log κ, learnt vectors "
-        f"of de-CGCNN that are less correlated with the descriptors; {scale_note(record)}."
+        f"of de-CGCNN that are less correlated with the descriptors; {scale_note({**record, 'rows': measured})}."
     )
     rows = [
         {
