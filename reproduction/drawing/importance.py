@@ -206,7 +206,7 @@ def _draw_shares(axes: Axes, measured: list[Spectrum]) -> None:
             axes.plot([x, x], [values.min(), values.max()], color=colour, linewidth=0.8)
         means = [values.mean() for values in shares]
         axes.plot(at, means, marker, color=colour, markersize=4, label=label)
-    axes.set_xticks(range(len(measured)), [spectrum.label for spectrum in measured])
+    axes.set_xticks(range(len(measured)), [one.label.replace(" per ", "\nper ") for one in measured])
     axes.set(xlim=(-0.6, len(measured) - 0.4), ylim=(0, 1.02), ylabel="share of the descriptors")
     axes.tick_params(axis="x", length=0)
     axes.grid(axis="y", color=COLOURS["image"], linewidth=0.4)
