@@ -99,9 +99,9 @@ def _outside(scale: str) -> Iterator[str]:
     yield from ("", "## Numbers outside our spread", "")
     yield (
         f"MAE/MAD of Tables 1, S1 and 2 outside the range of our seeds by over {MARGIN:.0%} of the "
-        "paper's number. A row that was trained on older data sets is left out, as Table 2 still is. "
-        "Networks with our tuned trainer are left out: the paper has no number for them. A cause without an "
-        "experiment's name is a difference that is known and not tested."
+        "paper's number. A row that was trained on older data sets is left out, and so are networks "
+        "with our tuned trainer, for which the paper has no number. A cause without an experiment's name is a "
+        "difference that is known and not tested."
     )
     yield from ("", "| source | property | network | paper | ours | seeds | cause |", "|" + " --- |" * 7)
     compared = missed = 0
