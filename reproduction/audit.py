@@ -100,8 +100,8 @@ def _outside(scale: str) -> Iterator[str]:
     yield (
         f"MAE/MAD of Tables 1, S1 and 2 outside the range of our seeds by over {MARGIN:.0%} of the "
         "paper's number. A row that was trained on older data sets is left out, and so are networks "
-        "with our tuned trainer, for which the paper has no number. A cause without an experiment's name is a "
-        "difference that is known and not tested."
+        "with our tuned trainer, for which the paper has no number. A cause without an experiment's name "
+        "is a difference that is known and not tested."
     )
     yield from ("", "| source | property | network | paper | ours | seeds | cause |", "|" + " --- |" * 7)
     compared = missed = 0

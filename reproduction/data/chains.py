@@ -11,6 +11,7 @@ import numpy as np
 from pymatgen.core import Lattice, Structure
 
 from hybrid.errors import InputError, unknown_name
+from hybrid.structures import CLOSEST
 
 MAX_STEP = 2 * 1.5  # Å, largest displacement along each axis; 1.5 Å approximates the C-C bond
 VACUUM = 100.0  # Å, the cell's b and c
@@ -148,6 +149,8 @@ def chain_of_set(
 ) -> Structure:
     """One chain of `chain_set`, for example the one that a figure shows.
 
+    A chain with two atoms in the same place, about one of 5,000, is drawn again.
+
     Args:
         strands: `single` or `double`.
         n_atoms: atoms of one strand.
@@ -161,7 +164,9 @@ def chain_of_set(
     known = STRANDS["mixed"]
     if strands not in known:
         raise unknown_name("kind of chain", strands, known)
-    chain = random_chain(n_atoms, np.random.default_rng([seed, known.index(strands), n_atoms, number]))
+    rng = np.random.default_rng([seed, known.index(strands), n_atoms, number])
+    while not (chain := random_chain(n_atoms, rng)).is_valid(tol=CLOSEST):
+        pass
     return double_chain(chain, double_offset) if strands == "double" else chain
 
 

@@ -47,18 +47,21 @@ class Dataset:
     task: Literal["regression", "classification"] = "regression"
 
 
-def _chains(kind: chains.Kind, length: str, offset: float = chains.DOUBLE_OFFSET) -> Dataset:
+def _chains(
+    kind: chains.Kind, length: str, offset: float = chains.DOUBLE_OFFSET, n_chains: int = 1400
+) -> Dataset:
     first, end = {"short": chains.SHORT, "long": chains.LONG}[length]
     what = "single" if kind == "single" else "single and double"
     label = f"1D {'' if kind == 'single' else 'mixed '}{length}"
     apart = "" if offset == chains.DOUBLE_OFFSET else f", {offset:g} Å apart"
-    description = f"1,400 {what} 1D carbon chains of {first} to {end - 1} atoms a strand{apart}"
+    many = "" if n_chains == 1400 else f", {n_chains:,}"
+    description = f"{n_chains:,} {what} 1D carbon chains of {first} to {end - 1} atoms a strand{apart}"
     return Dataset(
-        f"{label}{apart}",
+        f"{label}{apart}{many}",
         "a",
         "Å",
         description,
-        lambda path, jobs=1: build_chains(path, kind, (first, end), double_offset=offset),
+        lambda path, jobs=1: build_chains(path, kind, (first, end), n_chains, double_offset=offset),
         intensive=False,
         split=(0.8, 0.1, 0.1),
     )
@@ -201,6 +204,7 @@ REGISTRY: dict[str, Dataset] = {
     "phonon-u-by-formula": _by_formula("U", "u", "kJ/mol", "vibrational internal energy at 300 K"),
     "chains-mixed-short-apart": _chains("mixed", "short", APART),
     "chains-mixed-long-apart": _chains("mixed", "long", APART),
+    "chains-long-7000": _chains("single", "long", n_chains=7000),
     **{f"{name}-uncut": _uncut(*about) for name, about in LABELLED.items()},
     "mp-thinned": _crystals(
         "a",

@@ -21,6 +21,7 @@ from reproduction.drawing.tables import require, write_rows
 from reproduction.workflow.spec import Part, Spec, load_networks
 
 OURS = "cgcnn-lattice"
+MANY = "chains-long-7000"
 CHAINS = ("chains-short", "chains-long", "chains-mixed-long", "chains-mixed-long-apart")
 PER_CELL = ("phonon-cv", "phonon-u")
 INTENSIVE = ("elastic-k", "elastic-g", "refractive-index")
@@ -40,13 +41,14 @@ def remedies() -> tuple[str, ...]:
     return tuple(name for name, network in load_networks().items() if names_a_file(network.model.name))
 
 
-SEARCHED = "reciprocal-searched"  # on the chains of the search only
+SEARCHED = "reciprocal-searched"  # on long chains only, as the search was
 TESTED = (*(name for name in remedies() if name != SEARCHED), OURS)
 SPEC = Spec(
     caption="CGCNN with average pooling and one change, beside average and sum pooling",
     parts=(
         Part(datasets=CHAINS, networks=("cgcnn-one-cycle", "cgcnn-sum", *TESTED)),
         Part(datasets=("chains-long",), networks=(SEARCHED,)),
+        Part(datasets=(MANY,), networks=("cgcnn-one-cycle", "cgcnn-sum", "reciprocal", SEARCHED, OURS)),
         Part(
             datasets=("mp-descriptors",),
             networks=("cgcnn-one-cycle", "cgcnn-shifted-sum-256", *TESTED),
@@ -60,6 +62,7 @@ SPEC = Spec(
             "epochs": 100,
             "datasets": {
                 "mp-descriptors": {"epochs": 10, "n_structures": 20000},
+                MANY: {"epochs": 25},
                 **{name: {"epochs": 50, "n_structures": 3000} for name in INTENSIVE},
             },
         }
@@ -133,7 +136,7 @@ def column(bar: Bar) -> str:
 
 def metric(bar: Bar) -> str:
     """R² for what probes the cell, MAE/MAD for properties."""
-    return "r2" if bar.first["dataset"] in (*CHAINS, "mp-descriptors") else "mae_over_mad"
+    return "r2" if bar.first["dataset"] in (*CHAINS, MANY, "mp-descriptors") else "mae_over_mad"
 
 
 def result(bar: Bar) -> str:

@@ -38,14 +38,6 @@ class Reciprocal(Remedy):
         return atoms
 
 
-class NormalisedReciprocal(Reciprocal):
-    """The same with messages normalised at each atom (Ba et al., 2016), however many waves they add up."""
-
-    def __init__(self, atom_features: Tensor, graph: GraphSettings, n_outputs: int):
-        super().__init__(atom_features, graph, n_outputs)
-        self.updates = nn.ModuleList(nn.Sequential(of, nn.LayerNorm(self.width)) for of in self.updates)
-
-
 def messages(atoms: Tensor, waves: Iterable[Waves], filters: nn.Module) -> Tensor:
     """m_i = sum_k f(|k|) S(k) exp(-i k r_i), (n_atoms, width); f goes to zero at the cut-off, smoothly."""
     found = torch.zeros_like(atoms)
