@@ -149,7 +149,7 @@ def chain_of_set(
 ) -> Structure:
     """One chain of `chain_set`, for example the one that a figure shows.
 
-    A chain with two atoms in the same place, about one of 5,000, is drawn again.
+    A chain with two atoms in one place, as one of 1,400 long ones has, is drawn again.
 
     Args:
         strands: `single` or `double`.
