@@ -29,8 +29,9 @@ CELL = ("natoms", "a", "b", "c", "alpha", "beta", "gamma")
 METRICS = {"r2": "R²", "mae_over_mad": "MAE/MAD"}
 PANELS = {
     ("chains-long", "a"): "R² of a, long chains",
+    (MANY, "a"): "R² of a, 7,000 of them",
     ("mp-descriptors", "a"): "R² of a, MP dataset",
-    ("phonon-cv", "Cv"): "MAE/MAD of Cv per cell",
+    ("phonon-cv", "Cv"): "MAE/MAD of Cv",
 }
 TOLD = {False: COLOURS["mean"], True: COLOURS["sum"]}
 ROW = 4.4  # mm for each network
@@ -117,7 +118,7 @@ def _draw(found: list[Bar]) -> Figure:
                 axes.plot(values, [y] * len(values), "o", color="white", mec=COLOURS["text"], ms=3, mew=0.6)
             axes.text(values.max(), y, f"  {bar.mean(metric(bar)):z.2f}", va="center", fontsize=SMALL - 0.5)
         axes.set_xlabel(PANELS[panel])
-        axes.margins(x=0.22)  # room for the numbers
+        axes.margins(x=0.3)  # room for the numbers
         axes.set_xlim(left=0)
         name_rows(axes, list(labels.values()))
     words = {False: "not told the cell", True: "told the cell"}
