@@ -212,6 +212,14 @@ def test_a_chain_depends_on_its_id_and_the_seed_only() -> None:
     assert large["single-04-0001"] != chain_of_set("single", 4, 1, seed=4)
 
 
+def test_a_chain_with_two_atoms_in_one_place_is_drawn_again() -> None:
+    first = random_chain(40, np.random.default_rng([0, 0, 40, 107]))
+    assert not first.is_valid(tol=0.1)
+    chain = chain_of_set("single", 40, 107)
+    assert len(chain) == 40
+    assert chain.is_valid(tol=0.1)
+
+
 def test_no_chain_occurs_alone_and_doubled() -> None:
     chains = chain_set("mixed", SHORT, n_chains=140)
     lengths = [chain.lattice.a for _, chain in chains]
