@@ -360,6 +360,7 @@ def test_options_that_are_wrong_take_one_sentence(capsys: pytest.CaptureFixture[
     wrong = {
         "--folds=1": "argument --folds: ",
         "--seed=3": "unknown option '--seed'; did you mean '--seeds'? ",
+        "--nonsense": "unknown option '--nonsense'; ",
         "another": "'another' is one argument too many",
     }
     for option, told in wrong.items():

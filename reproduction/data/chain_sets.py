@@ -11,7 +11,7 @@ def build_chains(
     path: Path,
     kind: chains.Kind,
     lengths: tuple[int, int],
-    n_chains: int = 1400,
+    n_chains: int = chains.N_CHAINS,
     seed: int = 0,
     double_offset: float = chains.DOUBLE_OFFSET,
 ) -> None:

@@ -18,6 +18,7 @@ VACUUM = 100.0  # Å, the cell's b and c
 DOUBLE_OFFSET = 3.0  # Å between the strands of a double chain
 SHORT = (2, 9)  # atoms a chain, first and last exclusive: "1D, short"
 LONG = (37, 51)  # "1D, long"
+N_CHAINS = 1400  # of each of the paper's sets
 
 Kind = Literal["single", "mixed"]
 STRANDS: dict[str, tuple[str, ...]] = {"single": ("single",), "mixed": ("single", "double")}
@@ -98,7 +99,7 @@ def armchair_chain(bond_length: float, bond_angle: float) -> Structure:
 def chain_set(
     kind: Kind,
     lengths: tuple[int, int],
-    n_chains: int = 1400,
+    n_chains: int = N_CHAINS,
     seed: int = 0,
     double_offset: float = DOUBLE_OFFSET,
 ) -> list[tuple[str, Structure]]:

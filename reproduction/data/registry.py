@@ -48,13 +48,16 @@ class Dataset:
 
 
 def _chains(
-    kind: chains.Kind, length: str, offset: float = chains.DOUBLE_OFFSET, n_chains: int = 1400
+    kind: chains.Kind,
+    length: str,
+    offset: float = chains.DOUBLE_OFFSET,
+    n_chains: int = chains.N_CHAINS,
 ) -> Dataset:
     first, end = {"short": chains.SHORT, "long": chains.LONG}[length]
     what = "single" if kind == "single" else "single and double"
     label = f"1D {'' if kind == 'single' else 'mixed '}{length}"
     apart = "" if offset == chains.DOUBLE_OFFSET else f", {offset:g} Å apart"
-    many = "" if n_chains == 1400 else f", {n_chains:,}"
+    many = "" if n_chains == chains.N_CHAINS else f", {n_chains:,}"
     description = f"{n_chains:,} {what} 1D carbon chains of {first} to {end - 1} atoms a strand{apart}"
     return Dataset(
         f"{label}{apart}{many}",
