@@ -1,9 +1,10 @@
 """Structures that have been read before, so that no file is parsed twice."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pymatgen.core import Lattice, Structure
+from pymatgen.core import Composition, Lattice, Structure, get_el_sp
 
 from hybrid.line_cache import LineCache
 from hybrid.structures import content_key, read_structure
@@ -41,4 +42,10 @@ def row_of(structure: Structure) -> dict[str, Any]:
 
 def structure_of(row: dict[str, Any]) -> Structure:
     """The structure in a row of the table."""
-    return Structure(Lattice(row["lattice"]), row["species"], row["frac"])
+    return Structure(Lattice(row["lattice"]), [_of_site(name) for name in row["species"]], row["frac"])
+
+
+@cache
+def _of_site(species: str) -> Composition:
+    """What pymatgen would make anew for every site, in most of the time that a structure takes."""
+    return Composition({get_el_sp(species): 1})
