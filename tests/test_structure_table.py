@@ -61,6 +61,10 @@ def test_what_is_kept_is_what_was_read(tmp_path: Path, parsed: list[str]) -> Non
         assert read.lattice.matrix.tolist() == ions.lattice.matrix.tolist()
         assert read.frac_coords.tolist() == ions.frac_coords.tolist()
         assert [site.species_string for site in read] == ["Cl-", "Na+"]
+    with StructureTable(tmp_path) as table:
+        composition = table.composition(tmp_path / "x.json")
+    assert composition == ions.composition
+    assert composition.reduced_formula == "NaCl"
 
 
 def test_a_changed_file_is_parsed_again(crystal_folder: Callable[..., Path], parsed: list[str]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from pymatgen.core import Structure
+from pymatgen.core import Composition, Structure
 
 from hybrid.data.graphs_of_folder import G, StoredCrystals, sized
 from hybrid.data.listed import read_listing
@@ -116,6 +116,18 @@ class CrystalFolder:
         with StructureTable(self.path) as table:
             for path in self.files.values():
                 yield self.checked(table.read(path), path)
+
+    def compositions(self) -> Iterable[Composition]:
+        """The elements of each crystal, and how many atoms of each are in its cell.
+
+        Raises:
+            InputError: a structure cannot be read.
+        """
+        if not self.stored:
+            yield from (structure.composition for structure in self.files.values())
+            return
+        with StructureTable(self.path) as table:
+            yield from map(table.composition, self.files.values())
 
     def checked(self, structure: Structure, path: Path | str) -> Structure:
         """The structure, after a check that there are features for all its elements.

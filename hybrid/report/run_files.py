@@ -29,12 +29,12 @@ def describe_data(run: Path, folder: CrystalFolder, split_file: Path | None = No
     inputs = read_json(noted[0]) if noted else {"crystals": {}}
     seen = inputs["crystals"]  # by each member
     own, crystals = set(read_predictions(run)["id"]), {}
+    folder = folder.take(i for i, identity in enumerate(folder.ids) if identity in own)
     keys = folder.keys(OF_STRUCTURES in inputs)
-    for i, structure in enumerate(folder.structures()):
-        identity = folder.ids[i]
-        if identity in own and (not seen or seen.get(identity, "  ")[1] == keys[i]):
+    for identity, key, composition in zip(folder.ids, keys, folder.compositions(), strict=True):
+        if not seen or seen.get(identity, "  ")[1] == key:
             file = os.path.relpath(folder.files[identity], run) if folder.stored else ""
-            crystals[identity] = [file, structure.composition.reduced_formula, len(structure)]
+            crystals[identity] = [file, composition.reduced_formula, round(composition.num_atoms)]
     if not crystals:
         raise InputError(f"{folder.path}: holds none of the crystals of {run}")
     data = {
