@@ -18,6 +18,7 @@ from hybrid.data.written_folder import CrystalFile
 from hybrid.errors import InputError
 from hybrid.settings import RunSettings
 from reproduction.data.folders import write_folder
+from reproduction.data.registry import VERSIONS
 from reproduction.figures import umlff
 from reproduction.models.force_field import (
     ForceFieldSettings,
@@ -275,6 +276,12 @@ def test_another_setting_is_another_calculation_named_by_its_force_field(calcula
     assert calculation.name.startswith("phonon-chgnet-")
     assert other.name.startswith(f"phonon-{settings.force_field}-")
     assert other.name != calculation.name
+
+
+def test_another_version_of_the_data_is_another_calculation(calculation, monkeypatch):
+    before = calculation.name
+    monkeypatch.setitem(VERSIONS, next(iter(calculation.runs)), 99)
+    assert calculation.name != before
 
 
 # --- record and figure ---

@@ -258,6 +258,12 @@ def get_dataset(name: str) -> Dataset:
     return REGISTRY[name]
 
 
+def versioned(name: str) -> str:
+    """A dataset's name with its version, if that is not the first."""
+    version = VERSIONS.get(name, 1)
+    return name if version == 1 else f"{name} version {version}"
+
+
 def dataset_folder(name: str, jobs: int = 1) -> CrystalFolder:
     """The folder of a dataset, built by `jobs` processes if it does not exist.
 

@@ -26,7 +26,7 @@ from hybrid.settings import ModelSettings, RunSettings
 from hybrid.training.run import subset
 from hybrid.training.samples import Samples
 from reproduction import figures
-from reproduction.data.registry import dataset_folder
+from reproduction.data.registry import dataset_folder, versioned
 from reproduction.models.force_field import (
     ForceFieldSettings,
     TooLargeError,
@@ -66,9 +66,9 @@ class Calculation:
 
     @property
     def name(self) -> str:
-        """The set's and the force field's, with a hash of all settings."""
+        """The set's and the force field's, with a hash of all settings and of the data sets' versions."""
         splits = {
-            dataset: run.model_dump(mode="json", include={"split", "n_structures", "data_seed"})
+            versioned(dataset): run.model_dump(mode="json", include={"split", "n_structures", "data_seed"})
             for dataset, run in self.runs.items()
         }
         settings = [self.settings.model_dump(mode="json"), self.size.model_dump(mode="json"), splits]

@@ -13,7 +13,7 @@ from typing import Any
 
 from hybrid.settings import RunSettings
 from hybrid.training.model_registry import get_model
-from reproduction.data.registry import VERSIONS, get_dataset
+from reproduction.data.registry import get_dataset, versioned
 from reproduction.models.descriptor_groups import members, without
 from reproduction.models.frozen import base_of
 from reproduction.paths import RESULTS
@@ -53,12 +53,8 @@ class Run:
 
         Without the defaults in it, the names of finished runs do not change when a new setting is introduced.
         """
-        settings, version = (
-            self.settings.model_dump_json(exclude_defaults=True),
-            VERSIONS.get(self.dataset, 1),
-        )
-        data = self.dataset if version == 1 else f"{self.dataset} version {version}"
-        digest = hashlib.sha256(f"{data} {settings}".encode()).hexdigest()
+        settings = self.settings.model_dump_json(exclude_defaults=True)
+        digest = hashlib.sha256(f"{versioned(self.dataset)} {settings}".encode()).hexdigest()
         targets = self.settings.targets
         learnt = f"-{targets[0]}" if len(targets) == 1 else f"-{len(targets)}-targets" if targets else ""
         return f"{self.dataset}{learnt}-{self.network}-seed{self.settings.model_seed}-{digest[:8]}"
