@@ -149,5 +149,5 @@ def result(bar: Bar) -> str:
     spread = f" ({min(values):z.3f} to {max(values):z.3f})" if len(values) > 1 else ""
     diverged = f", {bar.n_diverged} diverged" if bar.n_diverged else ""
     seconds = [row["train_seconds"] / row["epochs"] for row in bar.done if row.get("train_seconds")]
-    time = f", {sum(seconds) / len(seconds):.2g} s" if seconds else ""
+    time = f", {float(f'{sum(seconds) / len(seconds):.2g}'):g} s" if seconds else ""
     return f"{bar.mean(name):z.3f}{spread}{diverged}{time}"
