@@ -84,7 +84,8 @@ def run_command(run: Callable[[argparse.Namespace], int | None], options: argpar
     try:
         folder = getattr(options, "folder", None)
         if folder and not folder.is_dir():  # before anything heavy is loaded
-            raise InputError(f"{folder}: no such folder")
+            what = "is a file; give the folder that it is in" if folder.exists() else "no such folder"
+            raise InputError(f"{folder}: {what}")
         code = run(options) or 0
         sys.stdout.flush()
         return code

@@ -250,6 +250,7 @@ def test_bad_input_is_one_sentence(
     bulk = SHIPPED / "bulk-moduli.pth.tar"
     assert "no such folder" in refused(capsys, "train", "nowhere", *SMALL)
     assert "no such folder" in refused(capsys, "predict", bulk, "nowhere")
+    assert "is a file; give the folder" in refused(capsys, "predict", bulk, __file__)
     assert "no such model" in refused(capsys, "predict", "nowhere.ckpt", path)
     assert "is not a checkpoint" in refused(capsys, "predict", path / "x00.json", path)
     Path("stopped.partial").mkdir()
