@@ -60,5 +60,5 @@ def structure_of(row: dict[str, Any]) -> Structure:
 
 @cache
 def _of_site(species: str) -> Composition:
-    """What pymatgen would make anew for every site, in most of the time that a structure takes."""
+    """The occupation of a site. Pymatgen would make one for each site, which takes most of the time."""
     return Composition({get_el_sp(species): 1})
