@@ -63,7 +63,8 @@ def structure_files(folder: Path, settled: Collection[str] = ()) -> FolderFiles:
     Raises:
         InputError: an id has several, see `the_structure`, or is no text.
     """
-    named = (path for path in folder.iterdir() if path.suffix in FORMATS and path.name not in RESERVED)
+    visible = (path for path in folder.iterdir() if not path.name.startswith("."))  # as ._a.cif of macOS
+    named = (path for path in visible if path.suffix in FORMATS and path.name not in RESERVED)
     pairs = sorted((path.stem, sys.intern(path.suffix)) for path in named if path.stem not in settled)
     found, others = {}, []
     for stem, of_one_id in groupby(pairs, itemgetter(0)):

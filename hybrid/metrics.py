@@ -34,6 +34,8 @@ def regression_metrics(targets: np.ndarray, predictions: np.ndarray) -> dict[str
     deviation = targets - targets.mean()
     mae, mad = float(np.abs(error).mean()), float(np.abs(deviation).mean())
     variance = float((deviation**2).sum())
+    if mad <= 1e-12 * float(np.abs(targets).max()):  # equal but for rounding
+        mad = variance = 0.0
     return {
         "mae": mae,
         "mad": mad,

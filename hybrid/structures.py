@@ -151,6 +151,8 @@ def check_structure(structure: Structure, where: str) -> None:
     """
     if len(structure) == 0:
         raise InputError(f"{where}: has no atoms")
+    if not all(structure.pbc):
+        raise InputError(f"{where}: is not periodic in all three directions")
     for number, site in enumerate(structure, start=1):
         if not site.is_ordered:
             parts = " / ".join(f"{amount:g} {species}" for species, amount in site.species.items())

@@ -114,3 +114,13 @@ def test_batch_rows(path: Path) -> None:
     rows = batch_rows(table, ["b"], "cpu")
     assert rows is not None
     assert rows.shape == (1, 3)
+
+
+def test_rounding_of_what_is_zero_for_all_is_not_divided_by(tmp_path: Path) -> None:
+    """As of std_avg_bond_len of crystals with one bond length; a column of one's own may be that small."""
+    file = tmp_path / "descriptors.csv"
+    file.write_text("id,std_avg_bond_len,energy\na,0,1e-19\nb,1e-16,2e-19\nc,0.001,2e-19\n")
+    table = DescriptorTable.read(file)
+    values = Standardisation.fit(table, ["a", "b"]).apply(table).values
+    assert values[2, 0] == pytest.approx(0.001)
+    assert values[1, 1] - values[0, 1] > 1

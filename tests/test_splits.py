@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hybrid.data.splits import FOLDS, grouped_split, random_split, read_split, write_split
+from hybrid.data.splits import (
+    FOLDS,
+    cross_validation_folds,
+    grouped_split,
+    random_split,
+    read_split,
+    write_split,
+)
 from hybrid.errors import InputError
 
 IDS = [f"x{i}" for i in range(20)]
@@ -180,3 +187,9 @@ def test_groups_too_large_to_split() -> None:
 def test_fractions_of_a_grouped_split_that_are_none() -> None:
     with pytest.raises(InputError, match="three positive fractions that add up to 1"):
         grouped_split(GROUPS, (0.8, 0.1, 0.2), 0)
+
+
+@pytest.mark.parametrize("k", [3, 5, 10])
+def test_every_crystal_is_learnt_by_a_network_of_a_cross_validation(k: int) -> None:
+    _, folds = cross_validation_folds([f"c{i}" for i in range(200)], k, 0)
+    assert (np.array(folds) == "training").any(axis=0).all()

@@ -14,7 +14,7 @@ from hybrid.errors import InputError
 from hybrid.folder_files import structure_files
 from hybrid.graphs.crystal import CrystalGraphs
 from hybrid.settings import GraphSettings
-from hybrid.structures import read_structure
+from hybrid.structures import check_structure, read_structure
 
 ENDINGS = (".cif", ".vasp", ".poscar", ".json", ".extxyz", ".xyz")
 
@@ -169,3 +169,15 @@ def test_atoms_far_from_their_cell_are_brought_into_it(tmp_path: Path) -> None:
     )
     assert torch.equal(one.neighbours, other.neighbours)
     assert torch.allclose(one.distances, other.distances, atol=1e-6)
+
+
+def test_a_slab_that_is_not_periodic_is_refused() -> None:
+    slab = Structure(Lattice(np.eye(3) * 4, pbc=(True, True, False)), ["Cu"], [[0, 0, 0]])
+    with pytest.raises(InputError, match="is not periodic in all three directions"):
+        check_structure(slab, "slab")
+
+
+def test_hidden_files_are_no_crystals(tmp_path: Path) -> None:
+    (tmp_path / "a.cif").write_text("")
+    (tmp_path / "._a.cif").write_text("")
+    assert list(structure_files(tmp_path)) == ["a"]

@@ -78,6 +78,8 @@ def run(options: argparse.Namespace) -> None:
 
     if common.one_split(options) and options.folds:
         raise InputError("--folds: makes its own splits; give no other")
+    if options.grouping and options.split_file:
+        raise InputError("--grouping: --split-file has the folds already; give one of them")
     common.run_code(options)
     names = ("descriptors", "epochs", "split", "grouping", *RUN, *TRAINER, *CGCNN, *ALIGNN, *GRAPH, *START)
     choices = {**common.given(options, names), **dict(map(_assigned, options.set))}

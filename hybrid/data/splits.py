@@ -64,7 +64,7 @@ def cross_validation_folds(groups: Sequence[str], k: int, seed: int) -> tuple[np
     """`k` parts for cross-validation, with all crystals of a group (n,) in one part.
 
     Groups in a random order go to the smallest part. Of those outside a part, a tenth of all crystals are its
-    validation set.
+    validation set, other ones for each part.
 
     Returns:
         The part of each crystal (n,), from 0, and for each part the folds of all crystals (n,).
@@ -82,7 +82,8 @@ def cross_validation_folds(groups: Sequence[str], k: int, seed: int) -> tuple[np
         filled[part[group]] += sizes[group]
     folds = []
     for number in range(k):
-        others = [group for group in order if part[group] != number]
+        turned = np.roll(order, -(number * len(order) // k))
+        others = [group for group in turned if part[group] != number]
         if len(others) < 2:
             raise InputError(f"--folds {k}: all crystals outside a part are of one group; use more parts")
         before = np.cumsum([0, *sizes[others[:-1]]])

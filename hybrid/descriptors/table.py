@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from hybrid.data.crystal_table import ID, read_cells
+from hybrid.descriptors.registry import paper_descriptors
 from hybrid.errors import InputError
 from hybrid.reading import plain_number
 from hybrid.structures import without_ending
@@ -149,8 +150,11 @@ class Standardisation:
                 raise InputError(
                     f"{table.path}: the values of '{name}' are too large; scale them or leave it out"
                 )
-        # the deviation of a constant column may differ from zero by rounding
-        constant = std <= 1e-12 * rows.nan_to_num().abs().amax(dim=0)
+        # the deviation of a constant column may differ from zero by rounding, and so may the column if all
+        # crystals have one structure; only the paper's descriptors are known not to be in tiny units
+        paper = {descriptor.name for descriptor in paper_descriptors(space_group=True)}
+        floor = torch.tensor([float(name in paper) for name in table.names], dtype=rows.dtype)
+        constant = std <= 1e-12 * rows.nan_to_num().abs().amax(dim=0).maximum(floor)
         return cls(table.names, mean, torch.where(constant, torch.ones_like(std), std), median, limit)
 
     def apply(self, table: DescriptorTable) -> DescriptorTable:

@@ -97,7 +97,7 @@ class Embeddings:
 def _read_csv(path: Path, content: bytes) -> pd.DataFrame:
     text = as_text(content, path)
     refuse_separators([text.partition("\n")[0].partition(",")[0]], path)
-    frame = pd.read_csv(io.StringIO(text), dtype={ID: str})
+    frame = pd.read_csv(io.StringIO(text), dtype={ID: str}, keep_default_na=False)
     if any(str(name).startswith("Unnamed: ") for name in frame):
         raise InputError(f"{path}: a column has no name, as the row numbers that pandas writes; remove it")
     return frame

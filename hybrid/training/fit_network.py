@@ -40,9 +40,8 @@ def fit_network(architecture: Architecture, samples: Samples, settings: RunSetti
         objective.n_outputs,
         bool(objective.classes),
     )
-    source = start(
-        network, settings, samples.folder.target, samples.names, objective.classes, descriptors.names
-    )
+    target = "" if samples.names else samples.folder.target
+    source = start(network, settings, target, samples.names, objective.classes, descriptors.names)
     if source and source.standardisation:
         descriptors.standardise(samples, source.standardisation)
     if source and isinstance(objective, RegressionObjective):
@@ -57,7 +56,7 @@ def fit_network(architecture: Architecture, samples: Samples, settings: RunSetti
         objective.classes,
         descriptors.standardisation,
         descriptors.domain(graphs, samples),
-        "" if samples.names else samples.folder.target,
+        target,
     )
     epoch, error = log.best()
     model.save(job.folder / MODEL_FILE, epoch=epoch, best_mae_error=error)

@@ -85,14 +85,14 @@ class Samples:
         return {f"n_{fold}": int((self.folds == fold).sum()) for fold in FOLDS}
 
     def refuse_single_rows(self, n_atoms: Tensor, settings: RunSettings) -> None:
-        """Raises an InputError if a training batch would contain only one atom (for de-ALIGNN: crystal).
+        """Raises an InputError if a training batch would contain only one atom (for some networks: crystal).
 
         Batch normalisation needs several.
         """
         n_atoms = n_atoms[self.folds == "training"]
         if min(settings.trainer.batch_size, len(n_atoms)) > 1:
             return
-        row = "crystal" if settings.model.name == "de-alignn" else "atom"
+        row = "crystal" if settings.model.name in ("de-alignn", "cgcnn-lattice") else "atom"
         if row == "crystal" or (n_atoms == 1).any():
             raise InputError(
                 f"{self.folder.path}: a training batch would contain only one {row}; use more crystals or "
