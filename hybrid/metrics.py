@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+ROUNDING = 1e-12  # of the largest number: deviations up to this come from rounding
+
 
 def varies(values: np.ndarray) -> np.ndarray:
     """Whether descriptors (n_crystals, …) vary by more than rounding, as the angles of cubic cells do."""
@@ -34,7 +36,7 @@ def regression_metrics(targets: np.ndarray, predictions: np.ndarray) -> dict[str
     deviation = targets - targets.mean()
     mae, mad = float(np.abs(error).mean()), float(np.abs(deviation).mean())
     variance = float((deviation**2).sum())
-    if mad <= 1e-12 * float(np.abs(targets).max()):  # equal but for rounding
+    if mad <= ROUNDING * float(np.abs(targets).max()):
         mad = variance = 0.0
     return {
         "mae": mae,

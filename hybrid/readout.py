@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from hybrid.errors import InputError, unknown_name
+from hybrid.metrics import ROUNDING
 from hybrid.user_code import names_a_file, user_code
 
 
@@ -178,8 +179,8 @@ class TargetScale:
         """
         varied = len(training_targets) > 1
         std = training_targets.std(dim=0) if varied else torch.zeros_like(training_targets[0])
-        rounding = 1e-12 * training_targets.abs().amax(dim=0)
-        std = torch.where(std > rounding, std, torch.ones_like(std))
+        largest = training_targets.abs().amax(dim=0)
+        std = torch.where(std > ROUNDING * largest, std, torch.ones_like(std))
         mean = pooling.shift(training_targets, n_atoms)
         return cls(mean, std) if training_targets.dim() > 1 else cls(float(mean), float(std))
 

@@ -408,10 +408,11 @@ def test_classes_are_learnt(folder: CrystalFolder, tmp_path: Path) -> None:
     assert set(model.predict_folder(folder, torch.device("cpu"))[:, 0]) <= {5, 6, 7}
 
 
+@pytest.mark.parametrize("model", ["de-alignn", "cgcnn-lattice"])
 def test_a_batch_of_one_crystal_is_refused_where_crystals_are_normalised(
-    folder: CrystalFolder, tmp_path: Path
+    folder: CrystalFolder, tmp_path: Path, model: str
 ) -> None:
-    settings = run_settings("de-alignn", "mean")
+    settings = run_settings(model, "mean")
     trainer = settings.trainer.model_copy(update={"batch_size": 1})
     with pytest.raises(InputError, match="a training batch would contain only one crystal"):
         train(folder, settings.model_copy(update={"trainer": trainer}), tmp_path / "run", progress=False)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hybrid import readout
 from hybrid.errors import InputError
 from hybrid.graphs.merged_crystal import MergedCrystalGraphs
+from hybrid.metrics import regression_metrics
 from hybrid.models.cgcnn import CGCNN
 from hybrid.readout import (
     Crystals,
@@ -207,3 +208,12 @@ def test_restore_undoes_normalise(values: list[float], name: str) -> None:
     targets = torch.tensor(values, dtype=torch.float64)
     scale = TargetScale.fit(targets, torch.arange(1, len(targets) + 1), get_pooling(name))
     torch.testing.assert_close(scale.restore(scale.normalise(targets)), targets, rtol=1e-9, atol=1e-6)
+
+
+def test_equal_targets_that_binary_numbers_round_are_not_divided() -> None:
+    targets = np.full(7, 0.1)
+    assert targets.std() > 0
+    scale = TargetScale.fit(torch.from_numpy(targets), torch.ones(7), get_pooling("sum"))
+    assert scale.std == 1
+    metrics = regression_metrics(targets, targets + 0.02)
+    assert np.isnan([metrics["mae_over_mad"], metrics["r2"]]).all()

@@ -15,6 +15,7 @@ from torch import Tensor
 from hybrid.data.crystal_table import ID, read_cells
 from hybrid.descriptors.registry import paper_descriptors
 from hybrid.errors import InputError
+from hybrid.metrics import ROUNDING
 from hybrid.reading import plain_number
 from hybrid.structures import without_ending
 
@@ -154,7 +155,7 @@ class Standardisation:
         # crystals have one structure; only the paper's descriptors are known not to be in tiny units
         paper = {descriptor.name for descriptor in paper_descriptors(space_group=True)}
         floor = torch.tensor([float(name in paper) for name in table.names], dtype=rows.dtype)
-        constant = std <= 1e-12 * rows.nan_to_num().abs().amax(dim=0).maximum(floor)
+        constant = std <= ROUNDING * rows.nan_to_num().abs().amax(dim=0).maximum(floor)
         return cls(table.names, mean, torch.where(constant, torch.ones_like(std), std), median, limit)
 
     def apply(self, table: DescriptorTable) -> DescriptorTable:

@@ -222,4 +222,7 @@ _ALIGNN = Architecture(
         )
     },
 )
-ARCHITECTURES = {"alignn": _ALIGNN, "de-alignn": replace(_ALIGNN, name="de-alignn", takes_descriptors=True)}
+ARCHITECTURES = {
+    "alignn": _ALIGNN,
+    "de-alignn": replace(_ALIGNN, name="de-alignn", takes_descriptors=True, normalises_crystals=True),
+}

@@ -144,6 +144,7 @@ ARCHITECTURES = {
         build=CGCNNLattice,
         graphs=ReciprocalGraphs,
         at_once=32,
+        normalises_crystals=True,
         poolings=("mean",),
         tuned={"mean": Recipe(trainer=CGCNNLattice.trainer)},
     )

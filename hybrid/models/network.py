@@ -98,6 +98,7 @@ class Architecture:
     poolings: tuple[str, ...] = ()  # names of the poolings that it supports; empty: all
     precisions: tuple[str, ...] = ("fp32",)  # in which it can be trained
     at_once: int = 64  # crystals that are predicted together
+    normalises_crystals: bool = False  # whether batch normalisation is over crystals, not only atoms
     head: tuple[str, ...] = ()  # its modules after the pooling, which a new target may replace
     tuned: Recipes = field(default_factory=dict)  # our training settings
     paper: Recipes = field(default_factory=dict)  # those of the paper or the original code

@@ -15,7 +15,7 @@ import numpy as np
 
 from hybrid.data.splits import FOLDS
 from hybrid.errors import InputError
-from hybrid.metrics import classification_metrics, regression_metrics
+from hybrid.metrics import ROUNDING, classification_metrics, regression_metrics
 from hybrid.reading import plain_number, read_json
 from hybrid.report.run_files import DATA, printable, read_log, read_predictions
 from hybrid.settings import RunSettings
@@ -160,7 +160,8 @@ class FinishedRun:
             return errors[:, 0]
         there = self.targets[self.parts[self.judged]]
         deviation = np.abs(there - there.mean(axis=0)).mean(axis=0)
-        return np.asarray((errors / np.where(deviation > 0, deviation, 1)).mean(axis=1))
+        varied = deviation > ROUNDING * np.abs(there).max(axis=0)
+        return np.asarray((errors / np.where(varied, deviation, 1)).mean(axis=1))
 
     @property
     def error_name(self) -> str:

@@ -106,8 +106,8 @@ def calibration(run: FinishedRun) -> Iterator[Drawn]:
             pairs = zip(nominal, shares, strict=True)
             drawn.point_at(line, [f"{100 * float(x):g} % promised, {100 * y:.1f} % held" for x, y in pairs])
         axes.axline((0.5, 0.5), slope=1, color=COLOURS["text"], linewidth=0.6)
-        axes.set(xlabel="nominal coverage", ylabel=f"share of {run.judged} targets within the interval")
-        axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
+        held = f"share of {run.judged} targets within the interval"
+        axes.set(xlabel="nominal coverage", ylabel=held, xlim=(0, 1.02), ylim=(0, 1.02))
         if several:
             axes.legend()
         yield drawn

@@ -159,7 +159,7 @@ def with_graphs(samples: Samples, settings: RunSettings) -> Samples:
         raise InputError(f"--pooling {settings.model.pooling}: {network.name} has {known} pooling only")
     graphs = samples.folder.graphs(settings.graph, network.graphs)
     if not isinstance(graphs, CompositionGraphs):  # Roost has no batch normalisation
-        samples.refuse_single_rows(graphs.n_atoms, settings)
+        samples.refuse_single_rows(graphs.n_atoms, settings.trainer.batch_size, network.normalises_crystals)
     return replace(samples, graphs=graphs)
 
 

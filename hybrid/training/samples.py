@@ -84,16 +84,16 @@ class Samples:
         """The number of crystals in each fold."""
         return {f"n_{fold}": int((self.folds == fold).sum()) for fold in FOLDS}
 
-    def refuse_single_rows(self, n_atoms: Tensor, settings: RunSettings) -> None:
-        """Raises an InputError if a training batch would contain only one atom (for some networks: crystal).
+    def refuse_single_rows(self, n_atoms: Tensor, batch_size: int, of_crystals: bool) -> None:
+        """Raises an InputError if a training batch would contain only one atom, or crystal.
 
-        Batch normalisation needs several.
+        Batch normalisation of atoms or `of_crystals` needs several.
         """
         n_atoms = n_atoms[self.folds == "training"]
-        if min(settings.trainer.batch_size, len(n_atoms)) > 1:
+        if min(batch_size, len(n_atoms)) > 1:
             return
-        row = "crystal" if settings.model.name in ("de-alignn", "cgcnn-lattice") else "atom"
-        if row == "crystal" or (n_atoms == 1).any():
+        row = "crystal" if of_crystals else "atom"
+        if of_crystals or (n_atoms == 1).any():
             raise InputError(
                 f"{self.folder.path}: a training batch would contain only one {row}; use more crystals or "
                 "larger batches"
