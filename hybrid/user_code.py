@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from modulefinder import ModuleFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,7 +22,7 @@ class UserCode:
 
     where: str  # FILE.py:NAME without the folder, or another name of the object
     path: Path | None  # of the file; None: the object was registered in Python
-    digest: str  # sha256 of the file
+    digest: str  # sha256 of the file, and of those in its folder that it imports
     value: Any  # the object
 
 
@@ -43,18 +44,24 @@ def run_user_file(path: Path) -> None:
     """Runs a user's file once. Its objects, and what it registers, are then known by name.
 
     Raises:
-        InputError: there is no such file, it cannot be run, or another file of this name was run before.
+        InputError: there is no such file, it cannot be run, or it or another of this name was run before with
+            other content.
     """
     if path.suffix != ".py" or not path.is_file():
         raise InputError(f"{path}: no such Python file")
-    digest = hashlib.sha256(read_bytes(path)).hexdigest()
     before = _FILES.get(path.name)
-    if before and before.digest != digest:
+    if not before:
+        module = _run(path)
+        _FILES[path.name] = UserCode(path.name, path, _digest(path), module)
+    elif before.digest != _digest(path):
+        assert before.path is not None
+        if path.resolve() == before.path.resolve():
+            raise InputError(
+                f"{path}: it, or a file that it imports, has changed since it was run; start Python anew"
+            )
         raise InputError(
             f"{path}: another file of this name, {before.path}, was run before; rename one of them"
         )
-    if not before:
-        _FILES[path.name] = UserCode(path.name, path, digest, _run(path))
 
 
 def resolve_name(where: str) -> str:
@@ -105,18 +112,30 @@ def user_code(where: str) -> UserCode:
 
 
 def digests() -> dict[str, str]:
-    """The sha256 of each file that was run, by file name."""
+    """The sha256 of each file that was run, with those in its folder that it imports, by file name."""
     return {name: file.digest for name, file in sorted(_FILES.items())}
 
 
 def check_digests(known: dict[str, str]) -> None:
-    """Raises an InputError if a file that a model was trained with was not run, or has changed."""
+    """Raises an InputError if a file that a model was trained with was not run, or differs now."""
     now = digests()
     for name, digest in known.items():
         if name not in now:
             raise InputError(f"{name}: the model was trained with this file; give it by --code {name}")
         if now[name] != digest:
-            raise InputError(f"{_FILES[name].path}: differs from the file that the model was trained with")
+            raise InputError(
+                f"{_FILES[name].path}: has changed since the model was trained, or a file that it imports has"
+            )
+
+
+def _digest(path: Path) -> str:
+    """See `UserCode`."""
+    finder = ModuleFinder(path=[str(path.resolve().parent)])  # reads the imports, and runs nothing
+    with running(path):
+        finder.run_script(str(path))
+    imported = {name: module.__file__ for name, module in finder.modules.items() if name != "__main__"}
+    files = [path, *(Path(file) for _, file in sorted(imported.items()) if file)]
+    return hashlib.sha256(b"".join(map(read_bytes, files))).hexdigest()
 
 
 def _run(path: Path) -> ModuleType:

@@ -86,7 +86,7 @@ def test_a_model_asks_for_the_file_that_it_was_trained_with(
     with pytest.raises(InputError, match=r"trained with this file; give it by --code mine\.py"):
         hybrid.load("run")
     Path("mine.py").write_text(NETWORK + "\n# changed\n")
-    with pytest.raises(InputError, match="differs from the file that the model was trained with"):
+    with pytest.raises(InputError, match=r"mine\.py: has changed since the model was trained"):
         hybrid.load("run", code="mine.py")
     monkeypatch.setattr(user_code, "_FILES", {})
     Path("mine.py").write_text(NETWORK)
@@ -94,6 +94,21 @@ def test_a_model_asks_for_the_file_that_it_was_trained_with(
     plain = hybrid.train(structures, targets, epochs=1, device="cpu")
     assert plain.settings.code == {}  # what was run for another model
     assert repr(plain) == "TrainedModel(cgcnn, mean)"
+
+
+def test_a_file_that_the_users_file_imports_counts_as_part_of_it(
+    structures: list[Structure], targets: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("a_layer.py").write_text("SCALE = 2.0\n")
+    Path("mine.py").write_text(f"import a_layer\n{NETWORK}")
+    hybrid.train(structures, targets, model="mine.py:Elements", epochs=1, device="cpu", out="run")
+    assert hybrid.load("run").settings.code.keys() == {"mine.py"}
+    Path("a_layer.py").write_text("SCALE = 3.0\n")
+    with pytest.raises(InputError, match=r"mine\.py: it, or a file that it imports, has changed since"):
+        hybrid.train(structures, targets, model="mine.py:Elements", epochs=1, device="cpu")
+    monkeypatch.setattr(user_code, "_FILES", {})
+    with pytest.raises(InputError, match=r"trained, or a file that it imports has"):
+        hybrid.load("run", code="mine.py")
 
 
 class Volumes(nn.Module):
