@@ -111,7 +111,7 @@ def train(
     if init_from:
         name, pooling, changes = start_choices(init_from, name, pooling, changes)
     settings = chosen_settings(name or "cgcnn", pooling or "mean", trainer, **changes)
-    folder = subset(as_folder(structures, targets), settings)
+    folder = subset(as_folder(structures, targets, chosen=settings.targets or None), settings)
     with tempfile.TemporaryDirectory() as scratch:
         run = Path(scratch) / "run" if out is None else Path(out)
         if folds:

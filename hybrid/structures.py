@@ -34,6 +34,7 @@ SMALLEST, LARGEST = 0.5, 1e6  # Å³ an atom: denser than metallic hydrogen; an 
 CLOSEST = 0.1  # Å between two atoms
 FAR = 10  # cells
 HEAVIEST = 100  # the last element with features
+VERSIONS = {".extxyz": " 2", ".xyz": " 2"}  # of how a format is read, where it was once read otherwise
 ODD = re.compile(r'(?<=[\s"])[-+]?[\d.]*(\d_\d|(?![0-9])\d)\S*')  # numbers to Python alone, as 1_000 and ３
 T = TypeVar("T")
 
@@ -94,16 +95,21 @@ def _read(path: Path) -> Structure:
     file_format, text = FORMATS[path.suffix], read_text(path)
     if file_format in ("poscar", "extxyz") and text[-1:] in tuple("0123456789."):
         raise ValueError("ends in a number without a line end, as a file that was cut off")
-    if file_format in ("poscar", "extxyz") and (odd := ODD.search(text, text.find("\n") + 1)):
-        raise ValueError(f"'{odd[0]}' is no number")
     if file_format == "extxyz":
         return _read_extxyz(text)
     if file_format == "cif":
         return read_own_cif(text) or read_any_cif(text)
+    if file_format == "poscar":
+        _refuse_odd_numbers(text[text.find("\n") :])
     structure = Structure.from_str(text, fmt=file_format)
     if file_format == "poscar":
         _refuse_lost_atoms(text)
     return structure
+
+
+def _refuse_odd_numbers(text: str) -> None:
+    if odd := ODD.search(text):
+        raise ValueError(f"'{odd[0]}' is no number")
 
 
 def _refuse_lost_atoms(poscar: str) -> None:
@@ -123,19 +129,34 @@ def _refuse_lost_atoms(poscar: str) -> None:
 
 
 def _read_extxyz(text: str) -> Structure:
-    from ase import Atoms
     from ase.io import read
-    from pymatgen.io.ase import AseAtomsAdaptor
 
-    lines, at = text.splitlines(), 0
+    lines, at, frame = text.splitlines(), 0, slice(0)
     while at < len(lines) and (count := lines[at].strip()).isdecimal():
         if len(count) > 9 or int(count) > len(lines):
             raise ValueError(f"line {at + 1} counts more atoms than there are lines")
-        at += int(count) + 2
-    atoms = read(io.StringIO(text), index=-1, format="extxyz")
-    assert isinstance(atoms, Atoms)
+        frame = slice(at + 1, at := at + int(count) + 2)
+    if not at or any(map(str.strip, lines[at:])):
+        raise ValueError(f"line {at + 1} is no number of atoms")
+    comment, *sites = lines[frame]  # of the last frame, which counts
+    _refuse_odd_numbers("\n".join([*re.findall('Lattice="[^"]*', comment), *sites]))
+    return from_ase(read(io.StringIO(text), index=-1, format="extxyz"))
+
+
+def from_ase(atoms: Any) -> Structure:
+    """The structure of ASE's Atoms.
+
+    Raises:
+        ValueError: it is not periodic in all three directions, or has partial occupancies.
+    """
+    from pymatgen.io.ase import AseAtomsAdaptor
+
     if not all(atoms.pbc):
         raise ValueError("has no lattice in all three directions")
+    of_kinds = atoms.info.get("occupancy")  # as ASE writes them: amounts of elements by kind of site
+    partial = isinstance(of_kinds, dict) and any(list(kind.values()) != [1] for kind in of_kinds.values())
+    if partial or any(amount != 1 for amount in atoms.arrays.get("occupancy", ())):
+        raise ValueError("has partial occupancies; ordered structures only")
     return AseAtomsAdaptor.get_structure(atoms)
 
 
@@ -203,5 +224,5 @@ def content_key(source: Path | Structure, prefix: str = "") -> str:
         kind, content = "", source.lattice.matrix.tobytes() + source.frac_coords.tobytes()
         content += " ".join(site.species_string for site in source).encode()
     else:
-        kind, content = source.suffix, read_bytes(source)
+        kind, content = source.suffix + VERSIONS.get(source.suffix, ""), read_bytes(source)
     return hashlib.sha256(f"{prefix}{kind}\0".encode() + content).hexdigest()[:32]

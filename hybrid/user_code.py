@@ -133,8 +133,9 @@ def _digest(path: Path) -> str:
     finder = ModuleFinder(path=[str(path.resolve().parent)])  # reads the imports, and runs nothing
     with running(path):
         finder.run_script(str(path))
-    imported = {name: module.__file__ for name, module in finder.modules.items() if name != "__main__"}
-    files = [path, *(Path(file) for _, file in sorted(imported.items()) if file)]
+    del finder.modules["__main__"]
+    imported = [getattr(module, "__file__", None) for _, module in sorted(finder.modules.items())]
+    files = [path, *(Path(file) for file in imported if file)]
     return hashlib.sha256(b"".join(map(read_bytes, files))).hexdigest()
 
 

@@ -111,6 +111,17 @@ def test_a_file_that_the_users_file_imports_counts_as_part_of_it(
         hybrid.load("run", code="mine.py")
 
 
+def test_a_crystal_of_ase_with_partial_occupancies_is_refused(
+    structures: list[Structure], targets: list[float]
+) -> None:
+    crystal = AseAtomsAdaptor.get_atoms(structures[0])
+    crystal.info["occupancy"] = {"0": {"Na": 1.0}}
+    trained = hybrid.train([crystal, *structures[1:]], targets, epochs=1, device="cpu")
+    crystal.info["occupancy"] = {"0": {"Na": 0.5, "K": 0.5}}
+    with pytest.raises(InputError, match=r"structure 0: has partial occupancies; ordered structures only"):
+        trained.predict([crystal], device="cpu")
+
+
 class Volumes(nn.Module):
     """Outputs of the shape of the neighbours' distances; takes no pooling and no descriptors."""
 

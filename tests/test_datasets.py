@@ -731,6 +731,22 @@ def test_nothing_left_to_use(mine: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert message == "mine: contains no structures that can be used"
 
 
+def test_ids_with_endings_lose_them_and_a_targets_name_is_kept(mine: Path) -> None:
+    given = read_folder(mine)
+    rows = [
+        f"{file.name},{target}\n" for file, target in zip(given.files.values(), given.targets, strict=True)
+    ]
+    (mine / "id_prop.csv").write_text("".join(["id,Cv\n", *rows]))
+    assert own("--random-split", "0.6", "0.2", "0.2") == 0
+    for every in (False, True):
+        found = read_folder(Path("out"), every=every)
+        assert found.ids == given.ids
+        assert found.target == "Cv"
+    as_files = [f"{name}.cif" for name in found.ids]
+    folds = read_split(Path("out/splits/random-0.csv"), as_files, 0)
+    assert np.array_equal(folds, read_split(Path("out/splits/random-0.csv"), found.ids, 0))
+
+
 def test_an_id_with_a_comma_or_a_folder(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = (mine / "id_prop.csv").read_text()
     write_structure(random_crystal(50), mine / "a,b.json")
@@ -741,7 +757,7 @@ def test_an_id_with_a_comma_or_a_folder(mine: Path, capsys: pytest.CaptureFixtur
     kept = Path("up.cif").read_bytes()
     (mine / "id_prop.csv").write_text(f"{table}../up,1.5\n")
     message = refused(capsys, "--from", "mine", "--out", "other")
-    assert message == "id '../up': names a folder; a data set has its files in one"
+    assert message == "mine/id_prop.csv: row 17: id '../up' names a folder"
     assert Path("up.cif").read_bytes() == kept
 
 

@@ -65,7 +65,7 @@ def test_missing_rows_and_columns(path: Path) -> None:
     table = DescriptorTable.read(path)
     with pytest.raises(InputError, match=r"descriptors\.csv: has no row for id '1'"):
         table.rows(["001", "1"])
-    with pytest.raises(InputError, match=r"id 'd' has no descriptors \(Voronoi cell did not close\)"):
+    with pytest.raises(InputError, match=r"id 'd' lacks descriptors \(Voronoi cell did not close\)"):
         table.rows(["d"])
     with pytest.raises(InputError, match=r"lacks the descriptors density, vpa"):
         table.select(["density", "a", "vpa"])
@@ -83,7 +83,7 @@ def test_statistics_are_the_training_sets(path: Path) -> None:
 
 def test_training_crystals_must_have_descriptors(path: Path) -> None:
     table = DescriptorTable.read(path)
-    with pytest.raises(InputError, match="id 'd' has no descriptors"):
+    with pytest.raises(InputError, match="id 'd' lacks descriptors"):
         Standardisation.fit(table, ["001", "d"])
 
 

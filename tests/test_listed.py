@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hybrid.data.folder import read_folder
+from hybrid.data.folder import read_folder, same_target
 from hybrid.errors import InputError
 from hybrid.settings import RunSettings
 from hybrid.training.samples import Samples
@@ -73,6 +73,7 @@ def test_several_targets_are_learnt_by_name(folder: Path) -> None:
         ("x00,1\nx00.vasp,1\n", "row 2: id 'x00.vasp' appears twice"),
         ("x00,1\nx01,nan\n", "row 2: target of 'x01' is 'nan'; a number is needed"),
         ("identity,target\n", "row 1: id 'identity' has no structure file, and a header begins with id"),
+        ("sub/x00,1\n", "row 1: id 'sub/x00' names a folder"),
         ("\n", "has no rows"),
     ],
 )
@@ -111,6 +112,23 @@ def test_without_a_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "history_train.json, x01.json without a structure left out" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("x00,1,2", "has 3 columns instead of id,target"),
+        ('x00,"1,5"', "target of 'x00' is '1,5'; a number is needed"),
+        ("x00,inf", ""),
+    ],
+)
+def test_rows_for_predictions_are_read_as_those_for_training(row: str, message: str, folder: Path) -> None:
+    (folder / "id_prop.csv").write_text(f"material,property\nx01,1\n{row}\n")
+    if message:
+        with pytest.raises(InputError, match=f"row 3: {message}"):
+            read_folder(folder, several_targets=True, every=True)
+    else:
+        assert len(read_folder(folder, several_targets=True, every=True)) == 5
+
+
 def test_for_predictions_every_structure_counts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "id_prop.csv").write_text("x02.vasp,3\nelsewhere,4\nx01,unknown\n")
     found = read_folder(folder, several_targets=True, every=True)
@@ -118,3 +136,35 @@ def test_for_predictions_every_structure_counts(folder: Path, capsys: pytest.Cap
     assert found.targets is not None
     assert np.array_equal(np.flatnonzero(np.isfinite(found.targets[:, 0])), [0])
     assert "id_prop.csv: elsewhere without a structure left out" in capsys.readouterr().err
+
+
+def test_only_the_chosen_targets_must_be_known(folder: Path) -> None:
+    (folder / "id_prop.csv").write_text("id,gap,energy,source\nx00,1,2,paper\nx01,,3,\nx02,1,4,\n")
+    found = read_folder(folder, several_targets=True, chosen=("energy",))
+    assert Samples.of(found, RunSettings(targets=("energy",))).targets.tolist() == [[2], [3], [4]]
+    with pytest.raises(InputError, match="row 3: target of 'x01' is ''; a number is needed"):
+        read_folder(folder, several_targets=True, chosen=("gap", "energy"))
+
+
+def test_a_header_names_a_single_target(folder: Path) -> None:
+    for header, name in (("id,Cv", "Cv"), ("ID,target", ""), ("id,target_1", ""), ("x00,1", "")):
+        (folder / "id_prop.csv").write_text(f"{header}\nx01,3\nx02,4\n")
+        found = read_folder(folder, several_targets=True)
+        assert (found.target, found.target_names) == (name, ())
+    (folder / "id_prop.csv").write_text("id,Cv\nx00,1\nx01,3\nx02,4\n")
+    (folder / "manifest.json").write_text('{"unit": "J/(mol K)"}')
+    found = read_folder(folder, several_targets=True, chosen=("Cv",))
+    assert found.target == "Cv in J/(mol K)"
+    assert Samples.of(found, RunSettings(targets=("Cv",))).names == ()
+    assert same_target(found.target, "Cv")
+    assert same_target("Cv", found.target)
+    assert not same_target(found.target, "Cv in eV/K")
+
+
+@pytest.mark.parametrize(
+    ("header", "message"), [("id,a,", "column 3 has no name"), ("id,a,b,a", "column 4 is another 'a'")]
+)
+def test_columns_have_names_of_their_own(header: str, message: str, folder: Path) -> None:
+    (folder / "id_prop.csv").write_text(f"{header}\nx00,1,2\n")
+    with pytest.raises(InputError, match=message):
+        read_folder(folder, several_targets=True)

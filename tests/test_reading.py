@@ -238,7 +238,14 @@ SYMMETRY = "loop_\n_symmetry_equiv_pos_as_xyz\n'x,y,z'\n'{}'\n"
             r"sites 1 and 2 are less than 0\.1 Å",
         ),
         ("x.extxyz", FRAME.replace("Cu 0", "Cu 1_0"), "'1_0' is no number"),
+        ("x.extxyz", FRAME.replace("5 0 0 0 5", "5_0 0 0 0 5"), "'5_0' is no number"),
         ("x.extxyz", FRAME + "9" * 18 + "\n", "line 4 counts more atoms than there are lines"),
+        ("x.extxyz", f"{FRAME}\n{FRAME}", "line 4 is no number of atoms"),
+        (
+            "x.extxyz",
+            FRAME.replace("pos:R:3", "pos:R:3:occupancy:R:1").replace("Cu 0 0 0", "Cu 0 0 0 0.5"),
+            "partial occupancies",
+        ),
     ],
 )
 def test_what_would_be_guessed_is_refused(name: str, text: str, told: str, tmp_path: Path) -> None:

@@ -136,7 +136,8 @@ def test_extended_xyz_needs_a_lattice(pbc: str, tmp_path: Path) -> None:
 
 def test_the_last_frame_of_extended_xyz_counts(tmp_path: Path) -> None:
     frame = '1\nLattice="{0} 0 0 0 {0} 0 0 0 {0}" Properties=species:S:1:pos:R:3 pbc="T T T"\nCu 0 0 0\n'
-    (tmp_path / "x.extxyz").write_text(frame.format(3) + frame.format(4))
+    last = frame.format(4).replace("pbc", 'config_type="10_20" pbc')
+    (tmp_path / "x.extxyz").write_text(frame.format(3) + last + "\n")
     assert read_structure(tmp_path / "x.extxyz").volume == pytest.approx(64)
 
 

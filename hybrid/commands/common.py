@@ -90,13 +90,13 @@ def given(options: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 
-def read(options: argparse.Namespace, targets: bool = False, every: bool = False) -> "CrystalFolder":
+def read(options: argparse.Namespace, targets: bool = False, **which: Any) -> "CrystalFolder":
     """The folder of the command, see `read_folder`; crystals that are left out are listed on stderr."""
     from hybrid.data.folder import read_folder
     from hybrid.processes import check_jobs
 
     jobs = check_jobs(getattr(options, "jobs", 1))
-    folder = read_folder(options.folder, targets, options.skip_bad, several_targets=True, every=every)
+    folder = read_folder(options.folder, targets, options.skip_bad, several_targets=True, **which)
     folder = replace(folder, jobs=jobs)
     report_dropped(folder.dropped)
     return folder

@@ -33,6 +33,7 @@ def run(options: argparse.Namespace) -> None:
     """Predicts with a trained model, and prints the errors if the targets are known."""
     out = options.out or common.default_output(options.folder, "-predictions.csv")
     common.refuse_inputs(out, options.folder, options.model, *options.code)
+    from hybrid.data.listed import target_names
     from hybrid.device import resolve_device
     from hybrid.trained.ensemble import Ensemble
     from hybrid.trained.learnt_from import folds_in_training
@@ -44,7 +45,11 @@ def run(options: argparse.Namespace) -> None:
         if not isinstance(model, Ensemble):
             raise InputError(f"--level: {options.model} is a single network, which gives no intervals")
         model = replace(model, level=options.level)
-    folder = common.read(options, targets=(options.folder / "id_prop.csv").exists(), every=True)
+    named = target_names(options.folder)
+    wanted = model.targets or (named if len(named) == 1 else ())
+    chosen = wanted if set(wanted) <= set(named) else ()
+    listed = (options.folder / "id_prop.csv").exists()
+    folder = common.read(options, targets=listed, every=True, chosen=chosen)
     inputs = model.inputs(folder)
     predictions = model.predict_inputs(inputs, resolve_device(options.device))
     targets, outside = known_targets(folder, model), model.outside(inputs)
@@ -61,10 +66,12 @@ def run(options: argparse.Namespace) -> None:
 
 def known_targets(folder: "CrystalFolder", model: "TrainedModel | Ensemble") -> "np.ndarray | None":
     """The model's targets (n_crystals, n_targets), NaN where there is none; None if the folder has others."""
+    from hybrid.data.folder import same_target
+
     if folder.targets is None or not set(model.targets) <= set(folder.target_names):
         return None
     if not model.targets:
-        if folder.target and model.target and folder.target != model.target:
+        if folder.target and model.target and not same_target(folder.target, model.target):
             note(f"{folder.path}: has {folder.target}, and the model predicts {model.target}")
             return None
         return folder.targets if folder.targets.shape[1] == 1 else None

@@ -69,7 +69,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Trains, and prints the errors on the test set."""
-    from hybrid.data.listed import target_names
     from hybrid.data.splits import read_split
     from hybrid.metrics import in_words
     from hybrid.training.choices import chosen_settings
@@ -86,11 +85,7 @@ def run(options: argparse.Namespace) -> None:
     _choose_model(options, choices)
     code = [path.name for path in options.code]
     settings = chosen_settings(options.model, options.pooling, options.trainer, code, **choices)
-    named = target_names(options.folder)
-    if len(named) == 1 and settings.targets == named:  # there is no other
-        settings = settings.model_copy(update={"targets": ()})
-    listed = not settings.targets or set(settings.targets) <= set(named)
-    folder = subset(common.read(options, targets=listed), settings)
+    folder = subset(common.read(options, targets=True, chosen=settings.targets or None), settings)
     if settings.task == "regression" and folder.targets is not None and set(folder.targets.flat) == {0, 1}:
         note("all targets are 0 or 1; --task classification gives a probability of each class")
     folds = read_split(options.split_file, folder.ids, settings.data_seed) if options.split_file else None

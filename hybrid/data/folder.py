@@ -5,7 +5,7 @@ upstream CGCNN.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from pymatgen.core import Composition, Structure
 
 from hybrid.data.graphs_of_folder import G, StoredCrystals, sized
-from hybrid.data.listed import read_listing
+from hybrid.data.listed import read_listing, target_names
 from hybrid.data.structure_table import StructureTable
 from hybrid.errors import InputError
 from hybrid.folder_files import FolderFiles, structure_files, unknown_files
@@ -40,6 +40,7 @@ class CrystalFolder:
     dropped: list[str] = field(default_factory=list)  # a reason for each crystal that was left out
     jobs: int = 1  # processes that make graphs and descriptors; -1: one for each core
     target_names: tuple[str, ...] = ()  # (n_targets,) if there are several
+    named: str = ""  # the name of a single target, if id_prop.csv has a header with it
     part: bool = False  # whether it has some of the folder's crystals only
 
     def __len__(self) -> int:
@@ -73,9 +74,14 @@ class CrystalFolder:
         return "" if (unit := self._manifest("unit")) == "1" else unit
 
     @cached_property
+    def target_name(self) -> str:
+        """The name of a single target, if the manifest or the header of id_prop.csv gives it."""
+        return self._manifest("target") or self.named
+
+    @cached_property
     def target(self) -> str:
-        """Name and unit of the target, as far as the manifest gives them."""
-        name = self._manifest("target")
+        """Name and unit of a single target, as far as they are known."""
+        name = self.target_name
         return f"{name} in {self.unit}" if name and self.unit else name
 
     def _manifest(self, entry: str) -> str:
@@ -147,6 +153,11 @@ class CrystalFolder:
         return cast(G, kind.from_structures((sized(*one, settings, kind) for one in named), settings))
 
 
+def same_target(one: str, other: str) -> bool:
+    """Whether two targets have the same name, and the same unit if both have one."""
+    return one == other or one in other.split(" in ")[:1] or other in one.split(" in ")[:1]
+
+
 def read_folder(
     path: Path,
     targets: bool = True,
@@ -154,6 +165,7 @@ def read_folder(
     *,
     several_targets: bool = False,
     every: bool = False,
+    chosen: Sequence[str] | None = None,
     own_features: bool = True,
 ) -> CrystalFolder:
     """Reads and checks a dataset folder.
@@ -164,6 +176,8 @@ def read_folder(
         skip_bad: leave out what cannot be used and list it in `dropped`, instead of stopping.
         several_targets: there may be more than one, and `targets` are (n_crystals, n_targets).
         every: take every structure file and those targets that id_prop.csv has; NaN for the others.
+        chosen: the targets that are used; None: all. Nothing is asked of other columns of id_prop.csv; it is
+            not read if these are not in it, as they are descriptors then.
         own_features: an atom_init.json in the folder replaces ours.
 
     Raises:
@@ -173,14 +187,14 @@ def read_folder(
         raise InputError(f"{path}: no such folder")
     own = path / ATOM_INIT.name
     features = read_atom_features(own if own_features and own.exists() else ATOM_INIT)
-    if targets:
-        listing = read_listing(path, several_targets, skip_bad, every)
+    if targets and (not chosen or set(chosen) <= set(target_names(path))):
+        listing = read_listing(path, several_targets, skip_bad, every, chosen)
         values = listing.targets if several_targets else listing.targets[:, 0]
         folder = CrystalFolder(path, listing.files, values, features, listing.dropped)
-        folder = replace(folder, target_names=listing.names)
+        folder = replace(folder, target_names=listing.names, named=listing.named)
     else:
         folder = CrystalFolder(path, structure_files(path), None, features)
-    if every or not targets:
+    if every or folder.targets is None:
         unknown = [f"{file}: is in no known structure format" for file in unknown_files(path)]
         folder = replace(folder, dropped=folder.dropped + unknown)
     if skip_bad:

@@ -1,6 +1,6 @@
 """Crystals that are given as Python objects, where no folder on disk is needed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from pymatgen.core import Structure
 
 from hybrid.data.folder import ATOM_INIT, CrystalFolder, read_atom_features, read_folder
 from hybrid.errors import InputError
-from hybrid.structures import check_structure, near_its_cell, read_structure
+from hybrid.structures import check_structure, from_ase, near_its_cell, read_structure
 
 Structures = str | Path | Mapping[str, Any] | Iterable[Any]
 """A dataset folder; or pymatgen structures, ASE atoms or structure files, in a list or by id."""
@@ -21,6 +21,7 @@ def as_folder(
     labelled: bool = True,
     skip_bad: bool = False,
     every: bool = False,
+    chosen: Sequence[str] | None = None,
 ) -> CrystalFolder:
     """The crystals as the project uses them.
 
@@ -30,6 +31,7 @@ def as_folder(
         labelled: whether these are read from a folder that has them.
         skip_bad: leave out what cannot be used in a folder, and list it in `dropped`.
         every: take every structure of a folder, whether its target is known or not.
+        chosen: the targets of a folder that are used, see `read_folder`.
 
     Raises:
         InputError: a structure or a target cannot be used, or an id occurs twice.
@@ -39,7 +41,7 @@ def as_folder(
         if targets is not None:
             raise InputError(f"{path}: a folder's targets are those of its id_prop.csv; give no others")
         labelled = labelled and (path / "id_prop.csv").exists()
-        return read_folder(path, labelled, skip_bad, several_targets=True, every=every)
+        return read_folder(path, labelled, skip_bad, several_targets=True, every=every, chosen=chosen)
     if isinstance(structures, str | Path | Structure) or hasattr(structures, "get_positions"):
         structures = [structures]
     if isinstance(structures, Mapping):
@@ -66,11 +68,10 @@ def _structure(item: Any, name: str) -> Structure:
     if isinstance(item, str | Path):
         return read_structure(Path(item))
     if hasattr(item, "get_positions"):  # ASE atoms, without an import of ASE
-        from pymatgen.io.ase import AseAtomsAdaptor
-
-        if not all(item.pbc):
-            raise InputError(f"structure {name}: has no lattice in all three directions")
-        item = AseAtomsAdaptor.get_structure(item)
+        try:
+            item = from_ase(item)
+        except ValueError as error:
+            raise InputError(f"structure {name}: {error}") from error
     if not isinstance(item, Structure):
         raise InputError(
             f"structure {name}: is of the type {type(item).__name__}; give pymatgen or ASE structures"

@@ -19,6 +19,7 @@ from hybrid.data.written_folder import CrystalFile, write_crystals, write_manife
 from hybrid.errors import InputError, unknown_name
 from hybrid.processes import check_jobs, in_parallel
 from hybrid.progress import Progress
+from hybrid.structures import without_ending
 
 FRACTIONS = (0.8, 0.1, 0.1)
 
@@ -96,7 +97,9 @@ def normalise_folder(
             splits[name] = grouped_split([of_crystal[i] for of_crystal in groups], fractions, seed)
         for name, folds in splits.items():
             write_split(scratch / "splits" / f"{name}-{seed}.csv", ids, folds.tolist())
+        about = {"target": folder.target_name, "unit": "" if per else folder.unit}
         manifest = {
+            **{entry: text for entry, text in about.items() if text},
             "source": str(source.resolve()),
             "sha256 of id_prop.csv": hashlib.sha256((source / "id_prop.csv").read_bytes()).hexdigest(),
             "given": given_per and f"per {given_per}",
@@ -132,7 +135,7 @@ def _normalised(
         return f"{path}: {error}"
     if given_per and per:
         target = renormalise(target, given, given_per, cell, per)
-    return CrystalFile.of(identity, cell, target), groups, len(cell) < len(given)
+    return CrystalFile.of(without_ending(identity), cell, target), groups, len(cell) < len(given)
 
 
 def _check_units(given_per: str | None, per: str | None) -> None:

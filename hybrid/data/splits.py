@@ -129,8 +129,8 @@ def read_split(path: Path, ids: Sequence[str], seed: int) -> np.ndarray:
     header, rows = read_cells(path)
     if "fold" not in header:
         raise InputError(f"{path}: has no column 'fold'; its columns are {', '.join(header)}")
-    fold_of = {cells[ID]: cells["fold"] for _, cells in rows}
-    fold_of = {i: fold_of.get(i, fold_of.get(without_ending(i), "missing")) for i in ids}
+    fold_of = {without_ending(cells[ID]): cells["fold"] for _, cells in rows}
+    fold_of = {identity: fold_of.get(without_ending(identity), "missing") for identity in ids}
     for identity, found in fold_of.items():
         if found not in FOLDS:
             raise InputError(f"{path}: fold of '{identity}' is {found}; known: {', '.join(FOLDS)}")

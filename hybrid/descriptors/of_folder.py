@@ -82,10 +82,7 @@ def atom_counts(folder: CrystalFolder) -> np.ndarray:
     named = ["natoms"]
     known = folder.stored and (folder.path / "descriptors.csv").exists()
     table = folder_descriptors(folder, named) if known else _computed(folder, named)
-    counts = table.rows(folder.ids, gaps=True)  # other columns may be missing
-    if counts.isnan().any():
-        table.rows(folder.ids)  # raises an error that names the crystal
-    return np.asarray(counts[:, 0])
+    return np.asarray(table.rows(folder.ids)[:, 0])
 
 
 def _computed(folder: CrystalFolder, names: Sequence[str]) -> DescriptorTable:

@@ -80,26 +80,26 @@ class DescriptorTable:
         return replace(self, names=tuple(names), values=self.values[:, columns])
 
     def rows(self, ids: Iterable[str], gaps: bool = False) -> Tensor:
-        """The descriptors (n_ids, n_descriptors) of the crystals `ids`, which may have their file's ending.
+        """The descriptors (n_ids, n_descriptors) of crystals, with or without the endings of their files.
 
         With `gaps`, a value that could not be computed is NaN.
 
         Raises:
-            InputError: a crystal has no row, or, without `gaps`, one without values.
+            InputError: a crystal has no row, or, without `gaps`, one that lacks a value.
         """
         found = []
         for identity in ids:
-            name = identity if identity in self._position else without_ending(identity)
-            if name not in self._position:
+            if (place := self._position.get(without_ending(identity))) is None:
                 raise InputError(f"{self.path}: has no row for id '{identity}'")
-            if name in self.errors and not gaps:
-                raise InputError(f"{self.path}: id '{identity}' has no descriptors ({self.errors[name]})")
-            found.append(self._position[name])
+            error = None if gaps else self.errors.get(self.ids[place])
+            if error and self.values[place].isnan().any():
+                raise InputError(f"{self.path}: id '{identity}' lacks descriptors ({error})")
+            found.append(place)
         return self.values[found]
 
     @cached_property
     def _position(self) -> dict[str, int]:
-        return {identity: position for position, identity in enumerate(self.ids)}
+        return {without_ending(identity): position for position, identity in enumerate(self.ids)}
 
 
 def _number(cell: str, where: str, error: str | None) -> float:

@@ -46,9 +46,10 @@ class Samples:
                 kept = thinned(folds, settings.training_share, settings.data_seed)
                 folder, folds = folder.take(kept), folds[kept]
         names = settings.targets or folder.target_names
+        names = () if names == (folder.named,) else names  # there is no other
         if len(set(names)) < len(names):
             raise InputError(f"{folder.path}: a target is named twice: {', '.join(names)}")
-        if settings.targets and not set(names) <= set(folder.target_names):
+        if not set(names) <= set(folder.target_names):
             targets = folder_descriptors(folder, names).rows(folder.ids).numpy()
         elif folder.targets is None:
             raise InputError(f"{folder.path}: there are no targets to train on")

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from hybrid.data.folder import same_target
 from hybrid.errors import InputError
 from hybrid.settings import RunSettings, StartSettings
 from hybrid.trained.loading import load_members
@@ -109,7 +110,7 @@ def _head_is_kept(
             "--head keep: the head does not fit, as descriptors, classes or the number of outputs differ"
         )
     told = bool(target) or any(not re.fullmatch(r"target_\d+", name) for name in names)  # not by default
-    same = source.targets == names and source.target == target and told
+    same = source.targets == names and same_target(source.target, target) and told
     return not unlike and (chosen.head == "keep" or (chosen.head == "auto" and same))
 
 
