@@ -9,6 +9,7 @@ from hybrid.data.from_python import Structures, as_folder
 from hybrid.descriptors.many import describe_many
 from hybrid.descriptors.registry import Descriptor, paper_descriptors
 from hybrid.descriptors.registry import register as register_descriptor
+from hybrid.errors import InputError
 from hybrid.models.network import CrystalNetwork
 from hybrid.probing.probe import probe as run_probe
 from hybrid.probing.report import as_table
@@ -18,7 +19,7 @@ from hybrid.trained.ensemble import Ensemble
 from hybrid.trained.loading import load as load_model
 from hybrid.trained.model import TrainedModel
 from hybrid.training.choices import chosen_settings
-from hybrid.training.model_registry import known_models
+from hybrid.training.model_registry import get_model, known_models
 from hybrid.training.run import subset
 from hybrid.training.run import train as run_training
 from hybrid.training.several import cross_validate, train_ensemble
@@ -101,7 +102,8 @@ def train(
         progress: show progress bars.
         changes: settings that differ from the defaults, such as epochs, descriptors, hidden or data_seed.
             They are the fields of `RunSettings`, `GraphSettings`, `ModelSettings`, `ALIGNNSettings` and
-            `TrainerSettings` in `hybrid.settings`, and the arguments of your own class.
+            `TrainerSettings` in `hybrid.settings`, and the arguments of your own class, or a dictionary `own`
+            with these if the package has a setting of the same name.
 
     Raises:
         InputError: the data or a setting cannot be used, the model is not a network, or training diverged.
@@ -110,6 +112,10 @@ def train(
     pooling = None if pooling is None else resolve_name(pooling)
     if init_from:
         name, pooling, changes = start_choices(init_from, name, pooling, changes)
+    if seeds < 1 or (folds and seeds > 1):
+        raise InputError(f"seeds {seeds}: " + ("give seeds or folds" if folds else "at least 1 is needed"))
+    if get_model(name or "cgcnn").network is None:
+        raise InputError(f"model {name}: is not a network; train it by `hybrid train`")
     settings = chosen_settings(name or "cgcnn", pooling or "mean", trainer, **changes)
     folder = subset(as_folder(structures, targets, chosen=settings.targets or None), settings)
     with tempfile.TemporaryDirectory() as scratch:

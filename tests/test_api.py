@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -120,6 +121,62 @@ def test_a_crystal_of_ase_with_partial_occupancies_is_refused(
     crystal.info["occupancy"] = {"0": {"Na": 0.5, "K": 0.5}}
     with pytest.raises(InputError, match=r"structure 0: has partial occupancies; ordered structures only"):
         trained.predict([crystal], device="cpu")
+
+
+def test_settings_of_a_network_of_ones_own(
+    crystal_folder: Callable[..., Path], structures: list[Structure], targets: list[float]
+) -> None:
+    """Its names may be those of the package, and a further training keeps them."""
+    head = "class Elements(CrystalNetwork):"
+    own = f"from hybrid.settings import GraphSettings\n{head}\n    graph = GraphSettings(radius=5.0)"
+    named = NETWORK.replace("width=8", "width=8, hidden=1, momentum=0.5")
+    Path("mine.py").write_text(named.replace(head, own))
+    train = ["train", str(crystal_folder(16)), "--epochs", "1", "--device", "cpu", "--no-report"]
+    changes = ["--set", "hidden=3", "--set", "momentum=0.1", "--radius", "8"]
+    assert main([*train, "--model", "mine.py:Elements", *changes, "--out", "first"]) == 0
+    assert main([*train, "--init-from", "first", "--out", "second"]) == 0
+    for run in ("first", "second"):
+        settings = json.loads(Path(run, "settings.json").read_text())
+        assert settings["model"]["own"] == {"hidden": 3, "momentum": 0.1}
+        assert settings["graph"]["radius"] == 8
+    network = hybrid.train(structures, targets, model="mine.py:Elements", epochs=1, device="cpu", hidden=2)
+    assert network.settings.own == {"hidden": 2}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--set", "name=3"], "--set name: cgcnn is not a network of your own"),
+        (["--model", "cgcnn", "--freeze"], "--freeze: needs --init-from"),
+        (["--folds", "2", "--split", "0.6", "0.2", "0.2"], "makes its own splits"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(Path()), *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seeds": 0}, "seeds 0: at least 1"),
+        ({"seeds": 2, "folds": 2}, "give seeds or folds"),
+        ({"folds": 2, "split": (0.6, 0.2, 0.2)}, "makes its own splits"),
+        ({"folds": 2, "training_share": 0.5}, "makes its own splits"),
+        ({"head": "new"}, "head: needs --init-from"),
+        ({"model": "forest"}, "forest: is not a network"),
+        ({"descriptor_limit": 5.0}, "descriptor-limit: cgcnn does not use it"),
+        ({"vectors": "chgnet"}, "unknown setting"),
+        ({"name": "mine"}, "unknown setting"),
+    ],
+)
+def test_arguments_that_do_not_go_together(
+    changes: dict[str, Any], message: str, structures: list[Structure], targets: list[float]
+) -> None:
+    with pytest.raises(InputError, match=message):
+        hybrid.train(structures, targets, **changes)
 
 
 class Volumes(nn.Module):

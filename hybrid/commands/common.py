@@ -38,7 +38,13 @@ def seed(text: str) -> int:
 def add_code(parser: Any) -> None:
     """Adds the option for files of the user's that define networks, poolings or descriptors."""
     parser.add_argument(
-        "--code", type=Path, nargs="+", default=[], metavar="FILE.py", help="your own files to run first"
+        "--code",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE.py",
+        help="your own files to run first",
     )
 
 
@@ -153,5 +159,5 @@ def _type(annotation: Any) -> dict[str, Any]:
         return {"action": "store_true", "default": None}
     kind = (get_args(annotation) or (annotation,))[0]
     kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
-    several = {"nargs": "+"} if get_origin(annotation) is tuple else {}
+    several = {"nargs": "+", "action": "extend"} if get_origin(annotation) is tuple else {}
     return {"type": kind, "metavar": "NAME" if kind is str else kind.__name__.upper(), **several}

@@ -26,7 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "formula or prototype: write a split with all crystals of a group in one fold; fractions of "
         "--random-split, otherwise 0.8 0.1 0.1"
     )
-    own("--grouped-split", nargs="+", default=(), metavar="GROUP", help=groups)
+    own("--grouped-split", nargs="+", action="extend", default=[], metavar="GROUP", help=groups)
     own("--data-seed", type=seed, default=0, help="of the splits; default: 0")
 
 

@@ -12,7 +12,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("model", type=Path, help="run folder or checkpoint file")
     add("folder", type=Path, help="structure files, with or without id_prop.csv")
-    add("--sizes", type=_supercell, nargs="+", metavar="AxBxC", help="default: 2x1x1 2x2x2")
+    add("--sizes", type=_supercell, nargs="+", action="extend", metavar="AxBxC", help="default: 2x1x1 2x2x2")
     add("--n-crystals", type=int, default=50, help="a random subset; default: 50")
     add("--seed", type=common.seed, default=0, help="of the subset; default: 0")
     add("--out", type=Path, help="tables to write, .md and .csv; default: <folder>-supercells here")

@@ -58,7 +58,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     settings(trainer, TrainerSettings, TRAINER, defaults=False)
     own = parser.add_argument_group("a network of your own")
     sets = "arguments of its class with other values"
-    own.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help=sets)
+    own.add_argument("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help=sets)
     common.add_code(own)
     settings(parser.add_argument_group("sizes of CGCNN"), ModelSettings, CGCNN)
     settings(parser.add_argument_group("sizes of ALIGNN"), ALIGNNSettings, ALIGNN)
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> None:
         raise InputError("--grouping: --split-file has the folds already; give one of them")
     common.run_code(options)
     names = ("descriptors", "epochs", "split", "grouping", *RUN, *TRAINER, *CGCNN, *ALIGNN, *GRAPH, *START)
-    choices = {**common.given(options, names), **dict(map(_assigned, options.set))}
+    choices = {**common.given(options, names), "own": dict(map(_assigned, options.set))}
     _choose_model(options, choices)
     code = [path.name for path in options.code]
     settings = chosen_settings(options.model, options.pooling, options.trainer, code, **choices)
@@ -132,8 +132,6 @@ def _choose_model(options: argparse.Namespace, choices: dict[str, Any]) -> None:
         found = start_choices(options.init_from, options.model, options.pooling, choices)
         options.model, options.pooling, more = found
         choices.update(more)
-    elif options.head or options.freeze:
-        raise InputError(f"--{'head' if options.head else 'freeze'}: needs --init-from")
     options.model, options.pooling = options.model or "cgcnn", options.pooling or "mean"
 
 

@@ -101,6 +101,8 @@ def cross_validate(
     Raises:
         InputError: as `train`, there are fewer groups than parts, or `out` holds another run.
     """
+    if settings.model_fields_set & {"split", "training_share"}:
+        raise InputError("--folds: makes its own splits; give no other")
     groups = folder.ids
     if settings.grouping:
         groups = [GROUPINGS[settings.grouping](structure) for structure in folder.structures()]

@@ -20,7 +20,8 @@ def start_choices(
 ) -> tuple[str, str, dict[str, Any]]:
     """The arguments of `chosen_settings` for a run that starts from a trained model, a folder, file or name.
 
-    Network, pooling, sizes and graph are those of the trained model; descriptors may be added or left out.
+    Network, pooling, sizes and graph are those of the trained model; descriptors may be added or left out,
+    and settings of a user's network may differ.
 
     Raises:
         InputError: the trained model cannot be read, or something else is asked for.
@@ -30,18 +31,19 @@ def start_choices(
     model = model or name
     if model.removeprefix("de-") != name.removeprefix("de-"):
         raise InputError(f"--init-from {place}: is {name}, not {model}")
-    own = {**source.graph.model_dump(exclude_defaults=True), **source.settings.model_dump(include=sizes)}
-    own |= own.pop("alignn", {})
-    own = {option: value for option, value in own.items() if option not in ("roost", "own")}
-    own["pooling"] = source.settings.pooling
+    graph, default = source.graph.model_dump(), source.architecture.graph.model_dump()
+    kept = source.settings.model_dump(include=sizes - {"roost", "own"})
+    kept |= kept.pop("alignn", {})
     asked = {**choices, **({"pooling": pooling} if pooling else {})}
-    for option, value in {**source.graph.model_dump(), **own}.items():
+    for option, value in {**graph, **kept, "pooling": source.settings.pooling}.items():
         if asked.get(option, value) != value:
             raise InputError(
                 f"--{option.replace('_', '-')} {asked[option]}: {place} was trained with {value}"
             )
-    pooling = own.pop("pooling")
-    return model, pooling, {**own, **choices, "init_from": str(place), "init_sha256": _digest(members)}
+    kept |= {option: value for option, value in graph.items() if value != default[option]}
+    kept["own"] = {**source.settings.own, **choices.get("own", {})}
+    kept |= {"init_from": str(place), "init_sha256": _digest(members)}
+    return model, source.settings.pooling, {**choices, **kept}
 
 
 def start(
