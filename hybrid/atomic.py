@@ -5,8 +5,8 @@ import csv
 import fcntl
 import glob
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,6 @@ def atomic_file(path: Path) -> Iterator[Path]:
     refuse_special(path)
     with _beside(path.resolve(), folder=False) as temporary:
         yield temporary
-        temporary.chmod(0o644)
         temporary.replace(path.resolve())
 
 
@@ -66,7 +65,6 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """
     with _beside(path, folder=True) as temporary:
         yield temporary
-        temporary.chmod(0o755)
         shutil.rmtree(path, ignore_errors=True)
         temporary.replace(path)
 
@@ -109,12 +107,11 @@ def _beside(path: Path, folder: bool) -> Iterator[Path]:
         for left in path.parent.glob(f"{glob.escape(head)}????????{glob.escape(tail)}"):
             with contextlib.suppress(OSError), _held(left):  # no process writes it any more
                 _remove(left)
+        temporary = path.with_name(f"{head}{secrets.token_hex(4)}{tail}")
         if folder:
-            temporary = Path(tempfile.mkdtemp(prefix=head, suffix=tail, dir=path.parent))
+            temporary.mkdir()
         else:
-            descriptor, name = tempfile.mkstemp(prefix=head, suffix=tail, dir=path.parent)
-            os.close(descriptor)
-            temporary = Path(name)
+            temporary.touch(exist_ok=False)
         try:
             with contextlib.ExitStack() as stack:
                 with contextlib.suppress(OSError):  # a file system without locks

@@ -31,6 +31,7 @@ ATOM = re.compile(r"  ([A-Z][a-z]?)  \w+  1  (-?\d+\.\d+)  (-?\d+\.\d+)  (-?\d+\
 OPERATIONS = ("_symmetry_equiv_pos_as_xyz", "_space_group_symop_operation_xyz")
 FURTHEST = 10_000  # cells that a coordinate may be away, of which pymatgen keeps the fraction
 THIRDS, NEAR = (1 / 3, 2 / 3), 1e-4  # coordinates this near to a third become a third in pymatgen
+STRAIGHT = 180.0  # degrees
 THINNEST = 0.01  # Å; pymatgen refuses thinner cells
 
 
@@ -55,7 +56,10 @@ def read_own_cif(text: str) -> Structure | None:
     steps = fractional[:, None] - fractional
     if (np.abs(steps - np.round(steps)) < NEAR).all(axis=2).sum() > len(rows):
         return None  # pymatgen merges two sites that are so near
-    lattice = Lattice.from_parameters(*map(float, head.groups()[:6]))
+    cell = list(map(float, head.groups()[:6]))
+    if max(cell[3:]) >= STRAIGHT:
+        return None  # an error follows
+    lattice = Lattice.from_parameters(*cell)
     with np.errstate(all="ignore"):
         between_planes = 1 / np.linalg.norm(lattice.reciprocal_lattice_crystallographic.matrix, axis=1)
     if not (between_planes > THINNEST).all():
@@ -109,7 +113,7 @@ def _check_numbers(name: str, values: list[str]) -> None:
         if value in ("?", "."):
             continue  # in a block without a structure
         number = plain_number(re.sub(r"\([\d.]*\)$", "", value))  # an uncertainty in brackets
-        if number is None or (name in CELL and number <= 0):
+        if number is None or (name in CELL and not 0 < number < (STRAIGHT if "angle" in name else math.inf)):
             raise ValueError(f"{name} is '{value}'")
         if name not in CELL and abs(number) > FURTHEST:
             raise ValueError(f"an atom is over {FURTHEST:,} cells away from the cell")

@@ -83,13 +83,14 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     with readable(path), path.open("rb") as file:
         _refuse_other_content(file.read(HEAD), path)
     with readable(path), path.open(encoding="utf-8-sig", newline="") as text:
+        place = 0
         try:
             for place, row in enumerate(csv.reader(text, strict=True), start=1):
                 cells = [cell.strip() for cell in row]
                 if any(cells):
                     yield place, cells
         except csv.Error as error:
-            raise InputError(f"{path}: is not a CSV file ({one_line(error)})") from error
+            raise InputError(f"{path}: row {place + 1} is not of a CSV file ({one_line(error)})") from error
         except UnicodeDecodeError:
             read_text(path)  # raises an error that names the row
             raise

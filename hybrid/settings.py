@@ -26,7 +26,7 @@ class GraphSettings(Settings):
     """The crystal graph: nearest neighbours and the Gaussians that expand their distances."""
 
     max_neighbours: int = Field(12, ge=1, description="nearest neighbours kept per atom")
-    radius: float = Field(8.0, gt=0, description="cut-off in Å")
+    radius: float = Field(8.0, gt=0, le=1000, description="cut-off in Å")
     step: float = Field(0.2, gt=0, description="distance between Gaussian centres, and their width, in Å")
     ties: Literal["found", "element"] = Field(
         "found",

@@ -200,6 +200,15 @@ def test_a_killed_write_leaves_nothing_for_long(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {".x.mine.tmp.file", "x.file", "x.folder"}
 
 
+def test_who_may_read_what_is_written_is_the_users_choice(tmp_path: Path) -> None:
+    code = "from pathlib import Path; from hybrid.atomic import atomic_folder, write_text\n"
+    code += "write_text(Path('x.txt'), 'x')\nwith atomic_folder(Path('y')): pass"
+    for mask, file, folder in ((0o022, 0o644, 0o755), (0o077, 0o600, 0o700)):
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, umask=mask, check=True)
+        modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("x.txt", "y")]
+        assert modes == [file, folder]
+
+
 def test_workers_do_not_outlive_a_killed_command(crystal_folder: Callable[..., Path]) -> None:
     path = crystal_folder(60)
     slow = path.with_name("slow.py")

@@ -406,6 +406,20 @@ def test_a_folder_in_alignns_form(
     assert list(rows(Path("gap/predictions.csv"))[0]) == ["id", "fold", "target", "prediction"]
 
 
+def test_a_mistake_that_training_finds_leaves_nothing(
+    crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = crystal_folder(16)
+    for several in ([], ["--seeds", "2"], ["--folds", "2"]):
+        said = refused(capsys, "train", path, "--task", "classification", "--out", "r", *several, *SMALL)
+        assert "class" in said
+    assert ".: is no name for a run folder" in refused(capsys, "train", path, "--out", ".", *SMALL)
+    (path / "id_prop.csv").write_text("".join(f"x{i:02d},{i % 2}\n" for i in range(16)))
+    split = ["--split", "0.5", "0.25", "0.25", "--seeds", "2"]
+    assert main(["train", str(path), "--task", "classification", *split, "--out", "two", *SMALL]) == 0
+    assert "which have no intervals" in refused(capsys, "predict", "two", path, "--level", "0.8")
+
+
 def test_classes_have_probabilities(
     crystal_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -286,6 +286,31 @@ def test_frozen_layers_stay_and_the_head_learns(start: Path) -> None:
         assert same == (not name.startswith(("conv_to_fc", "fcs", "fc_out"))), name
 
 
+def test_frozen_statistics_without_weights_stay(start: Path) -> None:
+    assert trained(start, "--model", "cgcnn-lattice", "--out", "lattice") == 0
+    for name, freeze in (("frozen", ["--freeze"]), ("free", [])):
+        options = ["--init-from", "lattice", *freeze, "--data-seed", "1", "--epochs", "1", "--out", name]
+        assert main(["train", str(start), *options]) == 0
+        before, after = (weights(run)["standardised.running_mean"] for run in ("lattice", name))
+        assert torch.equal(before, after) == bool(freeze)
+
+
+def test_each_network_starts_from_one_of_an_ensemble(start: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert trained(start, "--seeds", "2", "--out", "two") == 0
+    for seed, number in (("0", "1"), ("3", "2")):
+        options = ["--init-from", "two", "--model-seed", seed, "--epochs", "1", "--out", f"r{seed}"]
+        assert main(["train", str(start), *options]) == 0
+        said = capsys.readouterr().err
+        assert f"two: is of 2 networks; training starts from number {number}" in said
+        assert "the first is taken" not in said
+
+
+def test_few_validation_crystals_are_noted(start: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    split = ["--split", "0.5", "0.35", "0.15"]
+    assert trained(start, "--seeds", "2", *split, "--out", "few") == 0
+    assert "7 validation crystals are too few for intervals of 90 %; 9 are needed" in capsys.readouterr().err
+
+
 def test_the_head_is_kept_for_the_same_target_only(start: Path) -> None:
     """With a learning rate of almost nothing, a kept head predicts as before."""
     still = ["--learning-rate", "1e-12", "--epochs", "1", "--device", "cpu"]
@@ -293,6 +318,11 @@ def test_the_head_is_kept_for_the_same_target_only(start: Path) -> None:
     assert main(["train", str(start), "--init-from", "first", *still, "--out", "kept"]) == 0
     assert numbers("kept/predictions.csv", "prediction") == pytest.approx(before, rel=1e-2)
     assert torch.equal(weights("first")["fc_out.bias"], weights("kept")["fc_out.bias"])
+    (start / "manifest.json").unlink()
+    rows = (start / "id_prop.csv").read_text()
+    (start / "id_prop.csv").write_text(f"id,volume\n{rows}")
+    assert main(["train", str(start), "--init-from", "first", *still, "--out", "named"]) == 0
+    assert torch.equal(weights("first")["fc_out.bias"], weights("named")["fc_out.bias"])
     (start / "manifest.json").write_text('{"target": "density"}')
     for options, kept in (([], False), (["--head", "keep"], True)):
         out = f"run-{len(options)}"
@@ -386,6 +416,7 @@ def test_what_does_not_fit_is_refused(start: Path, capsys: pytest.CaptureFixture
         (["--init-from", "first", "--max-neighbours", "20"], "was trained with 12"),
         (["--init-from", "first", "--pooling", "sum"], "was trained with mean"),
         (["--freeze"], "needs --init-from"),
+        (["--radius", "1e200"], "--radius 1e+200: Input should be less than or equal to 1000"),
     ):
         assert main(["train", str(start), *options, "--out", "r"]) == 2
         assert said in capsys.readouterr().err

@@ -100,6 +100,12 @@ def test_other_separators_are_named(mark: str, name: str, tmp_path: Path) -> Non
             reader(tmp_path / "x.csv")
 
 
+def test_a_row_that_is_not_of_a_table_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text('x0,1\nx1,1\nx2,1\nx3,"1" 2\n')
+    with pytest.raises(InputError, match=r"x\.csv: row 4 is not of a CSV file \("):
+        list(read_rows(tmp_path / "x.csv"))
+
+
 @quick
 @given(st.floats(allow_nan=False) | st.integers(-(10**20), 10**20))
 def test_numbers_are_what_every_program_writes(value: float) -> None:
@@ -227,6 +233,7 @@ SYMMETRY = "loop_\n_symmetry_equiv_pos_as_xyz\n'x,y,z'\n'{}'\n"
             CELL.replace("length_a 5", "length_a ５") + SITES + "Na1 0 0 0\n",
             "does not parse",
         ),
+        ("x.cif", CELL.replace("gamma 90", "gamma 200") + SITES + "Na1 0 0 0\n", "gamma is '200'"),
         ("x.vasp", POSCAR.format(""), "had to guess"),
         ("x.vasp", POSCAR.format("Na Cl K\n"), "3 names of elements and 2 numbers of atoms"),
         ("x.vasp", POSCAR.format("Na Cl\n") + "0 .5 0\n", "more positions than the 2 that it counts"),

@@ -44,6 +44,8 @@ def run(options: argparse.Namespace) -> None:
     if options.level is not None:
         if not isinstance(model, Ensemble):
             raise InputError(f"--level: {options.model} is a single network, which gives no intervals")
+        if model.classes:
+            raise InputError(f"--level: {options.model} predicts classes, which have no intervals")
         model = replace(model, level=options.level)
     named = target_names(options.folder)
     wanted = model.targets or (named if len(named) == 1 else ())

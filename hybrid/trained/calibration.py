@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 LEVELS = tuple(round(0.5 + 0.01 * i, 2) for i in range(50))  # 50 to 99 %
+FEWEST = 9  # errors for an interval of 90 %: the tenth of ten is beyond the largest of nine
 SHOWN = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 

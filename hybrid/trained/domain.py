@@ -87,7 +87,7 @@ class TrainingDomain:
         """The descriptors that are beyond their range."""
         found = []
         for name, value, lower, upper in zip(self.descriptors, row, self.lower, self.upper, strict=True):
-            slack = 1e-6 * max(abs(lower), abs(upper))  # of rounding
+            slack = 1e-6 * max(abs(lower), abs(upper)) + 1e-9  # of rounding, also of zero
             if value < lower - slack:
                 found.append(f"{name} {value:.4g}, below {lower:.4g} in training")
             elif value > upper + slack:

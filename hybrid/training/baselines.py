@@ -43,7 +43,8 @@ def line(samples: Samples, *_: Any) -> Fitted:
     It shows how much of a target that is not proportional to the cell is due to its size alone.
     """
     counts, training = atom_counts(samples.folder), samples.at("training")
-    k, c = np.polyfit(counts[training], samples.targets[training], 1)
+    terms = np.stack([np.ones_like(counts), counts], axis=1)
+    c, k = np.linalg.lstsq(terms[training], samples.targets[training])[0]
     return Fitted(c + k * counts[:, None], {"k": k.tolist(), "c": c.tolist()})
 
 

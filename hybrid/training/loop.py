@@ -163,10 +163,11 @@ class Training:
 
 
 def _still(network: nn.Module) -> None:
-    """Keeps the running statistics of layers that are not trained."""
+    """Keeps the running statistics of layers that are not trained, or beside such without weights."""
+    frozen = not all(weight.requires_grad for weight in network.parameters())
     for module in network.modules():
-        weights = list(module.parameters())
-        if weights and not any(weight.requires_grad for weight in weights):
+        learnt = [weight.requires_grad for weight in module.parameters()]
+        if frozen and not any(learnt) and (learnt or hasattr(module, "running_mean")):
             module.eval()
 
 

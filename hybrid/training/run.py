@@ -20,7 +20,7 @@ from hybrid.graphs.merged_crystal import MergedCrystalGraphs
 from hybrid.processor import knows_bfloat16
 from hybrid.reading import read_json
 from hybrid.settings import RunSettings
-from hybrid.trained.loading import load_one
+from hybrid.trained.loading import load_members
 from hybrid.training.model_registry import get_model
 from hybrid.training.results import Fit, Fitted, Job, fold_metrics, write_predictions
 from hybrid.training.run_folder import begin, inputs_of, refuse_occupied, refuse_other_run
@@ -55,6 +55,8 @@ def train(
         InputError: the data cannot be used or split, model or device has no bf16 that is asked for, training
             diverged, or `out` holds another run, finished, stopped or under way.
     """
+    if out.name in ("", ".."):
+        raise InputError(f"{out}: is no name for a run folder")
     samples, model = samples_of(folder, settings, folds), get_model(settings.model.name)
     inputs = inputs_of(samples, atom_counts(samples.folder)[:, None] if model.counts_atoms else None)
     partial = out.with_name(out.name + ".partial")
@@ -90,6 +92,10 @@ def _fit(samples: Samples, settings: RunSettings, job: Job, fit: Fit) -> None:
         fitted = fit(samples, settings, job)
     except DivergedError:  # the end of this training, so that another may begin here
         shutil.rmtree(checkpoints, ignore_errors=True)
+        raise
+    except InputError:
+        if not any(checkpoints.glob("*")):  # nothing has been learnt
+            shutil.rmtree(job.folder)
         raise
     if settings.task == "classification" and not np.isin(fitted.predictions, samples.targets).all():
         raise InputError(f"--task classification: {settings.model.name} predicts numbers that are no classes")
@@ -137,7 +143,8 @@ def samples_of(folder: CrystalFolder, settings: RunSettings, folds: np.ndarray |
     """
     model = get_model(settings.model.name)
     if settings.start.init_from:
-        folder = replace(folder, atom_features=load_one(settings.start.init_from).atom_features)
+        source, *_ = load_members(settings.start.init_from)
+        folder = replace(folder, atom_features=source.atom_features)
     samples = Samples.of(folder, settings, folds, model.uses_descriptors)
     if not model.learns_validation:
         return samples

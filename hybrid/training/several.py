@@ -5,6 +5,7 @@ after the other, or in as many processes as prepare the crystals of the folder.
 """
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,12 +18,12 @@ from hybrid.atomic import write_text
 from hybrid.data.folder import CrystalFolder
 from hybrid.data.groups import GROUPINGS
 from hybrid.data.splits import cross_validation_folds
-from hybrid.errors import InputError
+from hybrid.errors import InputError, note
 from hybrid.processes import in_parallel
 from hybrid.progress import Progress
 from hybrid.reading import read_rows
 from hybrid.settings import RunSettings
-from hybrid.trained.calibration import Calibration
+from hybrid.trained.calibration import FEWEST, Calibration
 from hybrid.trained.ensemble import ENSEMBLE, Ensemble, read_members, spread_of, voted
 from hybrid.trained.model import PROBABILITY
 from hybrid.training.model_registry import get_model
@@ -62,7 +63,7 @@ def train_ensemble(
     members = {f"seed-{seed}": settings.model_copy(update={"model_seed": seed}) for seed in seeds}
     _begin(out, list(members))
     networks = [_Network(own, out / name, folds) for name, own in members.items()]
-    metrics = _train_all(folder, networks, device, progress)
+    metrics = _train_all(folder, networks, out, device, progress)
     notes = _notes(metrics, metrics[:1])
     samples = samples_of(folder, settings, folds)
     fitted = np.stack([_predictions(out / name, samples) for name in members])
@@ -73,6 +74,8 @@ def train_ensemble(
         return _finish(out, samples, Fitted(columns[:, :1], notes, columns[:, 1:]), settings)
     mean, spread = fitted.mean(axis=0), spread_of(fitted)
     held, test = samples.at("validation"), samples.at("test")
+    if len(held) < FEWEST:
+        note(f"{len(held)} validation crystals are too few for intervals of 90 %; {FEWEST} are needed")
     errors = mean - samples.targets
     calibrations = tuple(Calibration.fit(errors[held, i], spread[held, i]) for i in range(errors.shape[1]))
     ensemble = Ensemble((), calibrations)
@@ -110,7 +113,7 @@ def cross_validate(
     members = {f"fold-{i + 1}": of_part for i, of_part in enumerate(folds)}
     _begin(out, list(members))
     networks = [_Network(settings, out / name, of_part) for name, of_part in members.items()]
-    metrics = _train_all(folder, networks, device, progress)
+    metrics = _train_all(folder, networks, out, device, progress)
     notes = _notes(metrics, metrics)
     samples = samples_of(folder, settings, np.full(len(folder), "test", dtype=object))
     fitted = np.stack([_predictions(out / name, samples) for name in members])
@@ -136,9 +139,9 @@ class _Network:
 
 
 def _train_all(
-    folder: CrystalFolder, networks: list[_Network], device: str, progress: bool
+    folder: CrystalFolder, networks: list[_Network], out: Path, device: str, progress: bool
 ) -> list[dict[str, Any]]:
-    """Trains the networks; returns the contents of their metrics.json.
+    """Trains the networks in `out`; returns the contents of their metrics.json.
 
     What a user wrote in Python is known to this process only, so that such networks are trained in it.
     """
@@ -148,7 +151,12 @@ def _train_all(
     one = partial(_train_one, folder, device, progress and jobs == 1)
     metrics = in_parallel(one, networks, jobs, order=True)
     together = progress and jobs != 1
-    return list(Progress(metrics, "training", len(networks), unit="networks", shown=together))
+    try:
+        return list(Progress(metrics, "training", len(networks), unit="networks", shown=together))
+    except InputError:
+        if [path.name for path in out.iterdir()] == [ENSEMBLE]:  # nothing has been learnt
+            shutil.rmtree(out)
+        raise
 
 
 def _train_one(folder: CrystalFolder, device: str, progress: bool, network: _Network) -> dict[str, Any]:

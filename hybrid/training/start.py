@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from hybrid.data.folder import same_target
-from hybrid.errors import InputError
+from hybrid.errors import InputError, note
 from hybrid.settings import RunSettings, StartSettings
 from hybrid.trained.loading import load_members
 from hybrid.trained.model import TrainedModel
@@ -77,7 +77,10 @@ def start(
     members = load_members(chosen.init_from)
     if _digest(members) != chosen.init_sha256:
         raise InputError(f"{chosen.init_from}: has changed since this run began")
-    source = members[settings.model_seed % len(members)]
+    number = settings.model_seed % len(members)
+    source = members[number]
+    if len(members) > 1:
+        note(f"{chosen.init_from}: is of {len(members)} networks; training starts from number {number + 1}")
     weights, wanted = source.network.state_dict(), network.state_dict()
 
     def of_head(name: str) -> bool:
