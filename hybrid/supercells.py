@@ -157,10 +157,12 @@ def supercell_table(
     return rows
 
 
-def write_supercells(stem: Path, rows: Sequence[SupercellRow], folder: str) -> None:
-    """Writes <stem>.md and <stem>.csv for crystals of the folder with this name."""
-    caption = f"Prediction for a supercell over that for the cell, crystals of {folder}. {EXPLAINED}"
-    table = [{"target": row.target, **row.cells()} for row in rows]
+def write_supercells(stem: Path, rows: Sequence[SupercellRow], folder: str, model: str) -> None:
+    """Writes <stem>.md and <stem>.csv for crystals of a folder and a model of these names."""
+    caption = (
+        f"Prediction of {model} for a supercell over that for the cell, crystals of {folder}. {EXPLAINED}"
+    )
+    table = [{**({"target": row.target} if row.target else {}), **row.cells()} for row in rows]
     write_table(stem, caption, list(table[0]), [list(row.values()) for row in table])
 
 

@@ -84,7 +84,7 @@ def test_chains_train_predict_as_commands(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     done = hybrid("predict", run.name, "my-chains", "--device", "cpu")
     assert done.returncode == 0, done.stderr
-    predicted = {row["id"]: row["prediction"] for row in rows(tmp_path / "my-chains-predictions.csv")}
+    predicted = {row["id"]: row["prediction"] for row in rows(tmp_path / f"{run.name}-predictions.csv")}
     trained = {row["id"]: row["prediction"] for row in rows(run / "predictions.csv")}
     assert predicted.keys() == trained.keys() == set(folder.ids)
     for identity, prediction in trained.items():
@@ -122,7 +122,7 @@ def test_formats_give_the_same_numbers(crystal_folder: Callable[..., Path]) -> N
 def test_predict_with_upstreams_classifier_gives_probabilities(crystal_folder: Callable[..., Path]) -> None:
     path = crystal_folder(5)
     assert main(["predict", str(SHIPPED / "semi-metal-classification.pth.tar"), str(path)]) == 0
-    table = rows(Path("crystals-predictions.csv"))
+    table = rows(Path("crystals-semi-metal-classification-predictions.csv"))
     assert len(table) == 5
     for row in table:
         likely = [float(row[f"probability of {label}"]) for label in (0, 1)]
@@ -135,7 +135,7 @@ def test_predict_tells_the_error_where_targets_are_known(
 ) -> None:
     path = crystal_folder(5)
     assert main(["predict", str(SHIPPED / "band-gap.pth.tar"), str(path)]) == 0
-    table = rows(Path("crystals-predictions.csv"))
+    table = rows(Path("crystals-band-gap-predictions.csv"))
     mae = sum(abs(float(row["prediction"]) - float(row["target"])) for row in table) / 5
     assert f"MAE {mae:.4g}" in capsys.readouterr().out
     targets = [target_of(structure) for structure in read_folder(path).structures()]
@@ -151,7 +151,7 @@ def test_predictions_are_not_compared_with_another_quantity(
     assert main(["predict", "cv", str(path)]) == 0
     told = capsys.readouterr()
     assert ("against id_prop.csv" in told.out) == compared
-    assert ("target" in rows(Path("crystals-predictions.csv"))[0]) == compared
+    assert ("target" in rows(Path("crystals-cv-predictions.csv"))[0]) == compared
     unlike = f"has {quantity} in J/(mol-cell K), and the model predicts Cv in J/(mol-cell K)"
     assert (unlike in told.err) == (not compared)
 
@@ -387,7 +387,7 @@ def test_a_folder_in_alignns_form(
     assert "test, target_2: MAE" in told.out
     assert [row["id"] for row in rows(Path("run/predictions.csv"))] == listed
     assert main(["predict", "run", str(path), "--device", "cpu"]) == 0
-    table = rows(Path("crystals-predictions.csv"))
+    table = rows(Path("crystals-run-predictions.csv"))
     assert [row["id"] for row in table] == [*listed, "x08"]
     assert table[8]["target target_2"] == table[8]["fold"] == ""
     assert {"training", "validation", "test"} == {row["fold"] for row in table[:8]}

@@ -217,7 +217,7 @@ def test_cross_validation_predicts_what_a_network_has_not_seen(crystal_folder: C
     assert metrics["n_test"] == 20
     assert len(metrics["single"]) == 3
     assert main(["predict", "run", str(path), "--device", "cpu"]) == 0
-    found = rows("crystals-predictions.csv")
+    found = rows("crystals-run-predictions.csv")
     assert {row["fold"] for row in found} == {"training"}
     assert not any("was not in the training data" in row["outside"] for row in found)
     assert trained(path, "--folds", "30", "--out", "too-many") == 2

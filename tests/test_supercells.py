@@ -142,13 +142,14 @@ def test_an_element_that_the_model_does_not_know(folder: CrystalFolder) -> None:
 
 def test_the_table_of_ones_own_model(folder: CrystalFolder, tmp_path: Path) -> None:
     rows = supercell_table(untrained("sum"), folder)
-    write_supercells(tmp_path / "table", rows, folder.path.name)
+    write_supercells(tmp_path / "table", rows, folder.path.name, "my_run")
     with (tmp_path / "table.csv").open(newline="") as file:
         written = list(csv.DictReader(file))
     assert [row["supercell"] for row in written] == ["2x1x1", "2x2x2"]
     assert [row["expected ratio"] for row in written] == ["2", "8"]
     assert [float(row["median"]) for row in written] == pytest.approx([row.median for row in rows], abs=1e-4)
-    assert "crystals" in (tmp_path / "table.md").read_text()
+    assert "Prediction of my_run for a supercell" in (tmp_path / "table.md").read_text()
+    assert "target" not in written[0]
 
 
 def test_the_figure_is_drawn_from_a_record(folder: CrystalFolder, tmp_path: Path) -> None:

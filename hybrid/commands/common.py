@@ -1,6 +1,7 @@
 """What several commands have in common: options, also from settings, and reading the folder."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -145,9 +146,13 @@ def refuse_inputs(out: Path, folder: Path, *others: Path | None, endings: Sequen
             raise InputError(f"{path}: is an input and is not overwritten; choose another file to write")
 
 
-def default_output(folder: Path, ending: str) -> Path:
-    """<folder><ending> in the current folder, with the folder's name once."""
+def default_output(folder: Path, ending: str, model: Path | None = None) -> Path:
+    """<folder>-<model><ending> in the current folder, with the folder's name once."""
     name = folder.resolve().name
+    if model:
+        place = model.resolve()
+        place = place.parent if place.name == "model.ckpt" else place
+        ending = "-" + re.sub(r"(\.(ckpt|pth|pt|tar|zip))+$", "", place.name) + ending
     return Path(f"{name}-{ending.removeprefix('-').removeprefix(f'{name}-')}")
 
 

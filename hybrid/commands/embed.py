@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> None:
     from hybrid.probing.embeddings import check_format
     from hybrid.probing.pretrained import embed
 
-    out = options.out or common.default_output(options.folder, f"-{Path(options.model).name}.csv")
+    out = options.out or common.default_output(options.folder, ".csv", Path(options.model))
     check_format(out)
     common.refuse_inputs(out, options.folder, Path(options.model))
     common.run_code(options)

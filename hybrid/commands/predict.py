@@ -23,7 +23,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="structure files, with or without id_prop.csv")
     level = "probability of the intervals of an ensemble, 0.5 to 0.99; default: 0.9"
     parser.add_argument("--level", type=float, help=level)
-    parser.add_argument("--out", type=Path, help="CSV to write; default: <folder>-predictions.csv here")
+    parser.add_argument(
+        "--out", type=Path, help="CSV to write; default: <folder>-<model>-predictions.csv here"
+    )
     common.add_code(parser)
     common.add_common(parser)
     common.add_jobs(parser)
@@ -31,7 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Predicts with a trained model, and prints the errors if the targets are known."""
-    out = options.out or common.default_output(options.folder, "-predictions.csv")
+    out = options.out or common.default_output(options.folder, "-predictions.csv", options.model)
     common.refuse_inputs(out, options.folder, options.model, *options.code)
     from hybrid.data.listed import target_names
     from hybrid.device import resolve_device

@@ -15,7 +15,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--sizes", type=_supercell, nargs="+", action="extend", metavar="AxBxC", help="default: 2x1x1 2x2x2")
     add("--n-crystals", type=int, default=50, help="a random subset; default: 50")
     add("--seed", type=common.seed, default=0, help="of the subset; default: 0")
-    add("--out", type=Path, help="tables to write, .md and .csv; default: <folder>-supercells here")
+    add("--out", type=Path, help="tables to write, .md and .csv; default: <folder>-<model>-supercells here")
     common.add_code(parser)
     common.add_common(parser)
 
@@ -26,13 +26,13 @@ def run(options: argparse.Namespace) -> None:
     from hybrid.supercells import SIZES, supercell_table, write_supercells
     from hybrid.trained.loading import load_one
 
-    out = options.out or common.default_output(options.folder, "-supercells")
+    out = options.out or common.default_output(options.folder, "-supercells", options.model)
     common.refuse_inputs(out, options.folder, options.model, endings=(".md", ".csv"))
     common.run_code(options)
     model, folder = load_one(options.model), common.read(options)
     device, sizes = resolve_device(options.device), options.sizes or SIZES
     rows = supercell_table(model, folder, sizes, options.n_crystals, options.seed, device)
-    write_supercells(out, rows, folder.path.name)
+    write_supercells(out, rows, folder.path.name, options.model.name)
     print(out.with_name(f"{out.name}.md").read_text(encoding="utf-8"))
 
 

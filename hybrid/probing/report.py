@@ -80,7 +80,10 @@ def write(record: dict[str, Any], out: Path, beside: Path | None = None) -> None
     rows = sorted([*others, *record["rows"]], key=lambda row: PANELS.index(row["panel"]))
     write_record_table({**record, "rows": rows}, out)
     own = next((row["dataset"] for row in record["rows"] if row["dataset"]), "")
-    save(draw({**record, "rows": [_as_drawn(row, own) for row in rows]}), out)
+    known = {row["descriptor"] for row in others}  # their bars stand where this record has none
+    shown = [row for row in rows if row["status"] != "not run" or row["descriptor"] not in known]
+    drawn = [_as_drawn(row, own) for row in shown]
+    save(draw({**record, "rows": drawn}), out)
 
 
 def _rows_beside(record: dict[str, Any], path: Path) -> list[dict[str, Any]]:

@@ -47,25 +47,30 @@ def _draw_panel(
         metric = "accuracy"
     groups = list(dict.fromkeys(bar.group for bar in drawn))
     here = [name for name in networks if any(bar.first["network_label"] == name for bar in drawn)]
-    dense = len(here) > 1 and len(groups) * len(networks) > 2 * CROWDED
-    for bar in drawn:
-        width = GROUP / len(here)
-        place = here.index(bar.first["network_label"]) - (len(here) - 1) / 2
-        _draw_bar(axes, bar, groups.index(bar.group) + place * width, width, metric, dense)
     datasets = {bar.first["dataset_label"] for bar in drawn}
+    absent = [row for row in missing if row["dataset_label"] not in datasets]
+    labels = groups + [row["dataset_label"] for row in absent]
+    dense = len(here) > 1 and len(labels) * len(networks) > 2 * CROWDED
+    width, middle, told = GROUP / max(1, len(here)), (len(here) - 1) / 2, -1.0
+    apart = 2 * len(labels) / PAGE  # of values, so that they can be read: 2 mm
+    placed = {
+        (groups.index(b.group) + (here.index(b.first["network_label"]) - middle) * width): b for b in drawn
+    }
+    for x, bar in sorted(placed.items()):
+        valued = not dense or (bar.mean(metric) < FLOOR and x - told > apart)
+        told = x if valued else told
+        _draw_bar(axes, bar, x, width, metric, valued, turned=dense)
     if in_part := [row["note"] for row in missing if row["dataset_label"] in datasets]:
         note = fill("; ".join(in_part), 100)
         axes.set_title(note, loc="right", fontsize=SMALL - 1, color=COLOURS["footnote"])
-    absent = [row for row in missing if row["dataset_label"] not in datasets]
     for x, row in enumerate(absent, start=len(groups)):
-        _leave_out(axes, x, row)
-    labels = groups + [fill(row["dataset_label"], 18) for row in absent]
+        _leave_out(axes, x, row, len(labels) > CROWDED)
     places = range(len(labels))
     if len(labels) > CROWDED:
         first_lines = [label.split("\n")[0] for label in labels]
         axes.set_xticks(places, first_lines, rotation=40, ha="right", rotation_mode="anchor")
     else:
-        axes.set_xticks(places, labels)
+        axes.set_xticks(places, groups + [fill(label, 18) for label in labels[len(groups) :]])
     axes.set_xlim(-0.6, len(labels) - 0.4)
     axes.tick_params(axis="x", length=0)
     axes.axhline(0, color=COLOURS["text"], linewidth=0.6)
@@ -78,8 +83,8 @@ def _draw_panel(
     axes.set_ylabel(f"{METRICS[metric]}{of}, test set")
 
 
-def _draw_bar(axes: Axes, bar: Bar, x: float, width: float, metric: str, dense: bool) -> None:
-    """Draws a bar with its seeds and, if there is room or the bar is cut, its value."""
+def _draw_bar(axes: Axes, bar: Bar, x: float, width: float, metric: str, valued: bool, turned: bool) -> None:
+    """Draws a bar with its seeds and perhaps its value, which may be turned."""
     mean, values = bar.mean(metric), bar.values(metric)
     height = max(mean, FLOOR) if values else 0
     hatch = "/////" if bar.tuned else None
@@ -89,13 +94,13 @@ def _draw_bar(axes: Axes, bar: Bar, x: float, width: float, metric: str, dense: 
         shown, text = [max(value, FLOOR + 0.02) for value in values], COLOURS["text"]
         axes.plot([x, x], [min(shown), max(shown)], color=text, linewidth=0.8)
         axes.plot([x] * len(shown), shown, "o", color="white", markeredgecolor=text, markersize=3, mew=0.6)
-    if values and (not dense or mean < FLOOR):
+    if values and valued:
         axes.annotate(
             f"{mean:z.2f}".replace("-", "−") if mean > -10 else "< −10",
             (x, max(*values, 0)),
             (0, 3),
             textcoords="offset points",
-            rotation=90 if dense else 0,
+            rotation=90 if turned else 0,
             ha="center",
             va="bottom",
             fontsize=SMALL - 0.5,
@@ -112,8 +117,10 @@ def why_not_run(row: dict[str, Any]) -> str:
     return shorten(f"not run: {row['note']}", NOTE, placeholder=" …")
 
 
-def _leave_out(axes: Axes, x: float, row: dict[str, Any]) -> None:
-    """Draws an empty bar with the reason why a dataset was not run."""
+def _leave_out(axes: Axes, x: float, row: dict[str, Any], turned: bool) -> None:
+    """Draws an empty bar with the reason why a dataset was not run, which may be turned."""
     axes.bar(x, 1, GROUP, color="none", edgecolor=COLOURS["baseline"], hatch="////", linewidth=0.5)
     box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-    axes.text(x, 0.5, fill(why_not_run(row), 18), ha="center", va="center", fontsize=SMALL - 1, bbox=box)
+    text, rotation = fill(why_not_run(row), 26 if turned else 18), 90 if turned else 0
+    look: dict[str, Any] = {"fontsize": SMALL - 1, "bbox": box, "rotation": rotation}
+    axes.text(x, 0.5, text, ha="center", va="center", **look)

@@ -157,7 +157,7 @@ def leaves(block: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple
 def said(value: Any) -> str:
     """A setting's value in words."""
     if isinstance(value, list | tuple):
-        return " ".join(map(str, value)) or "none"
+        return " ".join(map(str, value)) or "all"
     return "none" if value in (None, "") else str(value)
 
 
