@@ -22,8 +22,9 @@ class DivergedError(InputError):
 def unknown_name(kind: str, name: str, known: Iterable[str], with_all: bool = False) -> InputError:
     """An error for an unknown name, which suggests the most similar known one, and lists all if asked."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
-    hints = [f"did you mean '{near[0]}'?"] if near else []
+    small = {known.lower(): known for known in names}
+    near = difflib.get_close_matches(name.lower(), small, n=1, cutoff=0.4)
+    hints = [f"did you mean '{small[near[0]]}'?"] if near else []
     if with_all or not near:
         more = [f"and {len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else []
         hints.append(f"known: {', '.join(names[:MOST_NAMES] + more)}")

@@ -82,7 +82,7 @@ class ModelSettings(Settings):
 class TrainerSettings(Settings):
     """The optimisation; the defaults are those of the original CGCNN, with the paper's 300 epochs."""
 
-    epochs: int = Field(300, ge=1)
+    epochs: int = Field(300, ge=1, description="default: 300; of cgcnn-lattice and a network of your own 100")
     batch_size: int = Field(256, ge=1)
     loss: Literal["mse", "l1"] = "mse"
     optimiser: Literal["sgd", "adam", "adamw"] = "sgd"

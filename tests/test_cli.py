@@ -332,6 +332,7 @@ def test_unknown_figures_scales_models_and_datasets(capsys: pytest.CaptureFixtur
     Path("folder").mkdir()
     told = refused(capsys, "train", "folder", "--model", "cgcn")
     assert "did you mean 'cgcnn'? known: alignn, cgcnn" in told
+    assert "did you mean 'cgcnn'?" in refused(capsys, "train", Path(), "--model", "CGCNN")
     assert "did you mean 'chains-short'" in refused(capsys, "dataset", "chains-shrt")
 
 
@@ -486,6 +487,7 @@ def test_default_names_of_runs_tell_them_apart(crystal_folder: Callable[..., Pat
         choices = given(options, ("model_seed", "task", "split", "targets"))
         names[chosen] = name_of_run(options, chosen_settings("cgcnn", trainer=options.trainer, **choices))
     assert names[()] == "-cgcnn-mean"
+    assert name_of_run(parse(["train", str(path)]), chosen_settings("forest")) == "-forest"
     assert len(set(names.values())) == len(names)
     assert all(name.startswith("-cgcnn-mean") and len(name) <= 120 for name in names.values())
 

@@ -54,7 +54,7 @@ def made_up_record(folder: Path) -> Path:
             network, 0.5, seed, target=name, descriptor=name, model=model, variant=variant, metrics=metrics
         )
         for network, model, variant in (
-            ("Mine", "my.py:Mine", "own, multi-target"),
+            ("Mine", "my.py:Mine", "own, 2 targets"),
             ("training mean", "mean-baseline", "trivial"),
         )
         for seed in (0, 1)

@@ -150,11 +150,13 @@ def draw_report(run: Path, folder: "CrystalFolder", split_file: Path | None = No
 def name_of_run(options: argparse.Namespace, settings: RunSettings) -> str:
     """-<model>-<pooling>, a user's own without its file, and what differs from the defaults."""
     from hybrid.training.choices import chosen_settings
+    from hybrid.training.model_registry import get_model
     from hybrid.training.run_folder import leaves
 
     chosen = settings.model.name, settings.model.pooling
     default = dict(leaves(chosen_settings(*chosen, options.trainer).model_dump()))
-    words = [name.rpartition(":")[2] for name in chosen]
+    pools = get_model(settings.model.name).network is not None
+    words = [name.rpartition(":")[2] for name in chosen[: 1 + pools]]
     words += ["paper"] * (options.trainer == "paper")
     for place, value in leaves(settings.model_dump()):
         if value != default.get(place) and not {"code", "init_sha256"} & set(place):

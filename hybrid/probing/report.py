@@ -42,7 +42,7 @@ def result_rows(
             model=model.model,
             pooling=None,
             descriptors=None,
-            variant=model.variant + (", multi-target" if len(samples.names) > 1 else ""),
+            variant=model.variant + (f", {len(samples.names)} targets" if len(samples.names) > 1 else ""),
             panel=panel,
             seed=run.model_seed,
             epochs=model.epochs,

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -163,9 +164,8 @@ class Bar:
 
     @property
     def variant(self) -> str:
-        """The name of the settings, without the note that several targets were learnt together."""
-        variant: str = self.first["variant"]
-        return variant.removesuffix(", multi-target")
+        """The name of the settings, without the note of how many targets were learnt together."""
+        return re.sub(r", \d+ targets$", "", self.first["variant"])
 
     @property
     def colour(self) -> str:

@@ -151,7 +151,7 @@ def planned(spec: Spec, scale: str) -> list[Run]:
                     part.split,
                     part.same_batches,
                 )
-                variant = network.variant + (", multi-target" if len(targets) > 1 else "")
+                variant = network.variant + (f", {len(targets)} targets" if len(targets) > 1 else "")
                 shown = tuple(t for t in targets if not part.show or t in part.show) or ("",)
                 runs.append(Run(dataset, name, network.label, variant, scale, settings, shown, part.panel))
     return runs if spec.engine == "ours" else [one for run in runs for one in (run, run.twin) if one]
