@@ -10,6 +10,7 @@ import pytest
 import torch
 from conftest import record_row
 
+from hybrid.atomic import locked
 from hybrid.data.folder import CrystalFolder, read_folder
 from hybrid.descriptors.table import DescriptorTable
 from hybrid.errors import DivergedError, InputError
@@ -77,6 +78,14 @@ def test_a_run_folder_of_the_same_test_crystals(
     assert metrics["test"]["mae"] == pytest.approx(error, rel=1e-4)
     assert RunSettings.model_validate_json((out / "settings.json").read_text()) == settings
     assert not out.with_name("run.partial").exists()
+
+
+def test_a_run_is_trained_by_one_process(folder: CrystalFolder, tmp_path: Path) -> None:
+    with (
+        locked(tmp_path / "run.partial" / "lock"),
+        pytest.raises(InputError, match="run: is being trained by another process"),
+    ):
+        engine.train(folder, _settings("cgcnn"), tmp_path / "run")
 
 
 def test_the_scripts_get_our_folds_targets_and_descriptors(folder: CrystalFolder, scratch: Path) -> None:

@@ -9,6 +9,7 @@ has other batches.
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hybrid.atomic import atomic_folder, write_csv
+from hybrid.atomic import atomic_folder, locked, write_csv
 from hybrid.data.folder import CrystalFolder
 from hybrid.descriptors.table import Standardisation
 from hybrid.device import resolve_device
@@ -30,7 +31,7 @@ from hybrid.training.samples import Samples
 from reproduction import figures
 from reproduction.models.poolings import POOLINGS
 from reproduction.upstream import vendor
-from reproduction.upstream.scripts import SCRIPTS, Prepared, Script
+from reproduction.upstream.scripts import SCRIPTS, Outcome, Prepared, Script
 from reproduction.workflow.runs import planned
 from reproduction.workflow.spec import UPSTREAM
 
@@ -45,7 +46,7 @@ def train(folder: CrystalFolder, settings: RunSettings, out: Path, device: str =
         device: auto, cpu or cuda.
 
     Raises:
-        InputError: the script has no option for a setting, or failed.
+        InputError: the script has no option for a setting, or failed, or another process does this run.
         DivergedError: the training diverged.
     """
     script = SCRIPTS[settings.model.name.removeprefix("de-")]
@@ -53,10 +54,21 @@ def train(folder: CrystalFolder, settings: RunSettings, out: Path, device: str =
     vendor.check(script.source)
     at = resolve_device(device)
     samples = samples_of(folder, settings)
-    scratch = out.with_name(f"{out.name}.partial")  # the script's log.txt is there meanwhile
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    outcome = script.train(_prepare(samples, scratch, at), settings)
+    partial = out.with_name(f"{out.name}.partial")
+    scratch = partial / "script"  # its log.txt is there meanwhile
+    with locked(partial / "lock", f"{out}: is being trained by another process; wait for it"):
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
+        outcome = script.train(_prepare(samples, scratch, at), settings)
+        said = {"device": f"{at.type}, {script.source}'s script", "note": _note(script, settings)}
+        _write(out, samples, settings, outcome, said)
+        shutil.rmtree(partial)
+
+
+def _write(
+    out: Path, samples: Samples, settings: RunSettings, outcome: Outcome, said: Mapping[str, str]
+) -> None:
+    """Writes the run folder of a script's outcome, with further entries of metrics.json."""
     tested = samples.at("test")
     targets = samples.targets[tested]
     predictions = np.array([[outcome.predictions[identity]] for identity in samples.ids("test")])
@@ -65,8 +77,7 @@ def train(folder: CrystalFolder, settings: RunSettings, out: Path, device: str =
         "epochs": settings.trainer.epochs,
         "best_epoch": outcome.best_epoch,
         "train_seconds": round(outcome.seconds, 1),
-        "device": f"{at.type}, {script.source}'s script",
-        "note": _note(script, settings),
+        **said,
         **samples.sizes(),
         "training": {},
         "validation": outcome.validation,
@@ -77,7 +88,6 @@ def train(folder: CrystalFolder, settings: RunSettings, out: Path, device: str =
         (whole / "settings.json").write_text(settings.model_dump_json(indent=2) + "\n")
         write_predictions(whole / "predictions.csv", rows, Fitted(predictions))
         (whole / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-    shutil.rmtree(scratch)
 
 
 def refuse(settings: RunSettings) -> None:
