@@ -27,7 +27,7 @@ CAUSES = {
     "magnetization-per": "values of 2018, a part of the crystals",
     "-per-atom": "audit-per-atom",
     "-sum": "audit-sum-pooling",
-    "alignn": "a smaller ALIGNN in fewer epochs, one seed",
+    "alignn": "a smaller ALIGNN in fewer epochs",
     "magnetization": "values of 2018, a part of the crystals",
     "band-gap": "values of 2019, a part of the crystals",
     "final-energy": "derived energies, a part of the crystals",
