@@ -186,6 +186,14 @@ def test_a_longer_training_is_named_beside_the_trainer(epochs: int, cause: str) 
     assert audit._cause(plain, 0.15, tuned) == f"{cause}: with ours 0.100"
 
 
+@pytest.mark.parametrize(("at_full_size", "cause"), [(0.1, audit.CAUSES["alignn"]), (0.3, "unexplained")])
+def test_the_full_size_shows_whether_the_size_is_the_cause(at_full_size: float, cause: str) -> None:
+    small, full = (Bar([record_row("alignn", error, epochs=150)]) for error in (0.3, at_full_size))
+    assert (
+        audit._cause(small, 0.1, full_size=full) == f"{cause}; {at_full_size:.3f} at full size, in 150 epochs"
+    )
+
+
 def test_every_kind_of_sum_is_compared_with_the_paper() -> None:
     def made_up(clipped: float) -> dict[str, Any]:
         errors = dict.fromkeys(audit_sum_pooling.OTHERS, 0.9)
