@@ -1,4 +1,4 @@
-"""A dataset folder: `id_prop.csv` (id,target; no header) and a structure file for each id.
+"""A dataset folder: `id_prop.csv` (rows id,target) and a structure file for each id.
 
 It is the folder of upstream CGCNN and ALIGNN. An `atom_init.json` in it replaces the element features of
 upstream CGCNN.
