@@ -67,8 +67,8 @@ def draw(record: dict[str, Any]) -> Figure:
 
 
 def _mark(bar: Bar) -> str:
-    """Squares for the tuned trainer, triangles for upstream's scripts."""
-    return "s" if bar.tuned else "^" if bar.first["variant"] == "upstream" else "o"
+    """Squares for the tuned trainer, triangles for upstream's scripts and for networks of full size."""
+    return "s" if bar.tuned else "^" if bar.first["variant"].endswith(("upstream", "full size")) else "o"
 
 
 def improvements(record: dict[str, Any]) -> list[str]:
