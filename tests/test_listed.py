@@ -71,7 +71,7 @@ def test_several_targets_are_learnt_by_name(folder: Path) -> None:
         ("x00,1,2\n", "row 1: has 3 columns instead of id,target"),
         ("x00,1\nx09,1\n", "row 2: id 'x09' has no structure file"),
         ("x00,1\nx00.vasp,1\n", "row 2: id 'x00.vasp' appears twice"),
-        ("x00,1\nx01,nan\n", "row 2: target of 'x01' is 'nan'; a number is needed"),
+        ("x00,1\nx01,nan\n", "row 2: target of 'x01' is 'nan'; a number is needed, for classes a whole one"),
         ("identity,target\n", "row 1: id 'identity' has no structure file, and a header begins with id"),
         ("sub/x00,1\n", "row 1: id 'sub/x00' names a folder"),
         ("\n", "has no rows"),

@@ -112,7 +112,7 @@ def _problem(identity: str, cells: list[str], n_targets: int, needed: list[int],
         return f"has {1 + len(cells)} columns instead of {wanted}" if cells else "has an id only"
     for i in needed:
         if not finite(cells[i]) and not (every and not re.search(r"\d", cells[i])):
-            return f"target of '{identity}' is '{cells[i]}'; a number is needed"
+            return f"target of '{identity}' is '{cells[i]}'; a number is needed, for classes a whole one"
     return None
 
 
